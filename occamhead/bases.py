@@ -1,0 +1,304 @@
+"""The basis functions Phi: what the images sublayers of an OccamNet compute.
+
+A basis is a formula over its arguments and its free constants, written in the text syntax of
+:mod:`occamhead.expression`. Everything else follows from that one line: the torch form that the
+soft network trains, the numpy form, sympy, LaTeX and the printed text. A user adds one likewise::
+
+    register_basis("bump", "exp(-(x - c)**2)", args="x", constants={"c": 0.0})
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from occamhead.expression import Expression, Operator, evaluate_columns
+from occamhead.expression.operators import unknown_name
+
+
+@dataclass(frozen=True)
+class Basis:
+    """A basis function: a formula over `arity` arguments and some free constants.
+
+    Args:
+        name: Name in the registry, in configurations and checkpoints.
+        formula: One output; its inputs are the arguments, then the constants.
+        arity: Number of arguments alpha(phi) (supplement A).
+        start: Initial value of each free constant.
+        reduce: Faster torch form of the same function: arguments [..., arity] and constants
+            [..., num_constants] to [...]; None runs the formula.
+    """
+
+    name: str
+    formula: Expression
+    arity: int
+    start: tuple[float, ...] = ()
+    reduce: Callable[[Tensor, Tensor], Tensor] | None = field(default=None, compare=False)
+
+    @property
+    def num_constants(self) -> int:
+        return len(self.start)
+
+    def __reduce__(self) -> tuple[Callable[[str], Basis], tuple[str]]:
+        # Pickled and copied by name: code stays in the library, so a file never carries any.
+        return get_basis, (self.name,)
+
+    def __call__(
+        self, args: Tensor, constants: Tensor | None = None, *, soft: bool = False
+    ) -> Tensor:
+        """Compute the basis elementwise.
+
+        Args:
+            args: Arguments, shape [..., arity].
+            constants: Free constants, shape [..., num_constants], broadcast against `args`.
+            soft: Use the guarded forms, finite with finite gradients at the singular points.
+
+        Returns:
+            Shape [...].
+        """
+        if args.shape[-1] != self.arity:
+            raise ValueError(
+                f"basis {self.name!r} takes {self.arity} arguments, got {args.shape[-1]}"
+            )
+        if constants is None:
+            constants = args.new_empty(0)
+        if self.reduce is not None:
+            return self.reduce(args, constants)
+        columns = [*args.unbind(-1), *(constants.unbind(-1) if self.start else ())]
+
+        def apply(operator: Operator, values: list[Any]) -> Tensor:
+            form = operator.soft if soft and operator.soft else operator.torch
+            return form(*torch.broadcast_tensors(*(torch.as_tensor(v).to(args) for v in values)))
+
+        (result,) = evaluate_columns(self.formula, columns, apply)
+        return result.expand(args.shape[:-1]) if result.shape != args.shape[:-1] else result
+
+
+BASES: dict[str, Basis] = {}
+
+
+def register_basis(
+    name: str,
+    formula: str,
+    args: str = "x y",
+    constants: Mapping[str, float] | None = None,
+    reduce: Callable[[Tensor, Tensor], Tensor] | None = None,
+) -> Basis:
+    """Add a basis function to the library.
+
+    Args:
+        name: Its name; must be new.
+        formula: Text of the function, see :meth:`Expression.parse`.
+        args: Names of the arguments, separated by spaces.
+        constants: Free constants by name, with the value at which training starts.
+        reduce: See :class:`Basis`.
+
+    Raises:
+        ValueError: If the name is taken, the arguments are none or the formula does not parse.
+    """
+    if name in BASES:
+        raise ValueError(f"basis {name!r} exists already; choose another name")
+    names, constants = args.split(), constants or {}
+    if unfit := [c for c in constants.values() if not math.isfinite(c)]:
+        raise ValueError(f"basis {name!r}: constants must start at finite numbers, got {unfit[0]}")
+    if not names:
+        raise ValueError(f"basis {name!r} needs at least one argument, got args={args!r}")
+    parsed = Expression.parse(formula, names=[*names, *constants])
+    basis = Basis(name, parsed, len(names), tuple(float(c) for c in constants.values()), reduce)
+    BASES[name] = basis
+    return basis
+
+
+# --- families: one basis per number of arguments -----------------------------------------------
+
+
+def _sum(arity: int) -> tuple[str, dict[str, float], Callable[[Tensor, Tensor], Tensor]]:
+    return " + ".join(_names(arity)), {}, lambda args, _: args.sum(-1)
+
+
+def _max(arity: int) -> tuple[str, dict[str, float], Callable[[Tensor, Tensor], Tensor]]:
+    return f"max({', '.join(_names(arity))})", {}, lambda args, _: args.amax(-1)
+
+
+def _min(arity: int) -> tuple[str, dict[str, float], Callable[[Tensor, Tensor], Tensor]]:
+    return f"min({', '.join(_names(arity))})", {}, lambda args, _: args.amin(-1)
+
+
+def _weighted(args: Tensor, constants: Tensor) -> Tensor:
+    return (args * constants[..., 1:]).sum(-1) + constants[..., 0]
+
+
+def _affine(arity: int) -> tuple[str, dict[str, float], Callable[[Tensor, Tensor], Tensor]]:
+    weights = {f"c{i}": 1.0 for i in range(1, arity + 1)}
+    terms = [f"{name}*{weight}" for name, weight in zip(_names(arity), weights, strict=True)]
+    return " + ".join([*terms, "c0"]), {"c0": 0.0, **weights}, _weighted
+
+
+def _tanh_affine(arity: int) -> tuple[str, dict[str, float], Callable[[Tensor, Tensor], Tensor]]:
+    formula, constants, _ = _affine(arity)
+    return f"tanh({formula})", constants, lambda args, c: torch.tanh(_weighted(args, c))
+
+
+def _names(arity: int) -> list[str]:
+    return [f"x{i}" for i in range(arity)]
+
+
+# "affine16" is c0 + c1 x1 + ... + c16 x16: the sparse sum that a head's class score is by default.
+FAMILIES = {"add": _sum, "max": _max, "min": _min, "affine": _affine, "tanh_affine": _tanh_affine}
+
+# The paper's symbols, for those who copy its tables.
+ALIASES = {
+    "+": "add", "-": "sub", "*": "mul", "/": "div", "<=": "if_le", "id": "identity",
+    "+c": "add_constant", "*c": "mul_constant", "^c": "pow_constant",
+    "+4": "add4", "+9": "add9", "tanh'": "tanh10", "sigmoid'": "sigmoid10",
+}  # fmt: skip
+
+
+def get_basis(basis: str | Basis) -> Basis:
+    """Look a basis up by its name, an alias of it, or a family name with a number.
+
+    Raises:
+        ValueError: If the name is unknown; the message lists near names.
+    """
+    if isinstance(basis, Basis):
+        return basis
+    name = ALIASES.get(basis, basis)
+    if name not in BASES:
+        match = re.fullmatch(r"([a-z_]+)([1-9][0-9]*)", name)
+        if match and match[1] in FAMILIES:
+            arity = int(match[2])
+            formula, constants, reduce = FAMILIES[match[1]](arity)
+            if arity == 1 and match[1] in ("max", "min"):
+                raise ValueError(f"basis {name!r} needs two or more arguments")
+            register_basis(name, formula, " ".join(_names(arity)), constants, reduce)
+        else:
+            known = [*BASES, *ALIASES, *(f"{family}4" for family in FAMILIES)]
+            raise ValueError(unknown_name("basis", name, known))
+    return BASES[name]
+
+
+def get_bases(bases: str | Iterable[str | Basis]) -> tuple[Basis, ...]:
+    """The bases of a named set (see :data:`BASIS_SETS`), or of a sequence of names.
+
+    Raises:
+        ValueError: If a name is unknown or there is no basis.
+    """
+    if isinstance(bases, str):
+        if bases in BASIS_SETS:
+            return get_bases(BASIS_SETS[bases].bases)
+        try:
+            return (get_basis(bases),)
+        except ValueError as error:
+            raise ValueError(f"{error}; named sets: {', '.join(BASIS_SETS)}") from error
+    result = tuple(get_basis(basis) for basis in bases)
+    if not result:
+        raise ValueError("at least one basis is needed, got none")
+    return result
+
+
+# --- the library: every basis of the paper and its supplement ---------------------------------
+
+for _name, _formula, _args in [
+    ("add", "x + y", "x y"),
+    ("sub", "x - y", "x y"),
+    ("mul", "x*y", "x y"),
+    ("div", "x/y", "x y"),
+    ("pow", "x**y", "x y"),
+    ("identity", "x", "x"),
+    ("neg", "-x", "x"),
+    ("square", "x**2", "x"),
+    ("cube", "x**3", "x"),
+    ("sin", "sin(x)", "x"),
+    ("cos", "cos(x)", "x"),
+    ("exp", "exp(x)", "x"),
+    ("log_abs", "log(abs(x))", "x"),
+    ("abs", "abs(x)", "x"),
+    ("tanh", "tanh(x)", "x"),
+    ("sigmoid", "sigmoid(x)", "x"),
+    ("tanh10", "tanh(10*x)", "x"),  # the tanh' of Phi_A
+    ("sigmoid10", "sigmoid(10*x)", "x"),  # the SIGMOID' of Phi_A
+    ("max", "max(x, y)", "x y"),
+    ("min", "min(x, y)", "x y"),
+    ("xor", "xor(x, y)", "x y"),
+    # The paper's four-argument "<=" (supplement G) and its other comparisons: the paper's code
+    # blends both branches in a steep sigmoid; here a tie takes the branch that the sign names.
+    ("if_le", "a if x <= y else b", "x y a b"),
+    ("if_lt", "a if x < y else b", "x y a b"),
+    ("if_ge", "a if x >= y else b", "x y a b"),
+    ("if_gt", "a if x > y else b", "x y a b"),
+    ("if_eq", "a if x == y else b", "x y a b"),
+    ("if_ne", "a if x != y else b", "x y a b"),
+]:
+    register_basis(_name, _formula, _args)
+
+register_basis("add_constant", "x + c", "x", {"c": 0.5})
+register_basis("mul_constant", "x*c", "x", {"c": 1.0})
+register_basis("pow_constant", "x**c", "x", {"c": 1.0})
+
+
+@dataclass(frozen=True)
+class BasisSet:
+    """A set of bases with the constants that the paper appends to the inputs beside it."""
+
+    bases: tuple[str, ...]
+    constants: tuple[float, ...] = ()
+    source: str = ""
+
+
+_PI = 3.141592653589793
+_IMPLICIT = "add sub mul div sin cos"
+_IMAGE_CONSTANTS = (-1, -1, 0, 0, 1, 1, 1)
+_PHI_A = "sigmoid10 sigmoid10 tanh10 tanh10 add4 add4 add9 add9 add add min min max max"
+_PHI_B = (
+    "identity identity identity identity add add add add4 add4 add9 add9 add9"
+    " tanh tanh sigmoid sigmoid"
+)
+
+# Names: the lines of the paper's Table 1, with the bases of Tables 3 and 4 (supplement G).
+BASIS_SETS: dict[str, BasisSet] = {
+    name: BasisSet(tuple(bases.split()), tuple(float(c) for c in constants), source)
+    for name, bases, constants, source in [
+        ("phi_a", _PHI_A, _IMAGE_CONSTANTS, "supplement G"),
+        ("phi_b", _PHI_B, _IMAGE_CONSTANTS, "supplement G"),
+        ("pmlb", "add sub mul div sin cos exp log_abs", (), "supplement H"),
+        ("table1/1", "mul mul add add", (), "Table 3: 2x^2 + 3x"),
+        ("table1/2", "mul sin sin add add", (1, 2), "Table 3: sin(3x + 2)"),
+        ("table1/3", "sin sin add add add", (1, 2), "Table 3: sum of sin(nx), n = 1 to 3"),
+        ("table1/4", "mul mul add add div div", (1,), "Table 3: (x^2 + x)/(x + 2)"),
+        ("table1/5", "mul mul add add div div", (1,), "Table 3: x0^2 (x0 + 1)/x1^5"),
+        ("table1/6", "mul mul add add div", (1, 2), "Table 3: x0^2/2 + (x1 + 1)^2/2"),
+        ("table1/7", f"{_IMPLICIT} add_constant mul_constant pow_constant", (),
+         "Table 4: 10.5 x^3.1"),
+        ("table1/8", "add div sin", (2, _PI), "Table 4: cos(x)"),
+        ("taylor", "add mul_constant pow_constant", (10,), "Table 4: e^x"),
+        ("table1/9", _IMPLICIT, (), "Table 4: x0 x1 = 1"),
+        ("table1/10", _IMPLICIT, (), "Table 4: x0^2 + x1^2 = 1"),
+        ("table1/11", _IMPLICIT, (), "Table 4: x0/cos(x1) = 1"),
+        ("table1/12", _IMPLICIT, (), "Table 4: x1/x0 = 1"),
+        ("table1/13", _IMPLICIT, (), "Table 4: m1 v1 - m2 v2 = 0"),
+        ("table1/14", "if_le if_le mul add add div", (1,), "Table 3: 3x if x > 0, else x"),
+        ("table1/15", "if_le if_le neg add add sub mul", (1,), "Table 3: x^2 if x > 0, else -x"),
+        ("table1/16", "if_le if_le add add sin sin", (1,), "Table 3: x if x > 0, else sin(x)"),
+        ("table1/17", "if_le add min max max div mul sub", (1, 2), "Table 3: SORT(x0, x1, x2)"),
+        ("table1/18", "add add xor xor", (), "Table 3: 4LFSR(x0, x1, x2, x3)"),
+        ("table1/19", "if_le if_le neg mul", (1, 2), "Table 3: two outputs, two branches"),
+        ("table1/20", "if_le if_le add mul mul div div", (1, 2), "Table 3: g^4"),
+        ("table1/21", "if_le if_le add add add sub sub", (1, 2), "Table 3: g^2"),
+        ("table1/22", _PHI_A, _IMAGE_CONSTANTS, "Table 3: MNIST Binary"),
+        ("table1/23", _PHI_A, _IMAGE_CONSTANTS, "Table 3: MNIST Trinary"),
+        ("table1/24", _PHI_A, _IMAGE_CONSTANTS, "Table 3: ImageNet Binary"),
+        ("table1/25", _PHI_B, _IMAGE_CONSTANTS, "Table 3: Backprop OccamNet"),
+        ("table1/26", _PHI_B, _IMAGE_CONSTANTS, "Table 3: Finetune ResNet"),
+    ]
+}  # fmt: skip
+
+
+def arity_of(bases: Sequence[Basis]) -> int:
+    """Number of arguments M of an arguments sublayer below these bases (supplement A, eq. 5)."""
+    return sum(basis.arity for basis in bases)

@@ -1,0 +1,176 @@
+"""Run expressions: on numpy arrays, on tensors, and as an ``nn.Module``."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from occamhead.expression.core import Expression
+from occamhead.expression.nodes import Affine, Apply, Constant, Input
+from occamhead.expression.operators import get_operator
+
+
+def evaluate(expression: Expression, x: Any) -> Any:
+    """Evaluate an expression on rows.
+
+    Args:
+        expression: The formulas.
+        x: Tensor or array-like of shape [..., inputs].
+
+    Returns:
+        Shape [..., outputs]: a tensor of x's dtype and device for a tensor, else a numpy array.
+
+    Raises:
+        ValueError: If the last dimension is not the number of inputs.
+    """
+    if isinstance(x, Tensor):
+        dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
+        return FormulaModule(expression, dtype=dtype).to(x.device)(x.to(dtype))
+    rows = np.asarray(x)
+    if rows.dtype != np.float32:
+        rows = rows.astype(np.float64)
+    check_width(expression.num_inputs, rows.shape)
+    with np.errstate(all="ignore"):
+        columns = evaluate_columns(
+            expression,
+            [rows[..., i] for i in range(expression.num_inputs)],
+            lambda applied, args: applied.numpy(*args),
+        )
+    filled = [np.broadcast_to(np.asarray(c, rows.dtype), rows.shape[:-1]) for c in columns]
+    return np.stack(filled, axis=-1)
+
+
+def evaluate_columns(
+    expression: Expression, inputs: Sequence[Any], apply: Callable[[Any, list[Any]], Any]
+) -> list[Any]:
+    """Evaluate on columns that broadcast against each other: one value per input and output.
+
+    Args:
+        expression: The formulas.
+        inputs: One column per input: arrays, tensors, or anything with + and *.
+        apply: Called with an :class:`Operator` and its arguments.
+    """
+    values: list[Any] = []
+    like = inputs[0] if inputs else 0.0
+    for node in expression.nodes:
+        match node:
+            case Input(index):
+                values.append(inputs[index])
+            case Constant(value):
+                values.append(value + 0 * _finite_zero(like))
+            case Affine(constant, terms):
+                scaled = [values[t] if c == 1 else c * values[t] for c, t in terms]
+                total = functools.reduce(operator.add, scaled)
+                values.append(total + constant if constant else total)
+            case Apply(name, children):
+                args = [values[child] for child in children]
+                values.append(apply(get_operator(name), args))
+    return [values[output] for output in expression.outputs]
+
+
+def _finite_zero(like: Any) -> Any:
+    """A zero of the type of `like`, whatever `like` holds."""
+    if isinstance(like, Tensor):
+        return torch.zeros((), dtype=like.dtype, device=like.device)
+    return np.zeros((), dtype=like.dtype) if isinstance(like, np.ndarray) else 0.0
+
+
+def check_width(num_inputs: int, shape: Sequence[int]) -> None:
+    """Raise ValueError unless the last dimension is the number of inputs."""
+    if not shape or shape[-1] != num_inputs:
+        raise ValueError(
+            f"the formula takes {num_inputs} inputs in the last dimension, got shape {tuple(shape)}"
+        )
+
+
+class FormulaModule(nn.Module):
+    """The formulas of an expression as a module: rows [..., inputs] to [..., outputs].
+
+    Its cost grows with the formulas, not with the number of inputs: the sums over inputs, which
+    are most of a head's formula, are one gather, one product and one scatter-add, whose terms
+    never touch an input that the sum does not name (so that NaN in another input stays out).
+    Autocast is off inside: a formula is not rounded to half precision behind its reader's back.
+
+    Args:
+        expression: The formulas.
+        dtype: Dtype of the numbers and of the result.
+    """
+
+    columns: Tensor
+    coefficients: Tensor
+    segments: Tensor
+    constants: Tensor
+
+    def __init__(self, expression: Expression, dtype: torch.dtype | None = None) -> None:
+        super().__init__()
+        self.expression = expression
+        dtype = dtype or torch.get_default_dtype()
+        nodes = expression.nodes
+        self._sums = [
+            position
+            for position, node in enumerate(nodes)
+            if isinstance(node, Affine) and all(isinstance(nodes[c], Input) for c in node.children)
+        ]
+        columns, coefficients, segments, constants = [], [], [], []
+        for row, position in enumerate(self._sums):
+            node = nodes[position]
+            assert isinstance(node, Affine)
+            # Nothing to add is -0.0: it leaves the sign of a sum that is zero as it is.
+            constants.append(node.constant or -0.0)
+            for coefficient, child in node.terms:
+                leaf = nodes[child]
+                assert isinstance(leaf, Input)
+                columns.append(leaf.index)
+                coefficients.append(coefficient)
+                segments.append(row)
+        for name, values, kind in (
+            ("columns", columns, torch.long),
+            ("coefficients", coefficients, dtype),
+            ("segments", segments, torch.long),
+            ("constants", constants, dtype),
+        ):
+            self.register_buffer(name, torch.tensor(values, dtype=kind), persistent=False)
+        self._row = {position: row for row, position in enumerate(self._sums)}
+        self._only_sums = list(expression.outputs) == self._sums
+
+    def forward(self, x: Tensor) -> Tensor:
+        check_width(self.expression.num_inputs, x.shape)
+        with torch.autocast(x.device.type, enabled=False):
+            x = x.to(self.constants.dtype)
+            sums = self.constants.expand(*x.shape[:-1], len(self._sums))
+            if self._sums:
+                terms = x.index_select(-1, self.columns) * self.coefficients
+                sums = sums.clone().index_add(-1, self.segments, terms)
+            if self._only_sums:
+                return sums
+            return self._rest(x, sums)
+
+    def _rest(self, x: Tensor, sums: Tensor) -> Tensor:
+        values: list[Tensor] = []
+        for position, node in enumerate(self.expression.nodes):
+            match node:
+                case Input(index):
+                    values.append(x[..., index])
+                case Constant(value):
+                    values.append(torch.full_like(x[..., 0], value))
+                case Affine(constant, terms):
+                    if position in self._row:
+                        values.append(sums[..., self._row[position]])
+                    else:
+                        total = torch.full_like(x[..., 0], constant or -0.0)
+                        for coefficient, child in terms:
+                            total = total + coefficient * values[child]
+                        values.append(total)
+                case Apply(name, children):
+                    args = [values[child] for child in children]
+                    values.append(get_operator(name).torch(*args))
+        return torch.stack([values[output] for output in self.expression.outputs], dim=-1)
+
+    def extra_repr(self) -> str:
+        return "; ".join(self.expression.text())

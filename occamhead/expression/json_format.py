@@ -1,0 +1,99 @@
+"""Formulas as versioned JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from occamhead.expression.core import Expression
+from occamhead.expression.nodes import Affine, Apply, Constant, Input, Node
+
+FORMAT, VERSION = "occamhead.expression", 1
+
+
+def to_json(expression: Expression) -> str:
+    """JSON text; floats are written so that they read back exactly."""
+
+    def row(node: Node) -> list[Any]:
+        match node:
+            case Input(index):
+                return ["input", index]
+            case Constant(value):
+                return ["constant", value]
+            case Affine(constant, terms):
+                return ["affine", constant, [list(term) for term in terms]]
+            case Apply(operator, children):
+                return ["apply", operator, list(children)]
+
+    return json.dumps(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "text": expression.text(),  # for people; not read back
+            "num_inputs": expression.num_inputs,
+            "names": expression.names,
+            "outputs": list(expression.outputs),
+            "nodes": [row(node) for node in expression.nodes],
+        },
+        indent=1,
+    )
+
+
+def from_json(text: str) -> Expression:
+    """Read an expression; ValueError if the text is none, or of an unknown version."""
+    try:
+        data = json.loads(text)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise ValueError(f"not an expression: the JSON must say format {FORMAT!r}")
+    if data.get("version") != VERSION:
+        raise ValueError(
+            f"expression format version {data.get('version')!r} is unknown; this occamhead reads"
+            f" version {VERSION}"
+        )
+    try:
+        return Expression(
+            nodes=tuple(_node(row) for row in data["nodes"]),
+            outputs=tuple(_whole(output) for output in data["outputs"]),
+            num_inputs=_whole(data["num_inputs"]),
+            names=None if data["names"] is None else _names(data["names"]),
+        )
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"the expression's JSON is incomplete or malformed: {error!r}") from error
+
+
+def _node(row: list[Any]) -> Node:
+    match row:
+        case ["input", index]:
+            return Input(_whole(index))
+        case ["constant", value]:
+            return Constant(_number(value))
+        case ["affine", constant, [*terms]]:
+            return Affine(_number(constant), tuple((_number(c), _whole(n)) for c, n in terms))
+        case ["apply", str(operator), [*children]]:
+            return Apply(operator, tuple(_whole(child) for child in children))
+    raise ValueError(f"unknown node {row!r}")
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"expected a list of names, got {value!r}")
+    return tuple(value)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"expected a whole number, got {value!r}")
+    return value
+
+
+def _number(value: Any) -> float:
+    try:
+        number = float(value) if type(value) in (int, float) else math.nan
+    except OverflowError:  # a whole number beyond the range of floats
+        number = math.inf
+    if math.isfinite(number):
+        return number
+    raise ValueError(f"expected a finite number, got {value!r:.40}")

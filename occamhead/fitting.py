@@ -1,0 +1,197 @@
+"""Fit a head on features: restarts, the choice among them, and the final numbers."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import nn
+
+from occamhead.data import ArrayData, ArrayDataModule
+from occamhead.dense import choose_dense_head, fit_dense_head
+from occamhead.expression import Affine, Input
+from occamhead.head import OccamHead
+from occamhead.module import OccamModule
+from occamhead.objective import Rows
+from occamhead.refit import choose_penalty, formula_loss, has_constants, refit_constants
+
+log = logging.getLogger("occamhead")
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted head, the dense head beside it, and how they were chosen.
+
+    Args:
+        head: The head, in eval mode.
+        dense: Dense logistic head on the same rows; maps features to scores.
+        module: The module that trained the head.
+        validation_accuracy: Mean accuracy, on rows held out of training, of formulas that were
+            trained as the final one is, but on fewer rows and without the vote.
+        penalty: Ridge penalty under which the formula's numbers were fitted; None if it has none.
+        losses: Cross-entropy of each final candidate against its targets, in nats; the head has
+            the least.
+    """
+
+    head: OccamHead
+    dense: nn.Linear
+    module: OccamModule
+    validation_accuracy: float
+    penalty: float | None
+    losses: tuple[float, ...]
+
+
+def fit_head(
+    data: ArrayDataModule,
+    *,
+    max_features: int | None = 40,
+    restarts: int = 8,
+    steps: int = 300,
+    seed: int = 0,
+    distil: bool = True,
+    module: Mapping[str, Any] | None = None,
+    trainer: Mapping[str, Any] | None = None,
+) -> Fit:
+    """Fit a head on features: which features its formulas use, and their numbers.
+
+    First, on the training rows alone, with the validation rows held out:
+
+    1. A dense logistic head is fitted, its ridge penalty chosen by validation loss.
+    2. `restarts` soft networks are trained from different starts, towards the class
+       probabilities of the dense head rather than the labels (distillation, Hinton et al. 2015,
+       arXiv 1503.02531). With few rows of many features, some forty features separate the labels
+       of any training set, but only telling ones reproduce the margins of a regularised head.
+       The penalty on the formulas' numbers is chosen by validation loss.
+
+    Then, with these choices, on training and validation rows together:
+
+    3. The dense head is fitted again, and as many networks are trained. They vote: the
+       `max_features` features that most of their formulas use go on (stability selection,
+       Meinshausen and Buehlmann 2010, arXiv 0809.2932).
+    4. As many networks are trained among those features alone, and the numbers of each formula
+       fitted anew. The formula that comes nearest to its targets is kept.
+
+    Test rows are not touched.
+
+    Args:
+        data: Rows of features and labels.
+        max_features: Most features that the formulas may use in all; None skips the vote.
+        restarts: How many starts in each round.
+        steps: Optimiser steps of each round.
+        seed: Seed of the random starts and batches.
+        distil: Learn from the dense head rather than from the labels.
+        module: Arguments of :class:`OccamModule` other than sizes, restarts and teacher.
+        trainer: Arguments of the ``Trainer`` (devices, strategy, precision, ...).
+
+    Raises:
+        ValueError: If a number is below 1, or the data do not fit.
+    """
+    for name, value in (("restarts", restarts), ("steps", steps), ("max_features", max_features)):
+        if value is not None and value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+    data.prepare_data()
+    data.setup("fit")
+    train, validation = as_rows(data.arrays.train), as_rows(data.arrays.validation)
+    together = torch.cat([train[0], validation[0]]), torch.cat([train[1], validation[1]])
+    num_classes, num_features = data.num_classes, data.num_features
+
+    def trained(
+        rows: ArrayDataModule,
+        teacher: nn.Module | None,
+        only: Sequence[int] | None = None,
+        held_out: bool = False,
+    ) -> OccamModule:
+        # What tells the classes apart has been found once `only` is given: no prior then.
+        options = {**(module or {}), "restarts": restarts, "teacher": teacher}
+        if only is not None:
+            options["prior"] = 0.0
+        result = OccamModule(num_features, num_classes, **options)
+        result.only = only
+        limits = {} if held_out else {"limit_val_batches": 0}
+        short_trainer(steps, {**limits, **(trainer or {})}).fit(result, datamodule=rows)
+        return result.cpu().eval()
+
+    pl.seed_everything(seed, verbose=False)
+    dense, dense_penalty = choose_dense_head(train, validation, num_classes)
+    teacher = dense if distil else None
+    first = trained(data, teacher, held_out=True)
+    trials = [choose_penalty(head, train, validation, teacher) for head in first.heads]
+    penalty = min(trials, key=lambda trial: trial[1])[0] if has_constants(first.head) else None
+    validation_accuracy = sum(accuracy(head, validation) for head in first.heads) / restarts
+
+    dense = fit_dense_head(together, num_classes, dense_penalty, start=dense)
+    teacher = dense if distil else None
+    rows = ArrayData(
+        train=(together[0].numpy(), together[1].numpy()),
+        validation=data.arrays.validation,
+        test=data.arrays.test,
+        batch_size=data.batch_size,
+        classes=data.classes,
+    )
+    chosen = trained(rows, teacher)
+    if max_features is not None and max_features < num_features:
+        chosen = trained(rows, teacher, only=vote(chosen.heads, max_features))
+    for head in chosen.heads:
+        if penalty is not None:
+            refit_constants(head, together, penalty, teacher)
+    losses = tuple(formula_loss(head, together, teacher) for head in chosen.heads)
+    log.info("cross-entropy of the candidates: %s", " ".join(f"{loss:.4f}" for loss in losses))
+    head = chosen.keep(min(range(restarts), key=losses.__getitem__))
+    return Fit(head.eval(), dense, chosen, validation_accuracy, penalty, losses)
+
+
+def accuracy(model: nn.Module, rows: Rows) -> float:
+    """Share of rows whose highest score is that of their label."""
+    with torch.no_grad():
+        return float((model(rows[0]).argmax(dim=-1) == rows[1]).double().mean())
+
+
+def vote(heads: Iterable[OccamHead], count: int) -> list[int]:
+    """The features that most of the heads' formulas use; at most `count`, most voted first.
+
+    A tie goes to the feature with the greater influence: the sum, over formulas, of the change
+    that one standard deviation of the feature makes to the sums it stands in, relative to the
+    largest such change in the formula.
+    """
+    votes: dict[int, float] = defaultdict(float)
+    for head in heads:
+        formula = head.formula()
+        influence = dict.fromkeys(formula.features, 0.0)
+        for node in formula.nodes:
+            if isinstance(node, Affine):
+                for coefficient, child in node.terms:
+                    leaf = formula.nodes[child]
+                    if isinstance(leaf, Input):
+                        scale = float(head.feature_scale[leaf.index])
+                        influence[leaf.index] += abs(coefficient) * scale
+        largest = max(influence.values(), default=0.0) or 1.0
+        for feature, size in influence.items():
+            votes[feature] += 1.0 + 1e-3 * size / largest  # the influence only breaks ties
+    return sorted(votes, key=lambda feature: votes[feature], reverse=True)[:count]
+
+
+def as_rows(arrays: Any) -> Rows:
+    """A pair of numpy arrays (features, labels) as tensors; memory-mapped ones are read."""
+    x, y = arrays
+    return torch.as_tensor(x.copy()).float(), torch.as_tensor(y.copy()).long()
+
+
+def short_trainer(steps: int, options: Mapping[str, Any] | None = None) -> pl.Trainer:
+    """A Trainer for `steps` optimiser steps on rows in memory, which validates four times."""
+    defaults: dict[str, Any] = {
+        "max_steps": steps,
+        "max_epochs": -1,
+        "check_val_every_n_epoch": None,
+        "val_check_interval": max(1, steps // 4),
+        "num_sanity_val_steps": 0,
+        "log_every_n_steps": max(1, steps // 10),
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_model_summary": False,
+    }
+    return pl.Trainer(**{**defaults, **(options or {})})

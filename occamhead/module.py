@@ -1,0 +1,216 @@
+"""OccamModule: train a head, alone or with its backbone, by cross-entropy backprop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics.classification import MulticlassAccuracy
+
+from occamhead.dense import teach
+from occamhead.head import OccamHead, check_labels
+
+
+class OccamModule(pl.LightningModule):
+    """Classification by a symbolic head, trained as a soft network that ends as its formula.
+
+    The temperature of every softmax falls geometrically to `end_temperature` during the first
+    `anneal_fraction` of training. Validation and testing run the formula; the soft network's
+    accuracy is logged beside it.
+
+    Args:
+        in_features: Features of the head; None takes what the backbone gives.
+        num_classes: Number of classes.
+        backbone: Name of a backbone through which batches of images pass first; None for batches
+            of features.
+        weights: Weights of the backbone, see :func:`occamhead.vision.load_backbone`.
+        freeze_backbone: Train the head alone. The backbone is then in eval mode throughout.
+        head: Further arguments of :class:`OccamHead`, as plain values.
+        restarts: Heads trained side by side on the same batches, each from its own start;
+            :meth:`keep` picks one. Accuracies are means over them.
+        learning_rate: Adam's rate for the head.
+        backbone_learning_rate: Adam's rate for the backbone.
+        decay: Factor of both rates per step (paper, supplement G: 0.999).
+        end_temperature: Temperature at which training ends.
+        anneal_fraction: Share of the steps in which it is reached.
+        constant_penalty: Weight of the sum of squared free constants in the loss.
+        initialise: Call :meth:`OccamHead.initialise` with the training rows at the start of a fit
+            whose data module has arrays; else the head starts as it is.
+        prior: See :meth:`OccamHead.initialise`.
+        teacher: A model of the features whose class probabilities are the targets of training
+            in place of the labels. It is neither trained nor saved.
+
+    Differs from the paper: noise on the initial weights, annealing and per-class networks with
+    free constants, without which the most probable formula can be at chance while the soft
+    network is near perfect.
+    """
+
+    def __init__(
+        self,
+        in_features: int | None = None,
+        num_classes: int = 2,
+        *,
+        backbone: str | None = None,
+        weights: str | None = None,
+        freeze_backbone: bool = False,
+        head: dict[str, Any] | None = None,
+        restarts: int = 1,
+        learning_rate: float = 0.1,
+        backbone_learning_rate: float = 1e-5,
+        decay: float = 0.999,
+        end_temperature: float = 0.03,
+        anneal_fraction: float = 0.8,
+        constant_penalty: float = 0.01,
+        initialise: bool = True,
+        prior: float = 3.0,
+        teacher: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(ignore=["teacher"])
+        self.teacher = None if teacher is None else teacher.requires_grad_(False)
+        self.backbone: nn.Module | None = None
+        if backbone is not None:
+            from occamhead.vision import load_backbone
+
+            loaded = load_backbone(backbone, weights)
+            self.backbone = loaded.module
+            in_features = in_features or loaded.num_features
+            if freeze_backbone:
+                self.backbone.requires_grad_(False)
+        if in_features is None:
+            raise ValueError("in_features is needed where there is no backbone")
+        if restarts < 1:
+            raise ValueError(f"restarts must be at least 1, got {restarts}")
+        self._heads = nn.ModuleList(
+            OccamHead(in_features, num_classes, **(head or {})) for _ in range(restarts)
+        )
+        self.only: Sequence[int] | None = None
+        self.formula_accuracy = MulticlassAccuracy(num_classes, average="micro")
+        self.soft_accuracy = MulticlassAccuracy(num_classes, average="micro")
+
+    @property
+    def heads(self) -> list[OccamHead]:
+        """The heads that are trained side by side."""
+        return list(self._heads)  # type: ignore[arg-type]
+
+    @property
+    def head(self) -> OccamHead:
+        """The head; the first one while several are trained side by side."""
+        return self.heads[0]
+
+    def keep(self, restart: int) -> OccamHead:
+        """Keep one of the heads trained side by side and drop the others."""
+        self._heads = nn.ModuleList([self.heads[restart]])
+        self.hparams["restarts"] = 1
+        return self.head
+
+    def features(self, batch: Tensor) -> Tensor:
+        """What the head sees of a batch: the batch itself, or the backbone's features of it."""
+        if self.backbone is None:
+            return batch
+        if self.hparams["freeze_backbone"]:
+            with torch.no_grad():
+                return self.backbone(batch)
+        return self.backbone(batch)
+
+    def forward(self, batch: Tensor) -> Tensor:
+        return self.head(self.features(batch))
+
+    # --- training --------------------------------------------------------------------------------
+
+    def setup(self, stage: str) -> None:
+        arrays = getattr(getattr(self.trainer, "datamodule", None), "arrays", None)
+        if stage == "fit" and self.hparams["initialise"] and arrays and self.backbone is None:
+            x, y = (torch.from_numpy(a.copy()) for a in arrays.train)
+            for head in self.heads:
+                head.initialise(x, y, prior=self.hparams["prior"], only=self.only)
+
+    def train(self, mode: bool = True) -> OccamModule:
+        super().train(mode)
+        if self.backbone is not None:
+            # Batch statistics of small fine-tuning batches would change what the features mean;
+            # batch norm keeps its ImageNet statistics and eval() sees what train() saw.
+            for module in self.backbone.modules():
+                if self.hparams["freeze_backbone"] or isinstance(
+                    module, nn.modules.batchnorm._BatchNorm
+                ):
+                    module.training = False
+        return self
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        steps = self.hparams["anneal_fraction"] * float(self.trainer.estimated_stepping_batches)
+        for head in self.heads:
+            head.network.anneal(self.global_step / max(1.0, steps), self.hparams["end_temperature"])
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        x, y = batch
+        check_labels(y, self.head.out_features, len(x))
+        features = self.features(x)
+        targets = teach(self.teacher, features, y)
+        losses = []
+        for head in self.heads:
+            squares = torch.stack([c.square().sum() for c in head.network.free_constants])
+            penalty = self.hparams["constant_penalty"] * squares.sum()
+            losses.append(F.cross_entropy(head.soft(features), targets) + penalty)
+        # The sum, since the heads share no weights: each trains as if it were alone.
+        loss = torch.stack(losses).sum()
+        self.log("train_loss", loss / len(self.heads))
+        return loss
+
+    def configure_optimizers(self) -> Any:
+        groups = [{"params": list(self._heads.parameters()), "lr": self.hparams["learning_rate"]}]
+        if self.backbone is not None and not self.hparams["freeze_backbone"]:
+            # By name, not by comparing values: two equal parameters must both be trained.
+            backbone = [p for _, p in self.backbone.named_parameters() if p.requires_grad]
+            groups.append({"params": backbone, "lr": self.hparams["backbone_learning_rate"]})
+        optimizer = torch.optim.Adam(groups)
+        scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, self.hparams["decay"])
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    # --- evaluation ------------------------------------------------------------------------------
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self._evaluate(batch, "val")
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self._evaluate(batch, "test")
+
+    def _evaluate(self, batch: tuple[Tensor, Tensor], stage: str) -> None:
+        x, y = batch
+        features = self.features(x)
+        scores = torch.cat([head(features) for head in self.heads])
+        labels = y.repeat(len(self.heads))
+        self.formula_accuracy(scores, labels)
+        self.soft_accuracy(torch.cat([head.soft(features) for head in self.heads]), labels)
+        for name, metric in (("formula", self.formula_accuracy), ("soft", self.soft_accuracy)):
+            self.log(f"{stage}_{name}_accuracy", metric, prog_bar=True, on_epoch=True)
+        self.log(f"{stage}_formula_loss", F.cross_entropy(scores, labels), sync_dist=True)
+
+    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+        return self(batch[0] if isinstance(batch, (tuple, list)) else batch)
+
+    # --- checkpoints -----------------------------------------------------------------------------
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        for name in [name for name in checkpoint["state_dict"] if name.startswith("teacher.")]:
+            del checkpoint["state_dict"][name]
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self.teacher is not None:
+            kept = self.teacher.state_dict(prefix="teacher.")
+            checkpoint["state_dict"] = {**checkpoint["state_dict"], **kept}
+        theirs = checkpoint.get("hyper_parameters", {})
+        for name in ("in_features", "num_classes", "backbone", "head", "restarts"):
+            if name in theirs and theirs[name] != self.hparams[name]:
+                raise ValueError(
+                    f"the checkpoint is of another architecture: it has {name} ="
+                    f" {theirs[name]!r}, this module {self.hparams[name]!r}; build the module"
+                    " with the checkpoint's value"
+                )

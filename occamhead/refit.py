@@ -1,0 +1,116 @@
+"""Fit the numbers of a head's formula, its structure held fixed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from occamhead.dense import teach
+from occamhead.head import OccamHead, check_finite, check_labels
+from occamhead.network import check_features
+from occamhead.objective import Rows, minimise
+
+# Ridge penalties to choose from: on standardised features from hardly any shrinkage to almost
+# flat scores.
+PENALTIES = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
+
+
+def refit_constants(
+    head: OccamHead, rows: Rows, penalty: float, teacher: nn.Module | None = None
+) -> None:
+    """Fit the free constants of the most probable formula by cross-entropy, in place.
+
+    Minimises the mean cross-entropy of the formula's scores plus `penalty` times the sum of the
+    squared constants, by L-BFGS in float64. For a head of weighted sums this is convex. A head
+    without free constants is left as it is.
+
+    Args:
+        head: The head; its edges are not changed.
+        rows: Raw features [rows, in_features] and labels.
+        penalty: Ridge penalty, >= 0.
+        teacher: A model of the features whose class probabilities are the targets.
+
+    Raises:
+        ValueError: On a negative penalty, non-finite features, labels out of range, or if the
+            constants diverge; the head keeps its constants then.
+    """
+    features, labels = rows
+    check_features(features, head.in_features)
+    check_finite(features)
+    check_labels(labels, head.out_features, len(features))
+    if penalty < 0:
+        raise ValueError(f"penalty must not be negative, got {penalty}")
+    if not has_constants(head):
+        return
+    network = copy.deepcopy(head.network).double()
+    constants = list(network.free_constants)
+    routes, _ = network.most_probable()
+    mean, scale = head.feature_mean.double(), head.feature_scale.double()
+    x = (features.to(mean) - mean) / scale
+    targets = teach(teacher, features, labels).to(mean.device)
+    if targets.is_floating_point():
+        targets = targets.double()
+
+    def objective() -> Tensor:
+        squares = torch.stack([c.square().sum() for c in constants]).sum()
+        return F.cross_entropy(network.evaluate(routes, x)[0], targets) + penalty * squares
+
+    minimise(constants, objective)
+    if not all(c.isfinite().all() for c in constants):
+        raise ValueError(
+            "refitting the formula's constants diverged; use a larger penalty or other bases"
+        )
+    _set_constants(head, constants)
+
+
+def has_constants(head: OccamHead) -> bool:
+    """Whether the head's bases have free constants."""
+    return any(c.numel() for c in head.network.free_constants)
+
+
+@torch.no_grad()
+def formula_loss(head: OccamHead, rows: Rows, teacher: nn.Module | None = None) -> float:
+    """Mean cross-entropy of the formula's scores on some rows, in nats.
+
+    The targets are the teacher's class probabilities if there is a teacher, else the labels.
+    """
+    features, labels = rows
+    targets = teach(teacher, features, labels)
+    scores = head.formula()(features.to(head.feature_mean))
+    return float(F.cross_entropy(scores, targets.to(scores.device)))
+
+
+def choose_penalty(
+    head: OccamHead,
+    train: Rows,
+    validation: Rows,
+    teacher: nn.Module | None = None,
+    penalties: Sequence[float] = PENALTIES,
+) -> tuple[float, float]:
+    """Refit on the training rows under each penalty; keep the best on the validation rows.
+
+    Returns:
+        The penalty and its validation loss (nats). The head is left with the constants that were
+        fitted under it.
+    """
+    best: tuple[float, float, list[Tensor]] | None = None
+    # Strongest first: each fit starts from the one before, and shrunk constants start well.
+    for penalty in sorted(penalties, reverse=True):
+        refit_constants(head, train, penalty, teacher)
+        loss = formula_loss(head, validation)
+        if best is None or loss < best[1]:
+            best = penalty, loss, [c.detach().clone() for c in head.network.free_constants]
+    if best is None:
+        raise ValueError("at least one penalty is needed, got none")
+    _set_constants(head, best[2])
+    return best[0], best[1]
+
+
+@torch.no_grad()
+def _set_constants(head: OccamHead, constants: Sequence[Tensor]) -> None:
+    for mine, new in zip(head.network.free_constants, constants, strict=True):
+        mine.copy_(new)

@@ -1,0 +1,44 @@
+"""Labelled pictures, frozen pretrained backbones, and their features cached on disk."""
+
+from occamhead.vision.backbones import Backbone, load_backbone, load_transform
+from occamhead.vision.datamodules import (
+    FeatureData,
+    MNISTData,
+    PictureData,
+)
+from occamhead.vision.digits import mnist_splits
+from occamhead.vision.features import cached_features, extract, pixels
+from occamhead.vision.network import reachable
+from occamhead.vision.pictures import (
+    PictureArrays,
+    PictureFiles,
+    Pictures,
+    PictureTensors,
+    Splits,
+    hold_out,
+    read_folder,
+)
+from occamhead.vision.sources import find, photograph_splits
+
+__all__ = [
+    "Backbone",
+    "FeatureData",
+    "MNISTData",
+    "PictureArrays",
+    "PictureData",
+    "PictureFiles",
+    "PictureTensors",
+    "Pictures",
+    "Splits",
+    "cached_features",
+    "extract",
+    "find",
+    "hold_out",
+    "load_backbone",
+    "load_transform",
+    "mnist_splits",
+    "photograph_splits",
+    "pixels",
+    "reachable",
+    "read_folder",
+]

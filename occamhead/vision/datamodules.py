@@ -1,0 +1,187 @@
+"""LightningDataModules: cached features, digits, and photographs for fine-tuning."""
+
+from collections.abc import Sequence
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from occamhead.data import ArrayDataModule, Batches, LabelledArrays, Rows
+from occamhead.vision.backbones import Backbone, load_backbone, load_transform
+from occamhead.vision.digits import mnist_splits
+from occamhead.vision.features import cached_features, pixels
+from occamhead.vision.pictures import PictureTensors, Splits
+from occamhead.vision.sources import photograph_splits
+
+
+class _PictureArrays(ArrayDataModule):
+    """Base of those whose arrays are made of pictures; `backbone` made them, or is None."""
+
+    def __init__(self, batch_size: int, cache_dir: str | None) -> None:
+        super().__init__(batch_size)
+        self.backbone: Backbone | None = None
+        self._cache_dir = cache_dir
+
+    def _featurise(self, splits: Splits, description: str) -> LabelledArrays:
+        """Turn pictures into backbone features, or into pixels if there is no backbone."""
+
+        def rows(name: str) -> Rows:
+            pictures = getattr(splits, name)
+            if self.backbone is None:
+                return pixels(pictures), pictures.labels
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+            x = cached_features(self.backbone, pictures, self._cache_dir, device=device)
+            return x, pictures.labels
+
+        if self.backbone is not None:
+            description = (
+                f"{self.backbone.name} features ({self.backbone.weights}) of {description}"
+            )
+        return LabelledArrays(
+            rows("train"), rows("validation"), rows("test"), splits.train.classes, description
+        )
+
+
+class FeatureData(_PictureArrays):
+    """Photographs as features of a frozen backbone, computed once and cached.
+
+    Args:
+        data, classes, validation_fraction, seed: See `photograph_splits`.
+        backbone, weights: See `load_backbone`.
+        cache_dir: See `cached_features`.
+        batch_size: Rows per batch.
+    """
+
+    def __init__(
+        self,
+        data: str | None = None,
+        classes: Sequence[str] | None = None,
+        backbone: str = "resnet50",
+        weights: str | None = None,
+        cache_dir: str | None = None,
+        batch_size: int = 128,
+        validation_fraction: float = 0.2,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(batch_size, cache_dir)
+        self._source = (data, classes, validation_fraction, seed)
+        self._backbone_source = (backbone, weights)
+
+    def make_arrays(self) -> LabelledArrays:
+        splits, description = photograph_splits(*self._source)
+        self.backbone = load_backbone(*self._backbone_source)
+        return self._featurise(splits, description)
+
+
+class MNISTData(_PictureArrays):
+    """Handwritten digits, as pixels or as features of a frozen backbone.
+
+    Args:
+        classes, data, validation_fraction, seed: See `mnist_splits`.
+        features: "pixels" for 784 numbers from 0 to 1, or the name of a backbone, which takes the
+            digits as RGB through its transform.
+        weights: See `load_backbone`; not for pixels.
+        cache_dir: See `cached_features`.
+        batch_size: Rows per batch.
+    """
+
+    def __init__(
+        self,
+        classes: Sequence[int] = (0, 7),
+        data: str | None = None,
+        features: str = "pixels",
+        weights: str | None = None,
+        cache_dir: str | None = None,
+        batch_size: int = 128,
+        validation_fraction: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(batch_size, cache_dir)
+        if features == "pixels" and weights is not None:
+            raise ValueError(f"weights: pixels need none, got {weights}; name a backbone instead")
+        self._source = (classes, data, validation_fraction, seed)
+        self._features, self._weights = features, weights
+
+    def make_arrays(self) -> LabelledArrays:
+        splits, description = mnist_splits(*self._source)
+        if self._features != "pixels":
+            self.backbone = load_backbone(self._features, self._weights)
+        return self._featurise(splits, description)
+
+
+class PictureData(pl.LightningDataModule):
+    """Photographs through a backbone's transform, for fine-tuning; there is no augmentation.
+
+    After `setup`: `splits` holds the pictures, `classes` and `description` say what they are.
+
+    Args:
+        data, classes, validation_fraction, seed: See `photograph_splits`.
+        backbone, weights: See `load_transform`; as for the model that will take the pictures.
+        batch_size: Pictures per batch.
+        workers: Processes that decode pictures; 0 decodes in the training process.
+    """
+
+    def __init__(
+        self,
+        data: str | None = None,
+        classes: Sequence[str] | None = None,
+        backbone: str = "resnet50",
+        weights: str | None = None,
+        batch_size: int = 32,
+        validation_fraction: float = 0.2,
+        seed: int = 0,
+        workers: int = 0,
+    ) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        self.workers = workers
+        self.transform = load_transform(backbone, weights)
+        self._source = (data, classes, validation_fraction, seed)
+        self._splits: tuple[Splits, str] | None = None
+
+    def setup(self, stage: str | None = None) -> None:
+        if self._splits is None:
+            self._splits = photograph_splits(*self._source)
+
+    @property
+    def splits(self) -> Splits:
+        return self._read()[0]
+
+    @property
+    def description(self) -> str:
+        return self._read()[1]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.splits.train.classes
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.classes)
+
+    def _read(self) -> tuple[Splits, str]:
+        if self._splits is None:
+            raise RuntimeError("PictureData: call setup() first")
+        return self._splits
+
+    def train_dataloader(self) -> Batches:
+        return self._loader("train", shuffle=True)
+
+    def val_dataloader(self) -> Batches:
+        return self._loader("validation")
+
+    def test_dataloader(self) -> Batches:
+        return self._loader("test")
+
+    def predict_dataloader(self) -> Batches:
+        return self.test_dataloader()
+
+    def _loader(self, split: str, shuffle: bool = False) -> Batches:
+        tensors = PictureTensors(getattr(self.splits, split), self.transform)
+        return DataLoader(
+            tensors,
+            self.batch_size,
+            shuffle=shuffle,
+            num_workers=self.workers,
+            persistent_workers=self.workers > 0,
+        )

