@@ -149,6 +149,13 @@ class ArrayDataModule(pl.LightningDataModule, ABC):
     def description(self) -> str:
         return self.arrays.description
 
+    def merged(self) -> ArrayData:
+        """The same rows with those of validation added to those of training."""
+        train, validation = self.arrays.train, self.arrays.validation
+        x = np.concatenate([train[0], validation[0]])
+        y = np.concatenate([train[1], validation[1]])
+        return ArrayData((x, y), validation, self.arrays.test, self.batch_size, self.classes)
+
     def train_dataloader(self) -> Batches:
         return self._loader(self.arrays.train, shuffle=True)
 

@@ -53,28 +53,32 @@ def fit_dense_head(
 def choose_dense_head(
     train: Rows, validation: Rows, num_classes: int, penalties: Sequence[float] = PENALTIES
 ) -> tuple[nn.Linear, float]:
-    """Fit under each penalty, strongest first; keep the one with the least validation loss.
+    """Fit under each penalty, strongest first, and choose by validation loss.
 
-    The path stops when two penalties in a row have made it worse.
+    Chosen is the strongest penalty whose loss is within one standard error of the least (the
+    one-standard-error rule, Breiman et al. 1984). The path stops when two penalties in a row
+    have made the loss worse.
 
     Returns:
         The head fitted on the training rows, and its penalty.
     """
-    head: nn.Linear | None = None
-    best: tuple[float, nn.Linear, float] | None = None
-    worse = 0
-    for penalty in penalties:
+    if not penalties:
+        raise ValueError("at least one penalty is needed, got none")
+    path: list[tuple[float, nn.Linear, float]] = []
+    head, least, limit, worse = None, float("inf"), float("inf"), 0
+    for penalty in sorted(penalties, reverse=True):
         head = fit_dense_head(train, num_classes, penalty, start=head)
-        loss = float(F.cross_entropy(head(validation[0]), validation[1]))
-        if best is None or loss < best[0]:
-            best, worse = (loss, head, penalty), 0
+        losses = F.cross_entropy(head(validation[0]), validation[1], reduction="none")
+        loss = losses.mean().item()
+        path.append((loss, head, penalty))
+        if loss < least:
+            least, worse = loss, 0
+            limit = loss + losses.std(correction=0).item() / len(losses) ** 0.5
         else:
             worse += 1
             if worse == 2:
                 break
-    if best is None:
-        raise ValueError("at least one penalty is needed, got none")
-    return best[1], best[2]
+    return next((head, penalty) for loss, head, penalty in path if loss <= limit)
 
 
 def teach(teacher: nn.Module | None, x: Tensor, y: Tensor) -> Tensor:

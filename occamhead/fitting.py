@@ -12,13 +12,13 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from occamhead.data import ArrayData, ArrayDataModule
-from occamhead.dense import choose_dense_head, fit_dense_head
+from occamhead.data import ArrayDataModule
+from occamhead.dense import choose_dense_head, fit_dense_head, teach
 from occamhead.expression import Affine, Input
-from occamhead.head import OccamHead
+from occamhead.head import OccamHead, class_contrast
 from occamhead.module import OccamModule
-from occamhead.objective import Rows
-from occamhead.refit import choose_penalty, formula_loss, has_constants, refit_constants
+from occamhead.objective import Rows, standardisation
+from occamhead.refit import choose_penalty, formula_loss, refit_constants
 
 log = logging.getLogger("occamhead")
 
@@ -33,7 +33,7 @@ class Fit:
         module: The module that trained the head.
         validation_accuracy: Mean accuracy, on rows held out of training, of formulas that were
             trained as the final one is, but on fewer rows and without the vote.
-        penalty: Ridge penalty under which the formula's numbers were fitted; None if it has none.
+        penalty: Ridge penalty under which the formula's numbers were fitted.
         losses: Cross-entropy of each final candidate against its targets, in nats; the head has
             the least.
     """
@@ -42,7 +42,7 @@ class Fit:
     dense: nn.Linear
     module: OccamModule
     validation_accuracy: float
-    penalty: float | None
+    penalty: float
     losses: tuple[float, ...]
 
 
@@ -50,8 +50,9 @@ def fit_head(
     data: ArrayDataModule,
     *,
     max_features: int | None = 40,
+    screen: int = 512,
     restarts: int = 8,
-    steps: int = 300,
+    steps: int | None = None,
     seed: int = 0,
     distil: bool = True,
     module: Mapping[str, Any] | None = None,
@@ -62,7 +63,7 @@ def fit_head(
     First, on the training rows alone, with the validation rows held out:
 
     1. A dense logistic head is fitted, its ridge penalty chosen by validation loss.
-    2. `restarts` soft networks are trained from different starts, towards the class
+    2. Half of `restarts` soft networks are trained from different starts, towards the class
        probabilities of the dense head rather than the labels (distillation, Hinton et al. 2015,
        arXiv 1503.02531). With few rows of many features, some forty features separate the labels
        of any training set, but only telling ones reproduce the margins of a regularised head.
@@ -70,19 +71,23 @@ def fit_head(
 
     Then, with these choices, on training and validation rows together:
 
-    3. The dense head is fitted again, and as many networks are trained. They vote: the
+    3. The dense head is fitted again, and `restarts` networks are trained. They vote: the
        `max_features` features that most of their formulas use go on (stability selection,
        Meinshausen and Buehlmann 2010, arXiv 0809.2932).
     4. As many networks are trained among those features alone, and the numbers of each formula
        fitted anew. The formula that comes nearest to its targets is kept.
+
+    The networks see the `screen` features whose class means differ most (sure independence
+    screening, Fan and Lv 2008); the head that is returned takes all features.
 
     Test rows are not touched.
 
     Args:
         data: Rows of features and labels.
         max_features: Most features that the formulas may use in all; None skips the vote.
-        restarts: How many starts in each round.
-        steps: Optimiser steps of each round.
+        screen: Features that the networks see.
+        restarts: How many starts in each of the last two rounds.
+        steps: Optimiser steps of each round; None takes 8 epochs, but at least 300 steps.
         seed: Seed of the random starts and batches.
         distil: Learn from the dense head rather than from the labels.
         module: Arguments of :class:`OccamModule` other than sizes, restarts and teacher.
@@ -91,58 +96,69 @@ def fit_head(
     Raises:
         ValueError: If a number is below 1, or the data do not fit.
     """
-    for name, value in (("restarts", restarts), ("steps", steps), ("max_features", max_features)):
+    for name, value in (
+        ("max_features", max_features),
+        ("screen", screen),
+        ("restarts", restarts),
+        ("steps", steps),
+    ):
         if value is not None and value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     data.prepare_data()
     data.setup("fit")
+    if steps is None:
+        steps = max(300, 8 * len(data.arrays.train[0]) // data.batch_size)
     train, validation = as_rows(data.arrays.train), as_rows(data.arrays.validation)
     together = torch.cat([train[0], validation[0]]), torch.cat([train[1], validation[1]])
-    num_classes, num_features = data.num_classes, data.num_features
 
     def trained(
-        rows: ArrayDataModule,
-        teacher: nn.Module | None,
-        only: Sequence[int] | None = None,
-        held_out: bool = False,
+        rows: ArrayDataModule, columns: Sequence[int], teacher: nn.Module | None, **more: Any
     ) -> OccamModule:
-        # What tells the classes apart has been found once `only` is given: no prior then.
-        options = {**(module or {}), "restarts": restarts, "teacher": teacher}
-        if only is not None:
-            options["prior"] = 0.0
-        result = OccamModule(num_features, num_classes, **options)
-        result.only = only
+        options = {**(module or {}), "restarts": restarts, "columns": columns, **more}
+        result = OccamModule(data.num_features, data.num_classes, teacher=teacher, **options)
+        held_out = rows is data
         limits = {} if held_out else {"limit_val_batches": 0}
         short_trainer(steps, {**limits, **(trainer or {})}).fit(result, datamodule=rows)
         return result.cpu().eval()
 
     pl.seed_everything(seed, verbose=False)
-    dense, dense_penalty = choose_dense_head(train, validation, num_classes)
+    dense, dense_penalty = choose_dense_head(train, validation, data.num_classes)
     teacher = dense if distil else None
-    first = trained(data, teacher, held_out=True)
-    trials = [choose_penalty(head, train, validation, teacher) for head in first.heads]
-    penalty = min(trials, key=lambda trial: trial[1])[0] if has_constants(first.head) else None
-    validation_accuracy = sum(accuracy(head, validation) for head in first.heads) / restarts
+    few = max(1, restarts // 2)
+    first = trained(data, most_telling(train, screen, data.num_classes), teacher, restarts=few)
+    shown = first.shown(train[0]), train[1]
+    shown_validation = first.shown(validation[0]), validation[1]
+    trials = [
+        choose_penalty(head, shown, shown_validation, teach(teacher, *train))
+        for head in first.heads
+    ]
+    penalty = min(trials, key=lambda trial: trial[1])[0]
+    validation_accuracy = sum(accuracy(head, shown_validation) for head in first.heads) / few
 
-    dense = fit_dense_head(together, num_classes, dense_penalty, start=dense)
+    dense = fit_dense_head(together, data.num_classes, dense_penalty, start=dense)
     teacher = dense if distil else None
-    rows = ArrayData(
-        train=(together[0].numpy(), together[1].numpy()),
-        validation=data.arrays.validation,
-        test=data.arrays.test,
-        batch_size=data.batch_size,
-        classes=data.classes,
-    )
-    chosen = trained(rows, teacher)
-    if max_features is not None and max_features < num_features:
-        chosen = trained(rows, teacher, only=vote(chosen.heads, max_features))
+    rows = data.merged()
+    chosen = trained(rows, most_telling(together, screen, data.num_classes), teacher)
+    if max_features is not None and max_features < data.num_features:
+        assert chosen.columns is not None
+        voted = chosen.columns[vote(chosen.heads, max_features)].tolist()
+        # What tells the classes apart has been found: each P-node starts at a feature of its own.
+        chosen = trained(rows, voted, teacher, prior=0.0, spread=3.0)
+    shown, targets = (chosen.shown(together[0]), together[1]), teach(teacher, *together)
     for head in chosen.heads:
-        if penalty is not None:
-            refit_constants(head, together, penalty, teacher)
-    losses = tuple(formula_loss(head, together, teacher) for head in chosen.heads)
+        refit_constants(head, shown, penalty, targets)
+    losses = tuple(formula_loss(head, shown[0], targets) for head in chosen.heads)
     log.info("cross-entropy of the candidates: %s", " ".join(f"{loss:.4f}" for loss in losses))
     head = chosen.keep(min(range(restarts), key=losses.__getitem__))
     return Fit(head.eval(), dense, chosen, validation_accuracy, penalty, losses)
+
+
+def most_telling(rows: Rows, count: int, num_classes: int) -> list[int]:
+    """The `count` features whose class means differ most, in standard deviations."""
+    features, labels = rows
+    mean, scale = standardisation(features)
+    contrast = class_contrast((features - mean) / scale, labels, num_classes).amax(dim=0)
+    return contrast.topk(min(count, len(contrast))).indices.sort().values.tolist()
 
 
 def accuracy(model: nn.Module, rows: Rows) -> float:

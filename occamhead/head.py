@@ -200,7 +200,7 @@ class OccamHead(nn.Module):
         labels: Tensor | None = None,
         *,
         prior: float = 3.0,
-        only: Sequence[int] | None = None,
+        spread: float = 0.0,
         standardise: bool = True,
         generator: torch.Generator | None = None,
     ) -> None:
@@ -211,7 +211,8 @@ class OccamHead(nn.Module):
             labels: Class of each row; without labels no feature is preferred.
             prior: What is added to the logit of an edge to a feature, per standard deviation by
                 which the class's mean differs from the mean of the others.
-            only: Features that the formulas may use; None allows all.
+            spread: What is added to the logit of one edge of each P-node, to a feature of its
+                own as far as they go round: the first P-node prefers the first feature, and so on.
             standardise: Whether the soft network sees standardised features.
             generator: Source of the new weights; None takes torch's global one.
 
@@ -233,32 +234,45 @@ class OccamHead(nn.Module):
         else:
             self.feature_mean.zero_()
             self.feature_scale.fill_(1.0)
-        if only is not None:
-            barred = torch.ones(self.in_features, dtype=torch.bool)
-            barred[list(only)] = False
-            for leaves in self._feature_logits():
-                leaves[..., barred] = BARRED
+        for layer, logits in enumerate(self.network.logits):
+            if self.network.layout.num_leaf_sources(layer):
+                nodes = torch.arange(logits.shape[0] * logits.shape[1], device=logits.device)
+                edges = (nodes % self.in_features).view(logits.shape[:2]).unsqueeze(-1)
+                logits.scatter_add_(-1, edges, torch.full_like(logits[..., :1], spread))
         if labels is None or prior == 0:
             return
-        labels = labels.to(features.device)
-        members = nn.functional.one_hot(labels, self.out_features).to(features)
-        counts = members.sum(dim=0).unsqueeze(-1).clamp_min(1.0)
         standardised = (features - self.feature_mean) / self.feature_scale
-        sums = members.T @ standardised
-        others = (standardised.sum(dim=0) - sums) / (len(features) - counts).clamp_min(1.0)
-        contrast = (sums / counts - others).abs()
+        contrast = class_contrast(standardised, labels.to(features.device), self.out_features)
         per_group = contrast.unflatten(0, (self.network.groups, -1)).amax(dim=1)
-        for leaves in self._feature_logits():
-            leaves += prior * per_group.unsqueeze(1)
+        for layer, logits in enumerate(self.network.logits):
+            if self.network.layout.num_leaf_sources(layer):
+                logits[..., : self.in_features] += prior * per_group.unsqueeze(1)
 
-    def _feature_logits(self) -> list[Tensor]:
-        """The logits of the edges to features, as views [groups, P-nodes, in_features]."""
-        layout = self.network.layout
-        return [
-            logits[..., : self.in_features]
-            for layer, logits in enumerate(self.network.logits)
-            if layout.num_leaf_sources(layer)
-        ]
+    @torch.no_grad()
+    def widened(self, in_features: int, columns: Sequence[int]) -> OccamHead:
+        """The same head over more features, of which it can choose these columns only.
+
+        Args:
+            in_features: Number of features of the new head.
+            columns: For each feature of this head, the feature of the new one.
+        """
+        head = type(self)(**{**self.config(), "in_features": in_features})
+        index = torch.as_tensor(columns, device=self.feature_mean.device)
+        head.to(self.feature_mean)
+        for layer, (old, new) in enumerate(
+            zip(self.network.logits, head.network.logits, strict=True)
+        ):
+            new.copy_(old) if old.shape == new.shape else new.fill_(BARRED)
+            if self.network.layout.num_leaf_sources(layer):
+                new[..., :in_features] = BARRED
+                new[..., index] = old[..., : self.in_features]
+                new[..., in_features:] = old[..., self.in_features :]
+        for old, new in zip(self.network.free_constants, head.network.free_constants, strict=True):
+            new.copy_(old)
+        head.network.temperatures.copy_(self.network.temperatures)
+        head.feature_mean[index] = self.feature_mean
+        head.feature_scale[index] = self.feature_scale
+        return head.train(self.training)
 
     # --- storage ---------------------------------------------------------------------------------
 
@@ -329,6 +343,23 @@ class OccamHead(nn.Module):
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}"
+
+
+def class_contrast(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """How far each class's mean of each feature is from the mean of the other rows.
+
+    Args:
+        features: Standardised features, [rows, features].
+        labels: Class of each row.
+
+    Returns:
+        Absolute differences in standard deviations, [num_classes, features].
+    """
+    members = nn.functional.one_hot(labels, num_classes).to(features)
+    counts = members.sum(dim=0).unsqueeze(-1)
+    sums = members.T @ features
+    others = (features.sum(dim=0) - sums) / (len(features) - counts).clamp_min(1.0)
+    return (sums / counts.clamp_min(1.0) - others).abs()
 
 
 def check_finite(features: Tensor) -> None:

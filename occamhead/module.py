@@ -32,15 +32,16 @@ class OccamModule(pl.LightningModule):
         head: Further arguments of :class:`OccamHead`, as plain values.
         restarts: Heads trained side by side on the same batches, each from its own start;
             :meth:`keep` picks one. Accuracies are means over them.
+        columns: Features that the heads see while they are trained; None shows them all.
         learning_rate: Adam's rate for the head.
         backbone_learning_rate: Adam's rate for the backbone.
         decay: Factor of both rates per step (paper, supplement G: 0.999).
         end_temperature: Temperature at which training ends.
-        anneal_fraction: Share of the steps in which it is reached.
+        anneal_fraction: Share of the steps in which it is reached; 0 starts there.
         constant_penalty: Weight of the sum of squared free constants in the loss.
         initialise: Call :meth:`OccamHead.initialise` with the training rows at the start of a fit
             whose data module has arrays; else the head starts as it is.
-        prior: See :meth:`OccamHead.initialise`.
+        prior, spread: See :meth:`OccamHead.initialise`.
         teacher: A model of the features whose class probabilities are the targets of training
             in place of the labels. It is neither trained nor saved.
 
@@ -59,6 +60,7 @@ class OccamModule(pl.LightningModule):
         freeze_backbone: bool = False,
         head: dict[str, Any] | None = None,
         restarts: int = 1,
+        columns: Sequence[int] | None = None,
         learning_rate: float = 0.1,
         backbone_learning_rate: float = 1e-5,
         decay: float = 0.999,
@@ -67,6 +69,7 @@ class OccamModule(pl.LightningModule):
         constant_penalty: float = 0.01,
         initialise: bool = True,
         prior: float = 3.0,
+        spread: float = 0.0,
         teacher: nn.Module | None = None,
     ) -> None:
         super().__init__()
@@ -85,10 +88,12 @@ class OccamModule(pl.LightningModule):
             raise ValueError("in_features is needed where there is no backbone")
         if restarts < 1:
             raise ValueError(f"restarts must be at least 1, got {restarts}")
+        width = in_features if columns is None else len(columns)
         self._heads = nn.ModuleList(
-            OccamHead(in_features, num_classes, **(head or {})) for _ in range(restarts)
+            OccamHead(width, num_classes, **(head or {})) for _ in range(restarts)
         )
-        self.only: Sequence[int] | None = None
+        self.in_features = in_features
+        self.columns: Tensor | None = None if columns is None else torch.as_tensor(columns)
         self.formula_accuracy = MulticlassAccuracy(num_classes, average="micro")
         self.soft_accuracy = MulticlassAccuracy(num_classes, average="micro")
 
@@ -103,10 +108,14 @@ class OccamModule(pl.LightningModule):
         return self.heads[0]
 
     def keep(self, restart: int) -> OccamHead:
-        """Keep one of the heads trained side by side and drop the others."""
-        self._heads = nn.ModuleList([self.heads[restart]])
+        """Keep one of the heads trained side by side, widened to all features."""
+        head = self.heads[restart]
+        if self.columns is not None:
+            head = head.widened(self.in_features, self.columns.tolist())
+        self._heads = nn.ModuleList([head])
+        self.columns = self.hparams["columns"] = None
         self.hparams["restarts"] = 1
-        return self.head
+        return head
 
     def features(self, batch: Tensor) -> Tensor:
         """What the head sees of a batch: the batch itself, or the backbone's features of it."""
@@ -117,8 +126,12 @@ class OccamModule(pl.LightningModule):
                 return self.backbone(batch)
         return self.backbone(batch)
 
+    def shown(self, features: Tensor) -> Tensor:
+        """The features that the heads see."""
+        return features if self.columns is None else features[:, self.columns]
+
     def forward(self, batch: Tensor) -> Tensor:
-        return self.head(self.features(batch))
+        return self.head(self.shown(self.features(batch)))
 
     # --- training --------------------------------------------------------------------------------
 
@@ -127,7 +140,9 @@ class OccamModule(pl.LightningModule):
         if stage == "fit" and self.hparams["initialise"] and arrays and self.backbone is None:
             x, y = (torch.from_numpy(a.copy()) for a in arrays.train)
             for head in self.heads:
-                head.initialise(x, y, prior=self.hparams["prior"], only=self.only)
+                head.initialise(
+                    self.shown(x), y, prior=self.hparams["prior"], spread=self.hparams["spread"]
+                )
 
     def train(self, mode: bool = True) -> OccamModule:
         super().train(mode)
@@ -143,19 +158,20 @@ class OccamModule(pl.LightningModule):
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         steps = self.hparams["anneal_fraction"] * float(self.trainer.estimated_stepping_batches)
+        progress = self.global_step / steps if steps else 1.0
         for head in self.heads:
-            head.network.anneal(self.global_step / max(1.0, steps), self.hparams["end_temperature"])
+            head.network.anneal(progress, self.hparams["end_temperature"])
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, y = batch
         check_labels(y, self.head.out_features, len(x))
         features = self.features(x)
-        targets = teach(self.teacher, features, y)
+        targets, shown = teach(self.teacher, features, y), self.shown(features)
         losses = []
         for head in self.heads:
             squares = torch.stack([c.square().sum() for c in head.network.free_constants])
             penalty = self.hparams["constant_penalty"] * squares.sum()
-            losses.append(F.cross_entropy(head.soft(features), targets) + penalty)
+            losses.append(F.cross_entropy(head.soft(shown), targets) + penalty)
         # The sum, since the heads share no weights: each trains as if it were alone.
         loss = torch.stack(losses).sum()
         self.log("train_loss", loss / len(self.heads))
@@ -184,7 +200,7 @@ class OccamModule(pl.LightningModule):
 
     def _evaluate(self, batch: tuple[Tensor, Tensor], stage: str) -> None:
         x, y = batch
-        features = self.features(x)
+        features = self.shown(self.features(x))
         scores = torch.cat([head(features) for head in self.heads])
         labels = y.repeat(len(self.heads))
         self.formula_accuracy(scores, labels)

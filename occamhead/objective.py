@@ -35,7 +35,13 @@ def minimise(
         The value at the end.
     """
     optimizer = torch.optim.LBFGS(
-        parameters, max_iter=max_steps, history_size=20, line_search_fn="strong_wolfe"
+        parameters,
+        max_iter=max_steps,
+        # A cross-entropy that changes by less (nats) classifies the same.
+        tolerance_change=1e-7,
+        tolerance_grad=1e-5,
+        history_size=20,
+        line_search_fn="strong_wolfe",
     )
 
     def closure() -> Tensor:
@@ -46,4 +52,4 @@ def minimise(
 
     with torch.enable_grad():
         optimizer.step(closure)
-        return float(objective())
+        return objective().item()

@@ -6,21 +6,20 @@ import copy
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from occamhead.dense import teach
 from occamhead.head import OccamHead, check_finite, check_labels
 from occamhead.network import check_features
 from occamhead.objective import Rows, minimise
 
 # Ridge penalties to choose from: on standardised features from hardly any shrinkage to almost
 # flat scores.
-PENALTIES = (1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4)
+PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4)
 
 
 def refit_constants(
-    head: OccamHead, rows: Rows, penalty: float, teacher: nn.Module | None = None
+    head: OccamHead, rows: Rows, penalty: float, targets: Tensor | None = None
 ) -> None:
     """Fit the free constants of the most probable formula by cross-entropy, in place.
 
@@ -32,7 +31,7 @@ def refit_constants(
         head: The head; its edges are not changed.
         rows: Raw features [rows, in_features] and labels.
         penalty: Ridge penalty, >= 0.
-        teacher: A model of the features whose class probabilities are the targets.
+        targets: Class probabilities to fit instead of the labels, [rows, out_features].
 
     Raises:
         ValueError: On a negative penalty, non-finite features, labels out of range, or if the
@@ -51,7 +50,7 @@ def refit_constants(
     routes, _ = network.most_probable()
     mean, scale = head.feature_mean.double(), head.feature_scale.double()
     x = (features.to(mean) - mean) / scale
-    targets = teach(teacher, features, labels).to(mean.device)
+    targets = (labels if targets is None else targets).to(mean.device)
     if targets.is_floating_point():
         targets = targets.double()
 
@@ -73,13 +72,8 @@ def has_constants(head: OccamHead) -> bool:
 
 
 @torch.no_grad()
-def formula_loss(head: OccamHead, rows: Rows, teacher: nn.Module | None = None) -> float:
-    """Mean cross-entropy of the formula's scores on some rows, in nats.
-
-    The targets are the teacher's class probabilities if there is a teacher, else the labels.
-    """
-    features, labels = rows
-    targets = teach(teacher, features, labels)
+def formula_loss(head: OccamHead, features: Tensor, targets: Tensor) -> float:
+    """Mean cross-entropy (nats) of the formula's scores; targets are labels or probabilities."""
     scores = head.formula()(features.to(head.feature_mean))
     return float(F.cross_entropy(scores, targets.to(scores.device)))
 
@@ -88,10 +82,10 @@ def choose_penalty(
     head: OccamHead,
     train: Rows,
     validation: Rows,
-    teacher: nn.Module | None = None,
+    targets: Tensor | None = None,
     penalties: Sequence[float] = PENALTIES,
 ) -> tuple[float, float]:
-    """Refit on the training rows under each penalty; keep the best on the validation rows.
+    """Refit on the training rows under each penalty; keep the best on the validation labels.
 
     Returns:
         The penalty and its validation loss (nats). The head is left with the constants that were
@@ -100,8 +94,8 @@ def choose_penalty(
     best: tuple[float, float, list[Tensor]] | None = None
     # Strongest first: each fit starts from the one before, and shrunk constants start well.
     for penalty in sorted(penalties, reverse=True):
-        refit_constants(head, train, penalty, teacher)
-        loss = formula_loss(head, validation)
+        refit_constants(head, train, penalty, targets)
+        loss = formula_loss(head, *validation)
         if best is None or loss < best[1]:
             best = penalty, loss, [c.detach().clone() for c in head.network.free_constants]
     if best is None:

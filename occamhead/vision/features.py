@@ -106,8 +106,19 @@ def cached_features(
             None means $XDG_CACHE_HOME/occamhead/features, or ~/.cache/occamhead/features.
         backbone, pictures, batch_size, device, workers, progress: As for `extract`.
     Returns:
-        Read-only memory-mapped features, float32 [picture, num_features].
+        Features, float32 [picture, num_features]: memory-mapped read-only, or, of a part that
+        `hold_out` made, its rows of the features of the whole.
     """
+    if pictures.whole is not None:
+        options = {"batch_size": batch_size, "device": device, "workers": workers}
+        whole = cached_features(
+            backbone,
+            pictures.whole,
+            cache_dir,
+            progress=progress,
+            **options,  # type: ignore[arg-type]
+        )
+        return whole[pictures.rows]
     shape = (len(pictures), backbone.num_features)
     file = _cache_folder(cache_dir) / f"{_cache_key(backbone, pictures)}.npy"
     if file.exists():

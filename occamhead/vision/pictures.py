@@ -30,7 +30,13 @@ class Pictures(ABC, Dataset[tuple[Image.Image, int]]):
         labels: Class index per picture, int64 [picture].
         classes: Name of each class index.
         skipped: Names of pictures that belonged here but could not be read.
+
+    A part that `hold_out` made remembers its `whole` and its `rows` of it, so that features are
+    cached for the whole, whatever the split.
     """
+
+    whole: "Pictures | None" = None
+    rows: NDArray[np.int64] | None = None
 
     def __init__(
         self,
@@ -254,4 +260,9 @@ def hold_out(pictures: Pictures, fraction: float, seed: int) -> tuple[Pictures, 
             )
         count = min(max(round(fraction * len(members)), 1), len(members) - 1)
         held[generator.permutation(members)[:count]] = True
-    return pictures.subset(np.flatnonzero(~held)), pictures.subset(np.flatnonzero(held))
+    parts = []
+    for rows in (np.flatnonzero(~held), np.flatnonzero(held)):
+        part = pictures.subset(rows)
+        part.whole, part.rows = pictures, rows
+        parts.append(part)
+    return parts[0], parts[1]

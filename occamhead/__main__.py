@@ -1,0 +1,39 @@
+"""``python -m occamhead fit --config configs/NAME.yaml``: LightningCLI over OccamModule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytorch_lightning import LightningDataModule, Trainer
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+
+from occamhead.module import OccamModule
+
+
+class OccamCLI(LightningCLI):
+    """LightningCLI that prints the formulas after fitting."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.set_defaults({"seed_everything": 0})
+
+    def after_fit(self) -> None:
+        module: OccamModule = self.model
+        if self.trainer.is_global_zero:
+            for number, text in enumerate(module.head.eval().formula().text()):
+                print(f"y{number} = {text}")
+
+
+def main(args: Any = None) -> OccamCLI:
+    """Run the command line; `args` replaces sys.argv in tests."""
+    return OccamCLI(
+        OccamModule,
+        LightningDataModule,
+        subclass_mode_data=True,
+        trainer_class=Trainer,
+        save_config_kwargs={"overwrite": False},
+        args=args,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""One experiment of the paper each: ``python -m recipes.NAME``."""

@@ -1,0 +1,186 @@
+"""Test the formula, print the table, and write everything that a run leaves behind."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import resource
+import shlex
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from occamhead.fitting import accuracy, as_rows
+
+if TYPE_CHECKING:
+    from occamhead.data import ArrayData
+    from occamhead.fitting import Fit
+    from occamhead.vision import Backbone
+    from recipes.run import Task
+
+FILES = (
+    "results.json",
+    "formula.py",
+    "formula.json",
+    "formula.tex",
+    "formula.png",
+    "predictions.csv",
+    "checkpoint.ckpt",
+)
+
+
+def prepare(out: Path | None, name: str, overwrite: bool) -> Path:
+    """The folder for the results, made if need be.
+
+    Raises:
+        FileExistsError: If it holds results already and `overwrite` is not set.
+    """
+    out = out or Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    # The processes of a distributed run share the folder; the first has looked already.
+    present = [file for file in FILES if (out / file).exists()]
+    if present and not overwrite and getattr(rank_zero_only, "rank", 0) == 0:
+        raise FileExistsError(
+            f"{out} holds {', '.join(present)} already; choose another --out, or --overwrite"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    return out
+
+
+def write(
+    out: Path,
+    task: Task,
+    mode: str,
+    fit: Fit,
+    data: ArrayData,
+    backbone: Backbone | None,
+    seed: int,
+    feature_seconds: float,
+    train_seconds: float,
+) -> dict[str, Any]:
+    """Test once, write the files and print the formulas and the table."""
+    x, y = as_rows(data.arrays.test)
+    formula, head, classes = fit.head.formula(), fit.head, data.classes
+    source = formula.python(f"{task.name}: {', '.join(classes)} from {task.source}", classes)
+    scores, predicted = run_source(source, x.numpy())
+    with torch.no_grad():
+        model_predicted = head(x).argmax(dim=-1).numpy()
+        log_q = float(head.log_prob().sum())
+    labels = y.numpy()
+    majority = int(
+        np.bincount(np.concatenate([data.arrays.train[1], data.arrays.validation[1]])).argmax()
+    )
+    head.soft_eval = True
+    soft_accuracy = accuracy(head, (x, y))
+    head.soft_eval = False
+    splits = task.splits
+    results: dict[str, Any] = {
+        "task": task.name,
+        "mode": mode,
+        "classes": list(classes),
+        "backbone": backbone.name if backbone else "pixels",
+        "weights": backbone.weights if backbone else "none",
+        "notice": backbone.notice if backbone else None,
+        "data": task.source,
+        "seed": seed,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "versions": versions(),
+        "n_train": len(splits.train),
+        "n_val": len(splits.validation),
+        "n_test": len(splits.test),
+        "skipped": list(splits.train.skipped + splits.test.skipped),
+        "rule_accuracy": float(np.mean(predicted == labels)),
+        "soft_accuracy": soft_accuracy,
+        "dense_accuracy": accuracy(fit.dense, (x, y)),
+        "majority_accuracy": float(np.mean(labels == majority)),
+        "validation_accuracy": fit.validation_accuracy,
+        "paper_accuracy": task.paper.accuracy if task.paper else None,
+        "agreement": float(np.mean(predicted == model_predicted)),
+        "formulas": formula.text(),
+        "features_used": len(formula.features),
+        "operations": formula.operations,
+        "probability": float(np.exp(log_q)),
+        "train_seconds": train_seconds,
+        "feature_seconds": feature_seconds,
+        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
+    }
+    _save(out, task, fit, results, source, scores, predicted, labels)
+    _print(out, task, results)
+    return results
+
+
+def run_source(source: str, x: np.ndarray) -> tuple[list[list[float]], np.ndarray]:
+    """Scores and classes of each row by the stand-alone source itself."""
+    module: dict[str, Any] = {}
+    exec(compile(source, "formula.py", "exec"), module)  # what we wrote, not what we read
+    rows = [[float(value) for value in row] for row in x]
+    return [module["scores"](row) for row in rows], np.array([module["predict"](r) for r in rows])
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the figures depend on."""
+    names = ("occamhead", "torch", "torchvision", "pytorch-lightning", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+@rank_zero_only
+def _save(
+    out: Path,
+    task: Task,
+    fit: Fit,
+    results: dict[str, Any],
+    source: str,
+    scores: list[list[float]],
+    predicted: np.ndarray,
+    labels: np.ndarray,
+) -> None:
+    formula, classes = fit.head.formula(), results["classes"]
+    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    (out / "formula.py").write_text(source)
+    (out / "formula.json").write_text(formula.to_json() + "\n")
+    lines = [f"y_{{{k}}} &= {tex}" for k, tex in enumerate(formula.latex())]
+    (out / "formula.tex").write_text(
+        "\\begin{align}\n" + " \\\\\n".join(lines) + "\n\\end{align}\n"
+    )
+    formula.draw(out / "formula.png", titles=classes)
+    with (out / "predictions.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["file", "label", "prediction", *(f"score_{name}" for name in classes)])
+        for name, label, guess, row in zip(
+            task.splits.test.names, labels, predicted, scores, strict=True
+        ):
+            table.writerow([name, classes[label], classes[guess], *row])
+    fit.module.trainer.save_checkpoint(out / "checkpoint.ckpt", weights_only=True)
+
+
+@rank_zero_only
+def _print(out: Path, task: Task, results: dict[str, Any]) -> None:
+    print()
+    for name, text in zip(results["classes"], results["formulas"], strict=True):
+        print(f"{name} = {text}\n")
+    paper = f"{task.paper.accuracy:.1%}" if task.paper else "-"
+    print(f"test accuracy on {results['n_test']} pictures")
+    print(f"{'formula':>12} {'soft network':>13} {'dense head':>11} {'majority':>9} {'paper':>7}")
+    print(
+        f"{results['rule_accuracy']:>12.1%} {results['soft_accuracy']:>13.1%}"
+        f" {results['dense_accuracy']:>11.1%} {results['majority_accuracy']:>9.1%} {paper:>7}"
+    )
+    if task.paper:
+        print(f"paper: {task.paper.source}; baseline there {task.paper.baseline:.1%}")
+    print(
+        f"{results['features_used']} features, {results['operations']} operations,"
+        f" formula.py agrees with the model on {results['agreement']:.0%} of the test pictures"
+    )
+    if results["notice"]:
+        print(f"notice: {results['notice']}")
+    print(
+        f"features {results['feature_seconds']:.1f} s, training {results['train_seconds']:.1f} s;"
+        f" results in {out}"
+    )
