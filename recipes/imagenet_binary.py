@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from occamhead.vision import photograph_splits
-from recipes.run import Paper, Task, arguments, run
+from recipes.run import arguments, run
+from recipes.task import Paper, Task
 
 PAPER = {
     "backprop": Paper(0.981, 0.977, "Table 1 line 25, minivan or porcupine, soft network"),

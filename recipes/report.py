@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from occamhead.data import ArrayData
     from occamhead.fitting import Fit
     from occamhead.vision import Backbone
-    from recipes.run import Task
+    from recipes.task import Task
 
 FILES = (
     "results.json",

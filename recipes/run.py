@@ -7,7 +7,7 @@ import logging
 import sys
 import time
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,29 +22,10 @@ from occamhead.data import ArrayData
 from occamhead.dense import choose_dense_head, fit_dense_head, teach
 from occamhead.fitting import Fit, as_rows, fit_head
 from occamhead.refit import refit_constants
-from occamhead.vision import Backbone, Splits, cached_features, extract, load_backbone, pixels
+from occamhead.vision import Backbone, cached_features, extract, load_backbone, pixels
 from occamhead.vision.pictures import PictureTensors
 from recipes import report
-
-
-@dataclass(frozen=True)
-class Paper:
-    """The paper's accuracy for a task, that of its baseline, and where they stand."""
-
-    accuracy: float
-    baseline: float
-    source: str
-
-
-@dataclass(frozen=True)
-class Task:
-    """Labelled pictures and what the paper reached on its own."""
-
-    name: str
-    splits: Splits
-    source: str
-    paper: Paper | None
-    pixels: bool = False
+from recipes.task import Task
 
 
 def arguments(name: str, description: str | None) -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ the nodes of a deep formula are never visited twice.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -88,17 +88,29 @@ class ExpressionBuilder:
             return self.affine(0.0, [(numbers[0], node)])
         return self._add(Apply(operator, tuple(children)))
 
-    def copy(self, expression: Expression, inputs: Sequence[int] | Mapping[int, int]) -> list[int]:
-        """Copy another expression in, node `inputs[i]` standing for its input i; its outputs."""
+    def copy(
+        self,
+        expression: Expression,
+        inputs: Sequence[int] | Mapping[int, int],
+        number: Callable[[float], float] = float,
+    ) -> list[int]:
+        """Copy another expression in and return its outputs' indices.
+
+        Args:
+            expression: What to copy.
+            inputs: `inputs[i]` is the node that stands for input i.
+            number: Applied to every constant and coefficient.
+        """
         index: list[int] = []
         for node in expression.nodes:
             match node:
                 case Input(i):
                     index.append(inputs[i])
                 case Constant(value):
-                    index.append(self.constant(value))
+                    index.append(self.constant(number(value)))
                 case Affine(constant, terms):
-                    index.append(self.affine(constant, [(c, index[t]) for c, t in terms]))
+                    scaled = [(number(c), index[child]) for c, child in terms]
+                    index.append(self.affine(number(constant), scaled))
                 case Apply(operator, children):
                     index.append(self.apply(operator, *(index[child] for child in children)))
         return [index[output] for output in expression.outputs]

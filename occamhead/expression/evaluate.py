@@ -141,15 +141,17 @@ class FormulaModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         check_width(self.expression.num_inputs, x.shape)
-        with torch.autocast(x.device.type, enabled=False):
-            x = x.to(self.constants.dtype)
-            sums = self.constants.expand(*x.shape[:-1], len(self._sums))
-            if self._sums:
-                terms = x.index_select(-1, self.columns) * self.coefficients
-                sums = sums.clone().index_add(-1, self.segments, terms)
-            if self._only_sums:
-                return sums
-            return self._rest(x, sums)
+        if torch.is_autocast_enabled(x.device.type):
+            with torch.autocast(x.device.type, enabled=False):
+                return self._compute(x.to(self.constants.dtype))
+        return self._compute(x.to(self.constants.dtype))
+
+    def _compute(self, x: Tensor) -> Tensor:
+        sums = self.constants.expand(*x.shape[:-1], len(self._sums))
+        if self._sums:
+            terms = x.index_select(-1, self.columns) * self.coefficients
+            sums = sums.clone().index_add_(-1, self.segments, terms)
+        return sums if self._only_sums else self._rest(x, sums)
 
     def _rest(self, x: Tensor, sums: Tensor) -> Tensor:
         values: list[Tensor] = []

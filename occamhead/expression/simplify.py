@@ -103,17 +103,6 @@ def round_constants(expression: Expression, digits: int) -> Expression:
         return result
 
     builder = ExpressionBuilder()
-    index: list[int] = []
-    for node in expression.nodes:
-        match node:
-            case Input(i):
-                index.append(builder.input(i))
-            case Constant(value):
-                index.append(builder.constant(rounded(value)))
-            case Affine(constant, terms):
-                kept = [(rounded(c), index[child]) for c, child in terms]
-                index.append(builder.affine(rounded(constant), kept))
-            case Apply(operator, children):
-                index.append(builder.apply(operator, *(index[child] for child in children)))
-    outputs = [index[output] for output in expression.outputs]
+    inputs = {i: builder.input(i) for i in expression.features}
+    outputs = builder.copy(expression, inputs, number=rounded)
     return builder.build(outputs, expression.num_inputs, expression.names)

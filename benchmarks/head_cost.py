@@ -1,0 +1,68 @@
+"""What a head costs beside ``nn.Linear(2048, 2)``: ratios of medians, measured in one run.
+
+``python -m benchmarks.head_cost`` prints the soft network's forward and backward pass and the
+formula's forward pass, each relative to the linear layer's, at batch 1 and 128 on one thread.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from occamhead import OccamHead
+
+FEATURES, CLASSES, ROUNDS = 2048, 2, 30
+
+
+def microseconds(run: Callable[[], object], repeats: int) -> float:
+    start = time.process_time()
+    for _ in range(repeats):
+        run()
+    return (time.process_time() - start) / repeats * 1e6
+
+
+def compare(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Median microseconds of each, the runs taken in turn so that drifts hit all alike."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for run in runs.values():
+        microseconds(run, repeats)
+    for _ in range(ROUNDS):
+        for name, run in runs.items():
+            times[name].append(microseconds(run, repeats))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    for batch in (1, 128):
+        x = torch.randn(batch, FEATURES)
+        y = torch.randint(CLASSES, (batch,))
+        linear, head = nn.Linear(FEATURES, CLASSES), OccamHead(FEATURES, CLASSES)
+        head.initialise(torch.randn(64, FEATURES), spread=3.0)  # 20 different features a class
+
+        def train(model: nn.Module, x: torch.Tensor = x, y: torch.Tensor = y) -> None:
+            model.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+
+        training = compare({"linear": lambda: train(linear), "soft": lambda: train(head)}, 20)
+        head.eval()
+        with torch.inference_mode():
+            inference = compare({"linear": lambda: linear(x), "formula": lambda: head(x)}, 100)
+        print(f"batch {batch}, {len(head.formula().features)} features in the formulas")
+        print(
+            f"  forward + backward: linear {training['linear']:.0f} us, soft network"
+            f" {training['soft']:.0f} us, ratio {training['soft'] / training['linear']:.2f}"
+        )
+        print(
+            f"  forward: linear {inference['linear']:.1f} us, formula"
+            f" {inference['formula']:.1f} us, ratio {inference['formula'] / inference['linear']:.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
