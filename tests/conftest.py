@@ -15,6 +15,9 @@ from PIL import Image
 
 from occamhead.data import ArrayData
 
+# Read before any test sees to it that recipes do not find it.
+REAL_DATA = os.environ.get("OCCAMHEAD_DATA")
+
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -44,10 +47,9 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The real data; tests that need them are skipped where they are not."""
-    root = os.environ.get("OCCAMHEAD_DATA")
-    if not root or not Path(root).is_dir():
+    if not REAL_DATA or not Path(REAL_DATA).is_dir():
         pytest.skip("OCCAMHEAD_DATA does not name the folder of real data")
-    return Path(root)
+    return Path(REAL_DATA)
 
 
 class Planted:

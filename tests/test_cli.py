@@ -1,0 +1,190 @@
+"""python -m occamhead: every configuration runs, and errors name what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from occamhead.__main__ import main
+
+pytestmark = [
+    pytest.mark.usefixtures("offline", "one_thread"),
+    # What Lightning says about a fast_dev_run, and about a backbone's batch norm.
+    pytest.mark.filterwarnings("ignore:.*in eval mode at the start of training"),
+    pytest.mark.filterwarnings("ignore:.*number of training batches .* is smaller than"),
+]
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+LITE = ["--data.init_args.backbone", "efficientnet_lite0"]
+
+
+@pytest.fixture(autouse=True)
+def bare_command(monkeypatch):
+    """Lightning warns of arguments given in both ways; pytest's own are not meant."""
+    monkeypatch.setattr("sys.argv", ["occamhead"])
+    # Of what Lightning does with it.
+    monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
+
+
+def fit(config: str, folder: Path, *flags: str) -> Any:
+    """Two batches on the CPU; nothing is written but below `folder`."""
+    return main(
+        [
+            "fit", "--config", str(ROOT / "configs" / config), "--trainer.accelerator", "cpu",
+            "--trainer.default_root_dir", str(folder), "--trainer.enable_progress_bar", "false",
+            "--trainer.enable_model_summary", "false", *flags,
+        ]
+    )  # fmt: skip
+
+
+def dev(config: str, folder: Path, *flags: str) -> Any:
+    return fit(config, folder, "--trainer.fast_dev_run", "true", *flags)
+
+
+@pytest.fixture
+def pictures(colours):
+    """Enough of them for more than one batch of four."""
+    return ["--data.init_args.data", str(colours(10)), "--data.init_args.batch_size", "4"]
+
+
+def test_every_configuration_is_tested():
+    names = {"imagenet_binary", "imagenet_finetune", "mnist_pixels", "paper_backprop"}
+    assert {path.stem for path in CONFIGS} == names
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_configurations_explain_their_numbers(path):
+    """style.md, section 6: says what it is, how to run it, and that is how it runs."""
+    text = path.read_text()
+    assert text.startswith("#")
+    assert f"python -m occamhead fit --config configs/{path.name}" in text
+    assert set(yaml.safe_load(text)) == {"trainer", "model", "data"}
+
+
+def test_mnist_pixels(tmp_path, capsys):
+    """On the digits that pip installs; the formulas are printed after fitting."""
+    found = dev("mnist_pixels.yaml", tmp_path)
+    formulas = found.model.head.formula().text()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.startswith("y")] == [
+        f"y{k} = {text}" for k, text in enumerate(formulas)
+    ]
+    assert len(formulas) == 2
+    assert 1 <= len(found.model.head.formula()[0].features) <= 32
+    metrics = found.trainer.callback_metrics
+    assert 0 <= metrics["val_formula_accuracy"] <= 1
+
+
+def test_mnist_pixels_of_the_real_digits(data_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("OCCAMHEAD_DATA", str(data_folder))
+    found = dev("mnist_pixels.yaml", tmp_path, "--data.init_args.classes", "[1, 2, 3]",
+                "--model.num_classes", "3")  # fmt: skip
+    assert found.datamodule.description.startswith("MNIST in ")
+    assert len(found.model.head.formula()) == 3
+
+
+def test_mnist_pixels_learns(tmp_path):
+    """A few epochs and not only a few batches, with a checkpoint at the end."""
+    found = fit("mnist_pixels.yaml", tmp_path, "--trainer.max_epochs", "3",
+                "--trainer.logger", "false", "--trainer.num_sanity_val_steps", "0",
+                "--trainer.log_every_n_steps", "1")  # fmt: skip
+    assert found.trainer.callback_metrics["val_formula_accuracy"] > 0.9
+    assert len(list(tmp_path.rglob("*.ckpt"))) == 1
+
+
+def test_seeds_are_set(tmp_path):
+    first, again = (dev("mnist_pixels.yaml", tmp_path).model.head for _ in range(2))
+    other = dev("mnist_pixels.yaml", tmp_path, "--seed_everything", "1").model.head
+    assert first.formula() == again.formula() != other.formula()
+
+
+def test_imagenet_binary(tmp_path, pictures):
+    width = ["--model.in_features", "1280"]
+    found = dev("imagenet_binary.yaml", tmp_path, *pictures, *LITE, *width)
+    assert found.datamodule.num_features == found.model.head.in_features == 1280
+    assert found.datamodule.classes == ("blue", "red")
+    assert len(found.model.head.formula()) == 2
+
+
+def test_imagenet_finetune(tmp_path, pictures):
+    both = ["--model.backbone", "efficientnet_lite0", *LITE]
+    found = dev("imagenet_finetune.yaml", tmp_path, *pictures, *both)
+    assert found.model.head.in_features == 1280
+    assert found.model.backbone is not None
+    groups = found.trainer.optimizers[0].param_groups
+    assert [group["initial_lr"] for group in groups] == [0.1, 1e-5]
+
+
+def paper(tmp_path: Path, pictures: list[str], *flags: str) -> Any:
+    width = ["--model.in_features", "1280"]
+    return fit("paper_backprop.yaml", tmp_path, *pictures, *LITE, *width, *flags)
+
+
+def test_paper_backprop(tmp_path, pictures):
+    found = paper(tmp_path, pictures, "--trainer.fast_dev_run", "true")
+    network = found.model.head.network
+    assert network.layout.depth == 4 and not network.layout.skip and network.groups == 1
+    assert network.leaf_constants.tolist() == [-1, -1, 0, 0, 1, 1, 1]
+    assert network.start_temperatures.tolist() == [1, 1, 1, 1, 10]
+
+
+def test_the_paper_does_not_anneal(tmp_path, pictures):
+    """T = 1 and T_last = 10 from start to end (Table 3, line 25)."""
+    found = paper(tmp_path, pictures, "--trainer.max_steps", "8", "--trainer.logger", "false",
+                  "--trainer.enable_checkpointing", "false")  # fmt: skip
+    assert found.trainer.global_step == 8
+    torch.testing.assert_close(
+        found.model.head.network.temperatures, torch.tensor([1.0, 1, 1, 1, 10])
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_configurations_as_they_are(path, data_folder, tmp_path, monkeypatch, colours):
+    """With ResNet-50, its weights found in the folder of real data, on a few pictures."""
+    monkeypatch.setenv("OCCAMHEAD_DATA", str(data_folder))
+    own = [] if path.stem == "mnist_pixels" else ["--data.init_args.data", str(colours(6))]
+    found = dev(path.name, tmp_path, *own)
+    assert len(found.model.head.formula()) == 2
+
+
+# --- errors -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "flags, words",
+    [
+        (["--model.learning_rates", "0.1"], ["learning_rates"]),
+        (["--model.learning_rate", "fast"], ["learning_rate", "fast"]),
+        (["--data.init_args.clases", "[0, 7]"], ["clases"]),
+        (["--data.class_path", "occamhead.vision.NoData"], ["NoData"]),
+        (["--trainer.epochs", "3"], ["epochs"]),
+        (["--model.head.bases", "[afine32]"], ["afine32", "affine32"]),
+        (["--model.head.basis", "[affine32]"], ["basis"]),
+        (["--model.restarts", "0"], ["restarts", "0"]),
+        (["--config", "configs/nothing.yaml"], ["nothing.yaml"]),
+    ],
+    ids=lambda value: value[0].strip("-") if value[0].startswith("--") else "",
+)
+def test_errors_name_what_is_wrong(tmp_path, capsys, flags, words):
+    """Either as usage on stderr or as an exception; the user reads the words in both."""
+    with pytest.raises((SystemExit, ValueError, TypeError)) as error:
+        dev("mnist_pixels.yaml", tmp_path, *flags)
+    told = f"{capsys.readouterr().err} {error.value}"
+    for word in words:
+        assert word in told
+
+
+def test_wrong_digits_are_named(tmp_path):
+    with pytest.raises(ValueError, match="digits of 0 to 9.*11"):
+        dev("mnist_pixels.yaml", tmp_path, "--data.init_args.classes", "[0, 11]")
+
+
+def test_wrong_width_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"\[batch, 700\].*784"):
+        dev("mnist_pixels.yaml", tmp_path, "--model.in_features", "700")
