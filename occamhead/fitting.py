@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,22 @@ class Fit:
     losses: tuple[float, ...]
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one CPU thread for a while.
+
+    The networks' products are so small that a second thread costs more than it gives, and many
+    times more where another process wants the core.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@one_thread()
 def fit_head(
     data: ArrayDataModule,
     *,

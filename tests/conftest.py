@@ -123,6 +123,22 @@ def colours(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture(scope="session")
+def few_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MNIST's four files, with a few noisy pictures of each digit."""
+    folder = tmp_path_factory.mktemp("few_digits")
+    generator = np.random.default_rng(0)
+    shapes = generator.integers(0, 200, (10, 28, 28), dtype=np.uint8)
+    for name, count in (("train", 200), ("t10k", 100)):
+        labels = np.arange(count, dtype=np.uint8) % 10
+        noise = generator.integers(0, 55, (count, 28, 28), dtype=np.uint8)
+        for kind, array in (("images-idx3", shapes[labels] + noise), ("labels-idx1", labels)):
+            sizes = np.array(array.shape, dtype=">i4").tobytes()
+            start = bytes((0, 0, 8, array.ndim)) + sizes
+            (folder / f"{name}-{kind}-ubyte").write_bytes(start + array.tobytes())
+    return folder
+
+
 @pytest.fixture
 def make_trainer(tmp_path: Path) -> Callable[..., pl.Trainer]:
     """A quiet Trainer on the CPU."""

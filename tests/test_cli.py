@@ -97,9 +97,33 @@ def test_mnist_pixels_learns(tmp_path):
     assert len(list(tmp_path.rglob("*.ckpt"))) == 1
 
 
-def test_seeds_are_set(tmp_path):
-    first, again = (dev("mnist_pixels.yaml", tmp_path).model.head for _ in range(2))
-    other = dev("mnist_pixels.yaml", tmp_path, "--seed_everything", "1").model.head
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+def test_a_checkpoint_can_be_judged(few_digits, tmp_path):
+    """The other commands, of the weights that fit left."""
+    data = ["--data.init_args.data", str(few_digits)]
+    quiet = ["--trainer.logger", "false", "--trainer.num_sanity_val_steps", "0"]
+    fitted = fit("mnist_pixels.yaml", tmp_path, "--trainer.max_epochs", "1", *quiet, *data,
+                 "--trainer.log_every_n_steps", "1")  # fmt: skip
+    (file,) = tmp_path.rglob("*.ckpt")
+    for command in ("validate", "test", "predict"):
+        judged = main(
+            [
+                command, "--config", str(ROOT / "configs" / "mnist_pixels.yaml"), "--ckpt_path",
+                str(file), "--trainer.accelerator", "cpu", "--trainer.enable_progress_bar", "false",
+                "--trainer.default_root_dir", str(tmp_path / command), *quiet, *data,
+            ]
+        )  # fmt: skip
+        assert judged.model.head.formula() == fitted.model.head.formula()
+        if command == "validate":
+            name = "val_formula_accuracy"
+            found = [run.trainer.callback_metrics[name] for run in (judged, fitted)]
+            assert found[0] == found[1]
+
+
+def test_seeds_are_set(few_digits, tmp_path):
+    data = ["--data.init_args.data", str(few_digits)]
+    first, again = (dev("mnist_pixels.yaml", tmp_path, *data).model.head for _ in range(2))
+    other = dev("mnist_pixels.yaml", tmp_path, *data, "--seed_everything", "1").model.head
     assert first.formula() == again.formula() != other.formula()
 
 
@@ -171,20 +195,21 @@ def test_configurations_as_they_are(path, data_folder, tmp_path, monkeypatch, co
     ],
     ids=lambda value: value[0].strip("-") if value[0].startswith("--") else "",
 )
-def test_errors_name_what_is_wrong(tmp_path, capsys, flags, words):
+def test_errors_name_what_is_wrong(tmp_path, few_digits, capsys, flags, words):
     """Either as usage on stderr or as an exception; the user reads the words in both."""
     with pytest.raises((SystemExit, ValueError, TypeError)) as error:
-        dev("mnist_pixels.yaml", tmp_path, *flags)
+        dev("mnist_pixels.yaml", tmp_path, "--data.init_args.data", str(few_digits), *flags)
     told = f"{capsys.readouterr().err} {error.value}"
     for word in words:
         assert word in told
 
 
 def test_wrong_digits_are_named(tmp_path):
-    with pytest.raises(ValueError, match="digits of 0 to 9.*11"):
+    with pytest.raises(ValueError, match=r"digits of 0 to 9.*11"):
         dev("mnist_pixels.yaml", tmp_path, "--data.init_args.classes", "[0, 11]")
 
 
-def test_wrong_width_is_named(tmp_path):
+def test_wrong_width_is_named(few_digits, tmp_path):
+    data = ["--data.init_args.data", str(few_digits)]
     with pytest.raises(ValueError, match=r"\[batch, 700\].*784"):
-        dev("mnist_pixels.yaml", tmp_path, "--model.in_features", "700")
+        dev("mnist_pixels.yaml", tmp_path, *data, "--model.in_features", "700")

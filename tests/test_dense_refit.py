@@ -199,10 +199,14 @@ def test_the_refit_reaches_the_optimum(classes, penalty, soft):
         targets = given.numpy().astype(np.float64)
     wanted, least = reference_refit(head, data, penalty, targets)
     refit_constants(head, data, penalty, given)
-    soft_scores = head.network.double().evaluate(
-        head.network.most_probable()[0],
-        ((data[0] - head.feature_mean) / head.feature_scale).double(),
-    )[0].detach()
+    soft_scores = (
+        head.network.double()
+        .evaluate(
+            head.network.most_probable()[0],
+            ((data[0] - head.feature_mean) / head.feature_scale).double(),
+        )[0]
+        .detach()
+    )
     np.testing.assert_allclose(soft_scores.numpy(), wanted, atol=5e-3)
     squares = sum(c.square().sum().item() for c in head.network.free_constants)
     loss = F.cross_entropy(soft_scores, torch.from_numpy(targets)).item() + penalty * squares
@@ -301,6 +305,4 @@ def test_impossible_requests_are_refused():
             refit_constants(head, data, penalty)
     with pytest.raises(ValueError, match="penalty"):
         choose_penalty(head, (x, y), (x, y), penalties=())
-    assert all(
-        torch.equal(a, b) for a, b in zip(before, head.network.free_constants, strict=True)
-    )
+    assert all(torch.equal(a, b) for a, b in zip(before, head.network.free_constants, strict=True))

@@ -427,7 +427,7 @@ def test_resuming_with_other_columns_is_refused(make_trainer, tmp_path):
     trainer.fit(OccamModule(6, 2, head=HEAD, columns=[0, 1, 2]), datamodule=ordered())
     trainer.save_checkpoint(tmp_path / "columns.ckpt")
     other = OccamModule(6, 2, head=HEAD, columns=[3, 4, 5])
-    with pytest.raises(ValueError, match="another architecture.*columns"):
+    with pytest.raises(ValueError, match=r"another architecture.*columns"):
         make_trainer(max_epochs=2).fit(
             other, datamodule=ordered(), ckpt_path=tmp_path / "columns.ckpt"
         )
@@ -448,9 +448,7 @@ def test_logged_accuracies_are_those_of_formula_and_soft_network(planted, make_t
     found = {"val": (fitted, data.validation), "test": (tested, data.test)}
     for stage, (metrics, (x, y)) in found.items():
         hard = [np.mean(h.formula()(x.astype(np.float64)).argmax(1) == y) for h in module.heads]
-        soft = [
-            np.mean(h.soft(torch.from_numpy(x)).argmax(1).numpy() == y) for h in module.heads
-        ]
+        soft = [np.mean(h.soft(torch.from_numpy(x)).argmax(1).numpy() == y) for h in module.heads]
         assert float(metrics[f"{stage}_formula_accuracy"]) == pytest.approx(np.mean(hard), abs=1e-6)
         assert float(metrics[f"{stage}_soft_accuracy"]) == pytest.approx(np.mean(soft), abs=1e-6)
         scores = [h.formula()(torch.from_numpy(x)) for h in module.heads]
@@ -475,9 +473,7 @@ def loader(x: torch.Tensor, y: torch.Tensor) -> DataLoader[Any]:
 def test_labels_out_of_range_are_named(make_trainer, bad, words):
     x, y = torch.randn(8, 6), torch.tensor([0, 1, 0, 1, 0, bad, 1, 0])
     with pytest.raises(ValueError, match=words):
-        make_trainer(max_epochs=1).fit(
-            OccamModule(6, 2, head=HEAD), loader(x, y), loader(x, y)
-        )
+        make_trainer(max_epochs=1).fit(OccamModule(6, 2, head=HEAD), loader(x, y), loader(x, y))
 
 
 @pytest.mark.parametrize("taught", [False, True])
@@ -493,9 +489,9 @@ def test_features_that_are_not_finite_are_named(make_trainer, value, taught):
 def test_impossible_arguments_are_refused():
     with pytest.raises(ValueError, match="in_features"):
         OccamModule()
-    with pytest.raises(ValueError, match="restarts.*0"):
+    with pytest.raises(ValueError, match=r"restarts.*0"):
         OccamModule(6, restarts=0)
-    with pytest.raises(ValueError, match="afine3.*affine3"):
+    with pytest.raises(ValueError, match=r"afine3.*affine3"):
         OccamModule(6, head={"bases": ["afine3"]})
 
 

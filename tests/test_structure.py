@@ -103,7 +103,10 @@ def test_manners_of(path):
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id not in ("print", "eval", "exec", "__import__"), node.lineno
+            # The command line prints the formulas; what is imported does not.
+            may_print = path == PACKAGE / "__main__.py"
+            barred = {"eval", "exec", "__import__"} | (set() if may_print else {"print"})
+            assert node.func.id not in barred, node.lineno
         if isinstance(node, ast.ExceptHandler):
             assert node.type is not None, node.lineno
     assert ast.get_docstring(tree)
