@@ -5,16 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from pytorch_lightning import LightningDataModule, Trainer
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+from pytorch_lightning.cli import LightningCLI
 
 from occamhead.module import OccamModule
 
 
 class OccamCLI(LightningCLI):
     """LightningCLI that prints the formulas after fitting."""
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.set_defaults({"seed_everything": 0})
 
     def after_fit(self) -> None:
         module: OccamModule = self.model
@@ -30,7 +27,7 @@ def main(args: Any = None) -> OccamCLI:
         LightningDataModule,
         subclass_mode_data=True,
         trainer_class=Trainer,
-        save_config_kwargs={"overwrite": False},
+        seed_everything_default=0,
         args=args,
     )
 

@@ -50,6 +50,8 @@ class OccamModule(pl.LightningModule):
     network is near perfect.
     """
 
+    columns: Tensor | None
+
     def __init__(
         self,
         in_features: int | None = None,
@@ -93,7 +95,8 @@ class OccamModule(pl.LightningModule):
             OccamHead(width, num_classes, **(head or {})) for _ in range(restarts)
         )
         self.in_features = in_features
-        self.columns: Tensor | None = None if columns is None else torch.as_tensor(columns)
+        shown = None if columns is None else torch.as_tensor(columns)
+        self.register_buffer("columns", shown, persistent=False)
         self.formula_accuracy = MulticlassAccuracy(num_classes, average="micro")
         self.soft_accuracy = MulticlassAccuracy(num_classes, average="micro")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 
 import numpy as np
 import pytest
@@ -29,9 +30,10 @@ def formula_accuracy(fit, rows) -> float:
     return float(np.mean(scores.argmax(axis=1) == rows[1]))
 
 
-@pytest.mark.filterwarnings("error:.*in eval mode at the start of training")
 def test_fitting_warns_of_nothing(planted):
-    quick(planted(rows=100, features=30).data(), max_features=5)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", ".*in eval mode at the start of training")
+        quick(planted(rows=100, features=30).data(), max_features=5)
 
 
 @pytest.mark.parametrize("seed", [0, 1])
