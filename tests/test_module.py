@@ -365,6 +365,7 @@ torch.save(module.state_dict(), {out!r})
 """
 
 
+@pytest.mark.slow
 def test_resuming_in_another_process_continues_to_the_bit(make_trainer, tmp_path):
     straight, _, file = straight_and_resumed(
         make_trainer, lambda: OccamModule(6, 2, head=HEAD, restarts=2, decay=0.9),
@@ -493,6 +494,24 @@ def test_impossible_arguments_are_refused():
         OccamModule(6, restarts=0)
     with pytest.raises(ValueError, match=r"afine3.*affine3"):
         OccamModule(6, head={"bases": ["afine3"]})
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("learning_rate", -0.1),
+        ("backbone_learning_rate", -0.1),
+        ("decay", -0.999),
+        ("end_temperature", 0.0),
+        ("anneal_fraction", -0.5),
+        ("anneal_fraction", 1.5),
+        ("constant_penalty", -1.0),
+        ("columns", [0, 6]),
+    ],
+)
+def test_impossible_numbers_are_refused_at_construction(name, value):
+    with pytest.raises(ValueError, match=name):
+        OccamModule(6, head=HEAD, **{name: value})
 
 
 # --- with a backbone ----------------------------------------------------------------------------

