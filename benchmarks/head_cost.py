@@ -36,32 +36,35 @@ def compare(runs: dict[str, Callable[[], object]], repeats: int) -> dict[str, fl
     return {name: statistics.median(values) for name, values in times.items()}
 
 
+def measure(batch: int) -> None:
+    """Print the ratios at one batch size."""
+    x = torch.randn(batch, FEATURES)
+    y = torch.randint(CLASSES, (batch,))
+    linear, head = nn.Linear(FEATURES, CLASSES), OccamHead(FEATURES, CLASSES)
+    head.initialise(torch.randn(64, FEATURES), spread=3.0)  # 20 different features a class
+
+    def train(model: nn.Module) -> None:
+        model.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+
+    training = compare({"linear": lambda: train(linear), "head": lambda: train(head)}, 20)
+    head.eval()
+    with torch.inference_mode():
+        inference = compare({"linear": lambda: linear(x), "head": lambda: head(x)}, 100)
+    print(f"batch {batch}, {len(head.formula().features)} features in the formulas")
+    for name, times in (("soft, forward + backward", training), ("formula, forward", inference)):
+        ratio = times["head"] / times["linear"]
+        print(
+            f"  {name}: linear {times['linear']:.1f} us, head {times['head']:.1f} us,"
+            f" ratio {ratio:.2f}"
+        )
+
+
 def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     for batch in (1, 128):
-        x = torch.randn(batch, FEATURES)
-        y = torch.randint(CLASSES, (batch,))
-        linear, head = nn.Linear(FEATURES, CLASSES), OccamHead(FEATURES, CLASSES)
-        head.initialise(torch.randn(64, FEATURES), spread=3.0)  # 20 different features a class
-
-        def train(model: nn.Module, x: torch.Tensor = x, y: torch.Tensor = y) -> None:
-            model.zero_grad()
-            nn.functional.cross_entropy(model(x), y).backward()
-
-        training = compare({"linear": lambda: train(linear), "soft": lambda: train(head)}, 20)
-        head.eval()
-        with torch.inference_mode():
-            inference = compare({"linear": lambda: linear(x), "formula": lambda: head(x)}, 100)
-        print(f"batch {batch}, {len(head.formula().features)} features in the formulas")
-        print(
-            f"  forward + backward: linear {training['linear']:.0f} us, soft network"
-            f" {training['soft']:.0f} us, ratio {training['soft'] / training['linear']:.2f}"
-        )
-        print(
-            f"  forward: linear {inference['linear']:.1f} us, formula"
-            f" {inference['formula']:.1f} us, ratio {inference['formula'] / inference['linear']:.2f}"
-        )
+        measure(batch)
 
 
 if __name__ == "__main__":

@@ -170,7 +170,10 @@ class ArrayDataModule(pl.LightningDataModule, ABC):
 
     def _loader(self, rows: Rows, shuffle: bool = False) -> Batches:
         return DataLoader(
-            RowDataset(*rows), self.batch_size, shuffle=shuffle, collate_fn=as_fetched
+            RowDataset(*rows),
+            batch_size=self.batch_size,
+            shuffle=shuffle,
+            collate_fn=as_fetched,
         )
 
 

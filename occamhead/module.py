@@ -13,6 +13,9 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from occamhead.dense import teach
 from occamhead.head import OccamHead, check_labels
+from occamhead.network import check_temperature
+
+IN_CHECKPOINT = "in the checkpoint"
 
 
 class OccamModule(pl.LightningModule):
@@ -36,7 +39,8 @@ class OccamModule(pl.LightningModule):
         learning_rate: Adam's rate for the head.
         backbone_learning_rate: Adam's rate for the backbone.
         decay: Factor of both rates per step (paper, supplement G: 0.999).
-        end_temperature: Temperature at which training ends.
+        end_temperature: Temperature at which training ends; None keeps the temperatures as the
+            head has them, as the paper does.
         anneal_fraction: Share of the steps in which it is reached; 0 starts there.
         constant_penalty: Weight of the sum of squared free constants in the loss.
         initialise: Call :meth:`OccamHead.initialise` with the training rows at the start of a fit
@@ -51,6 +55,7 @@ class OccamModule(pl.LightningModule):
     """
 
     columns: Tensor | None
+    teacher: nn.Module | None
 
     def __init__(
         self,
@@ -66,7 +71,7 @@ class OccamModule(pl.LightningModule):
         learning_rate: float = 0.1,
         backbone_learning_rate: float = 1e-5,
         decay: float = 0.999,
-        end_temperature: float = 0.03,
+        end_temperature: float | None = 0.03,
         anneal_fraction: float = 0.8,
         constant_penalty: float = 0.01,
         initialise: bool = True,
@@ -76,14 +81,19 @@ class OccamModule(pl.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters(ignore=["teacher"])
-        self.teacher = None if teacher is None else teacher.requires_grad_(False)
+        self._check_numbers()
+        # Not a submodule: it must neither train, nor change mode with us, nor be saved.
+        object.__setattr__(self, "teacher", teacher)
         self.backbone: nn.Module | None = None
         if backbone is not None:
-            from occamhead.vision import load_backbone
+            from occamhead.vision import build_backbone, load_backbone
 
-            loaded = load_backbone(backbone, weights)
-            self.backbone = loaded.module
-            in_features = in_features or loaded.num_features
+            if weights == IN_CHECKPOINT:
+                self.backbone = build_backbone(backbone)
+            else:
+                loaded = load_backbone(backbone, weights)
+                self.backbone = loaded.module
+                in_features = in_features or loaded.num_features
             if freeze_backbone:
                 self.backbone.requires_grad_(False)
         if in_features is None:
@@ -94,11 +104,28 @@ class OccamModule(pl.LightningModule):
         self._heads = nn.ModuleList(
             OccamHead(width, num_classes, **(head or {})) for _ in range(restarts)
         )
-        self.in_features = in_features
+        self.in_features = self.hparams["in_features"] = in_features
         shown = None if columns is None else torch.as_tensor(columns)
         self.register_buffer("columns", shown, persistent=False)
         self.formula_accuracy = MulticlassAccuracy(num_classes, average="micro")
         self.soft_accuracy = MulticlassAccuracy(num_classes, average="micro")
+
+    def _check_numbers(self) -> None:
+        numbers = self.hparams
+        for name in ("learning_rate", "backbone_learning_rate", "decay", "constant_penalty"):
+            if not 0 <= numbers[name] < float("inf"):
+                raise ValueError(f"{name} must be finite and not negative, got {numbers[name]}")
+        if not 0 <= numbers["anneal_fraction"] <= 1:
+            raise ValueError(
+                f"anneal_fraction must be between 0 and 1, got {numbers['anneal_fraction']}"
+            )
+        if numbers["end_temperature"] is not None:
+            check_temperature(end_temperature=numbers["end_temperature"])
+        columns, width = numbers["columns"], numbers["in_features"]
+        if columns is not None and (
+            not columns or min(columns) < 0 or max(columns) >= (width or 0)
+        ):
+            raise ValueError(f"columns must be among the {width} features, got {columns}")
 
     @property
     def heads(self) -> list[OccamHead]:
@@ -159,7 +186,13 @@ class OccamModule(pl.LightningModule):
                     module.training = False
         return self
 
+    def on_fit_start(self) -> None:
+        if self.teacher is not None:
+            self.teacher.to(self.device)
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        if self.hparams["end_temperature"] is None:
+            return
         steps = self.hparams["anneal_fraction"] * float(self.trainer.estimated_stepping_batches)
         progress = self.global_step / steps if steps else 1.0
         for head in self.heads:
@@ -218,15 +251,14 @@ class OccamModule(pl.LightningModule):
     # --- checkpoints -----------------------------------------------------------------------------
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        for name in [name for name in checkpoint["state_dict"] if name.startswith("teacher.")]:
-            del checkpoint["state_dict"][name]
+        if self.backbone is not None:
+            # Loading must not ask for a file beside the checkpoint, which holds the weights.
+            kept = checkpoint["hyper_parameters"]
+            checkpoint["hyper_parameters"] = {**kept, "weights": IN_CHECKPOINT}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if self.teacher is not None:
-            kept = self.teacher.state_dict(prefix="teacher.")
-            checkpoint["state_dict"] = {**checkpoint["state_dict"], **kept}
         theirs = checkpoint.get("hyper_parameters", {})
-        for name in ("in_features", "num_classes", "backbone", "head", "restarts"):
+        for name in ("in_features", "num_classes", "backbone", "head", "restarts", "columns"):
             if name in theirs and theirs[name] != self.hparams[name]:
                 raise ValueError(
                     f"the checkpoint is of another architecture: it has {name} ="

@@ -49,7 +49,8 @@ def prepare(out: Path | None, name: str, overwrite: bool) -> Path:
         raise FileExistsError(
             f"{out} holds {', '.join(present)} already; choose another --out, or --overwrite"
         )
-    out.mkdir(parents=True, exist_ok=True)
+    if getattr(rank_zero_only, "rank", 0) == 0:
+        out.mkdir(parents=True, exist_ok=True)
     return out
 
 
@@ -112,6 +113,8 @@ def write(
         "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
     }
     _save(out, task, fit, results, source, scores, predicted, labels)
+    # Every process of a distributed run must call this; the first one writes.
+    fit.module.trainer.save_checkpoint(out / "checkpoint.ckpt", weights_only=True)
     _print(out, task, results)
     return results
 
@@ -157,7 +160,6 @@ def _save(
             task.splits.test.names, labels, predicted, scores, strict=True
         ):
             table.writerow([name, classes[label], classes[guess], *row])
-    fit.module.trainer.save_checkpoint(out / "checkpoint.ckpt", weights_only=True)
 
 
 @rank_zero_only

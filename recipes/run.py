@@ -49,16 +49,33 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
     add("--out", type=Path, help="folder for the results; default runs/NAME-TIME")
     add("--overwrite", action="store_true", help="replace results that are in --out already")
     add("--cache", help="folder of the feature cache; default ~/.cache/occamhead/features")
-    add("--max-features", type=int, default=40, help="most features in all formulas together")
-    add("--terms", type=int, default=20, help="most features in one formula")
-    add("--restarts", type=int, default=8, help="networks trained side by side in each round")
-    add("--steps", type=int, help="optimiser steps of each round; default 8 epochs, at least 300")
-    add("--epochs", type=int, default=1, help="epochs of fine-tuning")
+    add("--max-features", type=positive, default=40, help="most features in all formulas together")
+    add("--terms", type=positive, default=20, help="most features in one formula")
+    add("--restarts", type=positive, default=8, help="networks trained side by side in each round")
+    add(
+        "--steps",
+        type=positive,
+        help="optimiser steps of each round; default 8 epochs, at least 300",
+    )
+    add("--epochs", type=positive, default=1, help="epochs of fine-tuning")
     add("--accelerator", default="auto", help="Lightning's: cpu, gpu, auto, ...")
-    add("--devices", default="1", help="Lightning's: a number of devices, or auto")
+    add("--devices", type=devices, default=1, help="Lightning's: a number of devices, or auto")
     add("--strategy", default="auto", help="Lightning's: ddp, ...")
     add("--precision", default="32-true", help="Lightning's: 32-true, bf16-mixed, ...")
     return parser  # fmt: skip
+
+
+def positive(text: str) -> int:
+    """A whole number from 1 up."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def devices(text: str) -> int | str:
+    """Lightning's number of devices, or auto."""
+    return text if text == "auto" else int(text)
 
 
 def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
@@ -81,7 +98,7 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
     start = time.perf_counter()
     trainer: dict[str, Any] = {
         "accelerator": args.accelerator,
-        "devices": args.devices if args.devices == "auto" else int(args.devices),
+        "devices": args.devices,
         "strategy": args.strategy,
         "precision": args.precision,
         "enable_progress_bar": sys.stderr.isatty(),

@@ -341,12 +341,16 @@ def check_tuned(found: Run, root: Path) -> None:
         (["--mode", "evolve"], "backprop.*finetune"),
         (["--classes", "zero", "one"], "--classes.*zero"),
         (["--devices", "all"], "--devices"),
+        (["--restarts=0"], "--restarts: must be at least 1, got 0"),
+        (["--steps=-1"], "--steps: must be at least 1, got -1"),
+        (["--max-features=0"], "--max-features: must be at least 1, got 0"),
+        (["--terms=0"], "--terms: must be at least 1, got 0"),
     ],
     ids=lambda value: "-".join(value).strip("-") if isinstance(value, list) else "",
 )
 def test_wrong_flags_end_in_usage(flags, words, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
-        mnist_binary.main([*flags, *QUICK, "--out", str(tmp_path / "out")])
+        mnist_binary.main([*QUICK, *flags, "--out", str(tmp_path / "out")])
     assert ended.value.code == 2
     assert re.search(words, capsys.readouterr().err)
     assert not (tmp_path / "out").exists()
@@ -359,10 +363,6 @@ def test_wrong_flags_end_in_usage(flags, words, tmp_path, capsys):
         (mnist_binary, ["--classes", "3", "3"], "different digits.*3, 3"),
         (mnist_binary, ["--classes", "3"], "two or more.*3"),
         (mnist_binary, ["--features", "resnet5O"], "resnet5O.*resnet50"),
-        (mnist_binary, ["--restarts", "0"], "restarts must be at least 1, got 0"),
-        (mnist_binary, ["--steps", "-1"], "steps must be at least 1, got -1"),
-        (mnist_binary, ["--max-features", "0"], "max_features must be at least 1, got 0"),
-        (mnist_binary, ["--terms", "0"], "affine0"),
         (imagenet_binary, [*LITE, "--classes", "cat", "dog"], "cat.*dog"),
         (imagenet_binary, ["--backbone", "efficientnet_lite"], "near names.*efficientnet_lite0"),
     ],

@@ -1,6 +1,11 @@
 """Labelled pictures, frozen pretrained backbones, and their features cached on disk."""
 
-from occamhead.vision.backbones import Backbone, load_backbone, load_transform
+from occamhead.vision.backbones import (
+    Backbone,
+    build_backbone,
+    load_backbone,
+    load_transform,
+)
 from occamhead.vision.datamodules import (
     FeatureData,
     MNISTData,
@@ -30,6 +35,7 @@ __all__ = [
     "PictureTensors",
     "Pictures",
     "Splits",
+    "build_backbone",
     "cached_features",
     "extract",
     "find",

@@ -122,6 +122,11 @@ def load_backbone(
     )
 
 
+def build_backbone(name: str) -> nn.Module:
+    """Return the network of `load_backbone` with random weights, to load a checkpoint into."""
+    return find_family(name).build(None).eval()
+
+
 def load_transform(name: str = "resnet50", weights: str | Path | None = None) -> Transform:
     """Return the transform of `load_backbone(name, weights)` without loading the weights."""
     family = find_family(name)

@@ -180,7 +180,7 @@ class PictureData(pl.LightningDataModule):
         tensors = PictureTensors(getattr(self.splits, split), self.transform)
         return DataLoader(
             tensors,
-            self.batch_size,
+            batch_size=self.batch_size,
             shuffle=shuffle,
             num_workers=self.workers,
             persistent_workers=self.workers > 0,

