@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,6 +10,8 @@ from occamhead.expression.core import Expression
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import CONDITION, get_operator
 from occamhead.expression.text import number_text
+
+_LINE_LENGTH = 96
 
 _PREDICT = '''def predict(x):
     """The class with the highest score; the first of equals, and NaN counts as highest."""
@@ -55,8 +58,9 @@ def to_python(expression: Expression, comment: str = "", classes: Sequence[str] 
     source += [f"    {line}" for line in lines]
     source.append("    return [")
     for k, result in enumerate(results):
-        note = f"  # {_printable(classes[k])}" if classes else ""
-        source.append(f"        {result},{note}")
+        if classes:
+            source.append(f"        # {_printable(classes[k])}")
+        source.append(f"        {_folded(result, indent=8)},")
     source += ["    ]", "", "", _PREDICT]
     return "\n".join(source)
 
@@ -91,7 +95,7 @@ def _body(expression: Expression) -> tuple[list[str], list[str], list[str]]:
                 if operator.infix and operator.kind != CONDITION and "(" not in operator.python:
                     form = f"({form})"
         if uses[position] > 1:
-            lines.append(f"t{len(lines)} = {form}")
+            lines.append(f"t{len(lines)} = {_folded(form, indent=8)}")
             form = f"t{len(lines) - 1}"
             conditions.pop(position, None)
         forms.append(form)
@@ -111,6 +115,17 @@ def _affine(constant: float, terms: list[tuple[float, str]]) -> str:
 
 def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
+
+
+def _folded(form: str, indent: int) -> str:
+    """A form that stands inside brackets, broken before the terms that would make it too long."""
+    lines = [""]
+    for term in re.split(r" (?=[+-] )", form):
+        if lines[-1] and indent + len(lines[-1]) + len(term) >= _LINE_LENGTH:
+            lines.append(term)
+        else:
+            lines[-1] += f" {term}" if lines[-1] else term
+    return f"\n{' ' * indent}".join(lines)
 
 
 def _bare(form: str) -> str:
