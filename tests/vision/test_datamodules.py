@@ -206,4 +206,4 @@ def test_two_processes_compute_features_once(small_set, tmp_path):
     assert done.returncode == 0, done.stderr
     computing = [line.split()[0] for line in done.stderr.splitlines() if "computing" in line]
     loading = {line.split()[0] for line in done.stderr.splitlines() if "PyPI package" in line}
-    assert len(computing) == 3 and len(set(computing)) == 1 and len(loading) == 2
+    assert len(computing) == 2 and len(set(computing)) == 1 and len(loading) == 2
