@@ -16,7 +16,7 @@ from occamhead.layout import Layout
 from occamhead.routes import Routes
 
 # Below this an edge is left out of the soft means: it is lost in their rounding, and denormal
-# numbers, of which a cold softmax is full, make products ten times slower on a CPU.
+# numbers, of which a cold softmax is full, make products many times slower on a CPU.
 NO_PROBABILITY = 1e-12
 
 
