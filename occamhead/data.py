@@ -72,6 +72,12 @@ def _check_labels(name: str, y: NDArray[np.int64], rows: int, num_classes: int) 
         )
 
 
+def as_rows(arrays: Rows) -> tuple[Tensor, Tensor]:
+    """A pair of arrays (features, labels) as tensors; memory-mapped ones are read."""
+    x, y = arrays
+    return torch.as_tensor(x.copy()).float(), torch.as_tensor(y.copy()).long()
+
+
 class RowDataset(Dataset[tuple[Tensor, Tensor]]):
     """Rows of arrays; a batch is fetched in one piece, so a memory map is never copied whole.
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from occamhead.data import ArrayDataModule
+from occamhead.data import ArrayDataModule, as_rows
 from occamhead.dense import choose_dense_head, fit_dense_head, teach
 from occamhead.expression import Affine, Input
 from occamhead.head import OccamHead, class_contrast
@@ -125,17 +125,17 @@ def fit_head(
     data.setup("fit")
     if steps is None:
         steps = max(300, 8 * len(data.arrays.train[0]) // data.batch_size)
+    rows = data.merged()
     train, validation = as_rows(data.arrays.train), as_rows(data.arrays.validation)
-    together = torch.cat([train[0], validation[0]]), torch.cat([train[1], validation[1]])
+    together = as_rows(rows.arrays.train)
 
     def trained(
-        rows: ArrayDataModule, columns: Sequence[int], teacher: nn.Module | None, **more: Any
+        source: ArrayDataModule, columns: Sequence[int], teacher: nn.Module | None, **more: Any
     ) -> OccamModule:
         options = {**(module or {}), "restarts": restarts, "columns": columns, **more}
         result = OccamModule(data.num_features, data.num_classes, teacher=teacher, **options)
-        held_out = rows is data
-        limits = {} if held_out else {"limit_val_batches": 0}
-        short_trainer(steps, {**limits, **(trainer or {})}).fit(result, datamodule=rows)
+        limits = {} if source is data else {"limit_val_batches": 0}
+        short_trainer(steps, {**limits, **(trainer or {})}).fit(result, datamodule=source)
         return result.cpu().eval()
 
     pl.seed_everything(seed, verbose=False)
@@ -154,7 +154,6 @@ def fit_head(
 
     dense = fit_dense_head(together, data.num_classes, dense_penalty, start=dense)
     teacher = dense if distil else None
-    rows = data.merged()
     chosen = trained(rows, most_telling(together, screen, data.num_classes), teacher)
     if max_features is not None and max_features < data.num_features:
         assert chosen.columns is not None
@@ -178,7 +177,7 @@ def most_telling(rows: Rows, count: int, num_classes: int) -> list[int]:
     return contrast.topk(min(count, len(contrast))).indices.sort().values.tolist()
 
 
-def accuracy(model: nn.Module, rows: Rows) -> float:
+def accuracy(model: Callable[[Tensor], Tensor], rows: Rows) -> float:
     """Share of rows whose highest score is that of their label."""
     with torch.no_grad():
         return float((model(rows[0]).argmax(dim=-1) == rows[1]).double().mean())
@@ -206,12 +205,6 @@ def vote(heads: Iterable[OccamHead], count: int) -> list[int]:
         for feature, size in influence.items():
             votes[feature] += 1.0 + 1e-3 * size / largest  # the influence only breaks ties
     return sorted(votes, key=lambda feature: votes[feature], reverse=True)[:count]
-
-
-def as_rows(arrays: Any) -> Rows:
-    """A pair of numpy arrays (features, labels) as tensors; memory-mapped ones are read."""
-    x, y = arrays
-    return torch.as_tensor(x.copy()).float(), torch.as_tensor(y.copy()).long()
 
 
 def short_trainer(steps: int, options: Mapping[str, Any] | None = None) -> pl.Trainer:

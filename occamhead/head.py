@@ -235,7 +235,7 @@ class OccamHead(nn.Module):
             self.feature_mean.zero_()
             self.feature_scale.fill_(1.0)
         for layer, logits in enumerate(self.network.logits):
-            if self.network.layout.num_leaf_sources(layer):
+            if spread and self.network.layout.num_leaf_sources(layer):
                 nodes = torch.arange(logits.shape[0] * logits.shape[1], device=logits.device)
                 edges = (nodes % self.in_features).view(logits.shape[:2]).unsqueeze(-1)
                 logits.scatter_add_(-1, edges, torch.full_like(logits[..., :1], spread))
@@ -262,11 +262,12 @@ class OccamHead(nn.Module):
         for layer, (old, new) in enumerate(
             zip(self.network.logits, head.network.logits, strict=True)
         ):
-            new.copy_(old) if old.shape == new.shape else new.fill_(BARRED)
             if self.network.layout.num_leaf_sources(layer):
                 new[..., :in_features] = BARRED
                 new[..., index] = old[..., : self.in_features]
                 new[..., in_features:] = old[..., self.in_features :]
+            else:
+                new.copy_(old)
         for old, new in zip(self.network.free_constants, head.network.free_constants, strict=True):
             new.copy_(old)
         head.network.temperatures.copy_(self.network.temperatures)

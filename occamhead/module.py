@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassAccuracy
 
+from occamhead.data import as_rows
 from occamhead.dense import teach
 from occamhead.head import OccamHead, check_labels
 from occamhead.network import check_temperature
@@ -100,6 +101,10 @@ class OccamModule(pl.LightningModule):
             raise ValueError("in_features is needed where there is no backbone")
         if restarts < 1:
             raise ValueError(f"restarts must be at least 1, got {restarts}")
+        if columns is not None and not (
+            columns and 0 <= min(columns) <= max(columns) < in_features
+        ):
+            raise ValueError(f"columns must be among the {in_features} features, got {columns}")
         width = in_features if columns is None else len(columns)
         self._heads = nn.ModuleList(
             OccamHead(width, num_classes, **(head or {})) for _ in range(restarts)
@@ -121,11 +126,6 @@ class OccamModule(pl.LightningModule):
             )
         if numbers["end_temperature"] is not None:
             check_temperature(end_temperature=numbers["end_temperature"])
-        columns, width = numbers["columns"], numbers["in_features"]
-        if columns is not None and (
-            not columns or min(columns) < 0 or max(columns) >= (width or 0)
-        ):
-            raise ValueError(f"columns must be among the {width} features, got {columns}")
 
     @property
     def heads(self) -> list[OccamHead]:
@@ -168,7 +168,7 @@ class OccamModule(pl.LightningModule):
     def setup(self, stage: str) -> None:
         arrays = getattr(getattr(self.trainer, "datamodule", None), "arrays", None)
         if stage == "fit" and self.hparams["initialise"] and arrays and self.backbone is None:
-            x, y = (torch.from_numpy(a.copy()) for a in arrays.train)
+            x, y = as_rows(arrays.train)
             for head in self.heads:
                 head.initialise(
                     self.shown(x), y, prior=self.hparams["prior"], spread=self.hparams["spread"]

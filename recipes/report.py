@@ -17,9 +17,11 @@ import numpy as np
 import torch
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from occamhead.fitting import accuracy, as_rows
+from occamhead.data import as_rows
+from occamhead.fitting import accuracy
 
 if TYPE_CHECKING:
+    from occamhead import Expression
     from occamhead.data import ArrayData
     from occamhead.fitting import Fit
     from occamhead.vision import Backbone
@@ -43,14 +45,14 @@ def prepare(out: Path | None, name: str, overwrite: bool) -> Path:
         FileExistsError: If it holds results already and `overwrite` is not set.
     """
     out = out or Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    # The processes of a distributed run share the folder; the first has looked already.
+    if getattr(rank_zero_only, "rank", 0):
+        return out  # the first process of a distributed run looks, makes and writes
     present = [file for file in FILES if (out / file).exists()]
-    if present and not overwrite and getattr(rank_zero_only, "rank", 0) == 0:
+    if present and not overwrite:
         raise FileExistsError(
             f"{out} holds {', '.join(present)} already; choose another --out, or --overwrite"
         )
-    if getattr(rank_zero_only, "rank", 0) == 0:
-        out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     return out
 
 
@@ -77,9 +79,6 @@ def write(
     majority = int(
         np.bincount(np.concatenate([data.arrays.train[1], data.arrays.validation[1]])).argmax()
     )
-    head.soft_eval = True
-    soft_accuracy = accuracy(head, (x, y))
-    head.soft_eval = False
     splits = task.splits
     results: dict[str, Any] = {
         "task": task.name,
@@ -97,7 +96,7 @@ def write(
         "n_test": len(splits.test),
         "skipped": list(splits.train.skipped + splits.test.skipped),
         "rule_accuracy": float(np.mean(predicted == labels)),
-        "soft_accuracy": soft_accuracy,
+        "soft_accuracy": accuracy(head.soft, (x, y)),
         "dense_accuracy": accuracy(fit.dense, (x, y)),
         "majority_accuracy": float(np.mean(labels == majority)),
         "validation_accuracy": fit.validation_accuracy,
@@ -112,7 +111,7 @@ def write(
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
     }
-    _save(out, task, fit, results, source, scores, predicted, labels)
+    _save(out, task, formula, results, source, scores, predicted, labels)
     # Every process of a distributed run must call this; the first one writes.
     fit.module.trainer.save_checkpoint(out / "checkpoint.ckpt", weights_only=True)
     _print(out, task, results)
@@ -137,14 +136,14 @@ def versions() -> dict[str, str]:
 def _save(
     out: Path,
     task: Task,
-    fit: Fit,
+    formula: Expression,
     results: dict[str, Any],
     source: str,
     scores: list[list[float]],
     predicted: np.ndarray,
     labels: np.ndarray,
 ) -> None:
-    formula, classes = fit.head.formula(), results["classes"]
+    classes = results["classes"]
     (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (out / "formula.py").write_text(source)
     (out / "formula.json").write_text(formula.to_json() + "\n")

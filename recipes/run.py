@@ -11,18 +11,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch.utils.data import ConcatDataset, DataLoader
 
 from occamhead import OccamModule
-from occamhead.data import ArrayData
+from occamhead.data import ArrayData, as_rows
 from occamhead.dense import choose_dense_head, fit_dense_head, teach
-from occamhead.fitting import Fit, as_rows, fit_head
+from occamhead.fitting import Fit, fit_head
 from occamhead.refit import refit_constants
-from occamhead.vision import Backbone, cached_features, extract, load_backbone, pixels
+from occamhead.vision import Backbone, best_device, extract, featurise, load_backbone
 from occamhead.vision.pictures import PictureTensors
 from recipes import report
 from recipes.task import Task
@@ -62,7 +60,7 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
     add("--devices", type=devices, default=1, help="Lightning's: a number of devices, or auto")
     add("--strategy", default="auto", help="Lightning's: ddp, ...")
     add("--precision", default="32-true", help="Lightning's: 32-true, bf16-mixed, ...")
-    return parser  # fmt: skip
+    return parser
 
 
 def positive(text: str) -> int:
@@ -93,7 +91,8 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
         say(f"skipped {len(skipped)} unreadable pictures: {', '.join(skipped)}")
 
     start = time.perf_counter()
-    data = featurise(task, backbone, args.cache)
+    arrays = featurise(task.splits, task.source, backbone, args.cache, sys.stderr.isatty())
+    data = ArrayData(arrays.train, arrays.validation, arrays.test, classes=arrays.classes)
     feature_seconds = time.perf_counter() - start
     start = time.perf_counter()
     trainer: dict[str, Any] = {
@@ -121,20 +120,6 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
     )
 
 
-def featurise(task: Task, backbone: Backbone | None, cache: str | None) -> ArrayData:
-    """The features of each split: pixels, or those of a frozen backbone, cached on disk."""
-    parts = []
-    for pictures in (task.splits.train, task.splits.validation, task.splits.test):
-        if backbone is None:
-            x = pixels(pictures)
-        else:
-            x = cached_features(
-                backbone, pictures, cache, device=device(), progress=sys.stderr.isatty()
-            )
-        parts.append((x, pictures.labels))
-    return ArrayData(parts[0], parts[1], parts[2], classes=task.splits.train.classes)
-
-
 def finetune(
     task: Task, backbone: Backbone, fit: Fit, args: argparse.Namespace, trainer: dict[str, Any]
 ) -> tuple[Fit, ArrayData]:
@@ -157,18 +142,16 @@ def finetune(
     module.head.load_state_dict(fit.head.state_dict())
     parts = [task.splits.train, task.splits.validation]
     tensors = [PictureTensors(part, backbone.transform) for part in parts]
-    loaders = [
-        DataLoader(ConcatDataset(tensors), 32, shuffle=True, num_workers=1),
-        DataLoader(tensors[1], 32, num_workers=1),
-    ]
+    # No rows are held out here: an accuracy on any of them would not be one of validation.
+    loader: DataLoader[Any] = DataLoader(ConcatDataset(tensors), 32, shuffle=True, num_workers=1)
     options: dict[str, Any] = {"logger": False, "enable_checkpointing": False, **trainer}
     pl.Trainer(
         max_epochs=args.epochs, num_sanity_val_steps=0, enable_model_summary=False, **options
-    ).fit(module, loaders[0], loaders[1])
+    ).fit(module, loader)
     assert module.backbone is not None
     tuned = replace(backbone, module=module.backbone.eval(), fingerprint="")
     splits = (*parts, task.splits.test)
-    features = [extract(tuned, part, device=device(), progress=False) for part in splits]
+    features = [extract(tuned, part, device=best_device(), progress=False) for part in splits]
     rows = [(x, part.labels) for x, part in zip(features, splits, strict=True)]
     data = ArrayData(rows[0], rows[1], rows[2], classes=task.splits.train.classes)
     dense, penalty = choose_dense_head(as_rows(rows[0]), as_rows(rows[1]), data.num_classes)
@@ -177,10 +160,6 @@ def finetune(
     head = module.head.cpu().eval()
     refit_constants(head, together, fit.penalty, teach(dense, *together))
     return replace(fit, head=head.eval(), dense=dense, module=module), data
-
-
-def device() -> str:
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @rank_zero_only
@@ -193,4 +172,3 @@ def quieten() -> None:
     logging.basicConfig(format="%(message)s")
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning.*")
-    np.set_printoptions(precision=4, suppress=True)

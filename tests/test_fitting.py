@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from occamhead import OccamHead, OccamModule
-from occamhead.data import ArrayData
-from occamhead.fitting import accuracy, as_rows, fit_head, most_telling, short_trainer, vote
+from occamhead.data import ArrayData, as_rows
+from occamhead.fitting import accuracy, fit_head, most_telling, short_trainer, vote
 from occamhead.refit import formula_loss
 
 pytestmark = [

@@ -10,9 +10,10 @@ from occamhead.vision.datamodules import (
     FeatureData,
     MNISTData,
     PictureData,
+    featurise,
 )
 from occamhead.vision.digits import mnist_splits
-from occamhead.vision.features import cached_features, extract, pixels
+from occamhead.vision.features import best_device, cached_features, extract, pixels
 from occamhead.vision.network import reachable
 from occamhead.vision.pictures import (
     PictureArrays,
@@ -35,9 +36,11 @@ __all__ = [
     "PictureTensors",
     "Pictures",
     "Splits",
+    "best_device",
     "build_backbone",
     "cached_features",
     "extract",
+    "featurise",
     "find",
     "hold_out",
     "load_backbone",

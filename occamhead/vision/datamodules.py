@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 
 import pytorch_lightning as pl
-import torch
 from torch.utils.data import DataLoader
 
 from occamhead.data import ArrayDataModule, Batches, LabelledArrays, Rows
 from occamhead.vision.backbones import Backbone, load_backbone, load_transform
 from occamhead.vision.digits import mnist_splits
-from occamhead.vision.features import cached_features, pixels
-from occamhead.vision.pictures import PictureTensors, Splits
+from occamhead.vision.features import best_device, cached_features, pixels
+from occamhead.vision.pictures import Pictures, PictureTensors, Splits
 from occamhead.vision.sources import photograph_splits
 
 
@@ -22,24 +21,38 @@ class _PictureArrays(ArrayDataModule):
         self.backbone: Backbone | None = None
         self._cache_dir = cache_dir
 
-    def _featurise(self, splits: Splits, description: str) -> LabelledArrays:
-        """Turn pictures into backbone features, or into pixels if there is no backbone."""
 
-        def rows(name: str) -> Rows:
-            pictures = getattr(splits, name)
-            if self.backbone is None:
-                return pixels(pictures), pictures.labels
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-            x = cached_features(self.backbone, pictures, self._cache_dir, device=device)
-            return x, pictures.labels
+def featurise(
+    splits: Splits,
+    description: str,
+    backbone: Backbone | None,
+    cache_dir: str | None = None,
+    progress: bool = True,
+) -> LabelledArrays:
+    """Turn pictures into cached features of a frozen backbone, or into pixels if there is none.
 
-        if self.backbone is not None:
-            description = (
-                f"{self.backbone.name} features ({self.backbone.weights}) of {description}"
-            )
-        return LabelledArrays(
-            rows("train"), rows("validation"), rows("test"), splits.train.classes, description
-        )
+    Args:
+        splits: The pictures.
+        description: What they are, in one line; the features are named before it.
+        backbone: What makes features of them, on the best device at hand; None takes pixels.
+        cache_dir, progress: See `cached_features`.
+    """
+
+    def rows(pictures: Pictures) -> Rows:
+        if backbone is None:
+            return pixels(pictures), pictures.labels
+        x = cached_features(backbone, pictures, cache_dir, device=best_device(), progress=progress)
+        return x, pictures.labels
+
+    if backbone is not None:
+        description = f"{backbone.name} features ({backbone.weights}) of {description}"
+    return LabelledArrays(
+        rows(splits.train),
+        rows(splits.validation),
+        rows(splits.test),
+        splits.train.classes,
+        description,
+    )
 
 
 class FeatureData(_PictureArrays):
@@ -70,7 +83,7 @@ class FeatureData(_PictureArrays):
     def make_arrays(self) -> LabelledArrays:
         splits, description = photograph_splits(*self._source)
         self.backbone = load_backbone(*self._backbone_source)
-        return self._featurise(splits, description)
+        return featurise(splits, description, self.backbone, self._cache_dir)
 
 
 class MNISTData(_PictureArrays):
@@ -106,7 +119,7 @@ class MNISTData(_PictureArrays):
         splits, description = mnist_splits(*self._source)
         if self._features != "pixels":
             self.backbone = load_backbone(self._features, self._weights)
-        return self._featurise(splits, description)
+        return featurise(splits, description, self.backbone, self._cache_dir)
 
 
 class PictureData(pl.LightningDataModule):

@@ -29,6 +29,11 @@ def default_workers(pictures: Pictures) -> int:
     return 0 if len(pictures) < 100 else min(4, (os.cpu_count() or 1) // 2)
 
 
+def best_device() -> str:
+    """The device that features are computed on unless another is named."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
 def extract(
     backbone: Backbone,
     pictures: Pictures,
@@ -110,13 +115,14 @@ def cached_features(
         `hold_out` made, its rows of the features of the whole.
     """
     if pictures.whole is not None:
-        options = {"batch_size": batch_size, "device": device, "workers": workers}
         whole = cached_features(
             backbone,
             pictures.whole,
             cache_dir,
+            batch_size=batch_size,
+            device=device,
+            workers=workers,
             progress=progress,
-            **options,  # type: ignore[arg-type]
         )
         return whole[pictures.rows]
     shape = (len(pictures), backbone.num_features)
