@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytorch_lightning import LightningDataModule, Trainer
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.cli import LightningCLI
 
 from occamhead.module import OccamModule
@@ -14,16 +14,16 @@ class OccamCLI(LightningCLI):
     """LightningCLI that prints the formulas after fitting."""
 
     def after_fit(self) -> None:
-        module: OccamModule = self.model
+        module: Any = self.model
         if self.trainer.is_global_zero:
             for number, text in enumerate(module.head.eval().formula().text()):
                 print(f"y{number} = {text}")
 
 
-def main(args: Any = None) -> OccamCLI:
-    """Run the command line; `args` replaces sys.argv in tests."""
+def main(args: Any = None, module: type[LightningModule] = OccamModule) -> OccamCLI:
+    """Run the command line of a module with a head; `args` replaces sys.argv in tests."""
     return OccamCLI(
-        OccamModule,
+        module,
         LightningDataModule,
         subclass_mode_data=True,
         trainer_class=Trainer,

@@ -20,6 +20,7 @@ from occamhead.data import ArrayData, as_rows
 from occamhead.dense import choose_dense_head, fit_dense_head, teach
 from occamhead.fitting import Fit, fit_head
 from occamhead.refit import refit_constants
+from occamhead.search.heads import fit_head_by_evolution
 from occamhead.vision import Backbone, best_device, extract, featurise, load_backbone
 from occamhead.vision.pictures import PictureTensors
 from recipes import report
@@ -36,9 +37,10 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
     add = parser.add_argument
     add(
         "--mode",
-        choices=("backprop", "finetune"),
+        choices=("backprop", "evolution", "backprop+evolution", "finetune"),
         default="backprop",
-        help="train the head on frozen features, or also the backbone through it",
+        help="train the head on frozen features by backprop, by evolution, or by one after the"
+        " other; or also train the backbone through it",
     )
     add("--data", help="folder of the data; also looked for below $OCCAMHEAD_DATA")
     add("--backbone", help="torchvision or timm name, or efficientnet_lite0; default resnet50")
@@ -49,11 +51,16 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
     add("--cache", help="folder of the feature cache; default ~/.cache/occamhead/features")
     add("--max-features", type=positive, default=40, help="most features in all formulas together")
     add("--terms", type=positive, default=20, help="most features in one formula")
-    add("--restarts", type=positive, default=8, help="networks trained side by side in each round")
+    add(
+        "--restarts",
+        type=positive,
+        help="networks trained side by side in each round, default 8; or searches, default 4",
+    )
     add(
         "--steps",
         type=positive,
-        help="optimiser steps of each round; default 8 epochs, at least 300",
+        help="optimiser steps of each round, default 8 epochs, at least 300; or steps of each"
+        " search, default 300",
     )
     add("--epochs", type=positive, default=1, help="epochs of fine-tuning")
     add("--accelerator", default="auto", help="Lightning's: cpu, gpu, auto, ...")
@@ -102,15 +109,7 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
         "precision": args.precision,
         "enable_progress_bar": sys.stderr.isatty(),
     }
-    fit = fit_head(
-        data,
-        max_features=args.max_features,
-        restarts=args.restarts,
-        steps=args.steps,
-        seed=args.seed,
-        module={"head": {"bases": [f"affine{args.terms}"]}},
-        trainer=trainer,
-    )
+    fit = fit_features(data, args, trainer)
     if args.mode == "finetune":
         assert backbone is not None
         fit, data = finetune(task, backbone, fit, args, trainer)
@@ -118,6 +117,20 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
     return report.write(
         out, task, args.mode, fit, data, backbone, args.seed, feature_seconds, train_seconds
     )
+
+
+def fit_features(data: ArrayData, args: argparse.Namespace, trainer: dict[str, Any]) -> Fit:
+    """A head on frozen features, fitted as the mode says."""
+    given = {name: getattr(args, name) for name in ("restarts", "steps")}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    options.update(max_features=args.max_features, seed=args.seed, trainer=trainer)
+    head = {"bases": [f"affine{args.terms}"]}
+    if args.mode == "evolution":
+        return fit_head_by_evolution(data, head=head, **options)
+    fit = fit_head(data, module={"head": head}, **options)
+    if args.mode == "backprop+evolution":
+        return fit_head_by_evolution(data, start=fit.head, **options)
+    return fit
 
 
 def finetune(

@@ -19,7 +19,9 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[1]
-CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+# What LightningCLI reads; laws.yaml is read by its recipe.
+CONFIGS = sorted(path for path in (ROOT / "configs").glob("*.yaml") if path.stem != "laws")
+BY_BACKPROP = [path for path in CONFIGS if path.stem != "mnist_evolution"]
 LITE = ["--data.init_args.backbone", "efficientnet_lite0"]
 
 
@@ -54,7 +56,8 @@ def pictures(colours):
 
 def test_every_configuration_is_tested():
     names = {"imagenet_binary", "imagenet_finetune", "mnist_pixels", "paper_backprop"}
-    assert {path.stem for path in CONFIGS} == names
+    by_evolution = {"mnist_evolution"}  # tests/search/test_module.py
+    assert {path.stem for path in CONFIGS} == names | by_evolution
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -62,7 +65,8 @@ def test_configurations_explain_their_numbers(path):
     """style.md, section 6: says what it is, how to run it, and that is how it runs."""
     text = path.read_text()
     assert text.startswith("#")
-    assert f"python -m occamhead fit --config configs/{path.name}" in text
+    command = "occamhead.search" if path.stem == "mnist_evolution" else "occamhead"
+    assert f"python -m {command} fit --config configs/{path.name}" in text
     assert set(yaml.safe_load(text)) == {"trainer", "model", "data"}
 
 
@@ -168,7 +172,7 @@ def test_the_paper_does_not_anneal(tmp_path, pictures):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", BY_BACKPROP, ids=lambda path: path.stem)
 def test_configurations_as_they_are(path, data_folder, tmp_path, monkeypatch, colours):
     """With ResNet-50, its weights found in the folder of real data, on a few pictures."""
     monkeypatch.setenv("OCCAMHEAD_DATA", str(data_folder))

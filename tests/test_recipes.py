@@ -299,6 +299,18 @@ def test_pictures_of_one_s_own(colours, tmp_path):
     check_formula(found, extract(backbone, pictures, progress=False))
 
 
+@pytest.mark.parametrize("mode", ["evolution", "backprop+evolution"])
+def test_evolution(mode, few_digits, tmp_path):
+    """Everything that a run by backprop leaves, and the number of searches and steps are ours."""
+    classes = ["--classes", "3", "5", "8"] if mode == "evolution" else []
+    flags = ["--mode", mode, "--data", str(few_digits), "--terms", "5", "--max-features", "12"]
+    found = run(mnist_binary, tmp_path / "out", *flags, *classes)
+    check(found, classes[1:] or ["0", "7"])
+    assert found.results["mode"] == mode
+    assert found.results["rule_accuracy"] > 0.9
+    assert found.results["features_used"] <= 12
+
+
 def test_fine_tuning(colours, tmp_path):
     """The backbone has moved, and the table is of the moved one's features."""
     root = colours(6)
