@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from occamhead.attach import attach_head, detach_head
@@ -12,7 +13,9 @@ from occamhead.network import OccamNet
 from occamhead.routes import Routes
 
 if TYPE_CHECKING:
+    from occamhead.estimators import OccamClassifier, OccamRegressor
     from occamhead.module import OccamModule
+    from occamhead.search import Strategy, evolve
 
 __version__ = "0.1.0"
 
@@ -21,22 +24,33 @@ __all__ = [
     "BASIS_SETS",
     "Basis",
     "Expression",
+    "OccamClassifier",
     "OccamHead",
     "OccamModule",
     "OccamNet",
+    "OccamRegressor",
     "Routes",
+    "Strategy",
     "attach_head",
     "detach_head",
+    "evolve",
     "get_bases",
     "get_basis",
     "register_basis",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # Lightning, and what it imports in turn, is loaded only by those who train with it.
-    if name == "OccamModule":
-        from occamhead.module import OccamModule
+# What loads much (Lightning, numba, scikit-learn) is loaded only by those who use it.
+_LATE = {
+    "OccamClassifier": "occamhead.estimators",
+    "OccamModule": "occamhead.module",
+    "OccamRegressor": "occamhead.estimators",
+    "Strategy": "occamhead.search",
+    "evolve": "occamhead.search",
+}
 
-        return OccamModule
+
+def __getattr__(name: str) -> Any:
+    if name in _LATE:
+        return getattr(import_module(_LATE[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,8 +11,8 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-def test_readme_has_the_two_commands_and_three_examples():
-    assert len(BLOCKS) == 3
+def test_readme_has_the_two_commands_and_four_examples():
+    assert len(BLOCKS) == 4
     assert (
         len(
             re.findall(r"^python3 -m venv .* -m (?:pytest|recipes\.imagenet_binary)$", README, re.M)
@@ -47,6 +47,13 @@ def test_attach_example(monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert len(space["head"].formula()) == 2
     assert "x" in printed and float(re.search(r"tensor\(([0-9.]+)\)", printed)[1]) > 0.9
+
+
+def test_law_example(capsys):
+    exec(BLOCKS[2], {})
+    printed = capsys.readouterr().out
+    assert printed.startswith("3.7*x0/(x1 + 2)\n")
+    assert "sin(3*x0 + 2) exact" in printed and "linear model" in printed
 
 
 def test_own_basis_example():

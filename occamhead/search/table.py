@@ -1,0 +1,51 @@
+"""The rows of a table in the order in which they are searched, so that order does not matter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Whole-number weights repeat rows as long as these become at most so many times as many.
+MOST_COPIES = 10
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows to fit.
+
+    Args:
+        x: Inputs, [rows, inputs].
+        targets: What the formulas are fitted to, [rows, outputs].
+        labels: What the losses are computed on, [rows].
+        weights: Weight of each row; they sum to 1.
+    """
+
+    x: Array
+    targets: Array
+    labels: NDArray[Any]
+    weights: Array
+
+    def part(self, rows: NDArray[np.intp]) -> Table:
+        """Some of the rows, their weights scaled to sum to 1 again."""
+        weights = self.weights[rows]
+        return Table(self.x[rows], self.targets[rows], self.labels[rows], weights / weights.sum())
+
+
+def make_table(x: Array, targets: Array, labels: NDArray[Any], weights: Array) -> Table:
+    """Rows in a canonical order, as many copies of each as its weight says.
+
+    A table and a shuffled one, or one whose weights count its repeated rows, give equal arrays.
+    So they give the same formula, however the folds are cut.
+    """
+    copies = np.ones(len(x), np.intp)
+    if np.array_equal(weights, np.round(weights)) and weights.sum() <= MOST_COPIES * len(x):
+        copies, weights = weights.astype(np.intp), np.minimum(weights, 1.0)
+    rows = np.lexsort((weights, labels, *x.T[::-1]))
+    rows = np.repeat(rows, copies[rows])
+    rows = rows[weights[rows] > 0]
+    return Table(x, targets, labels, weights).part(rows)
