@@ -307,7 +307,8 @@ def test_classifier_name(model):
 
 ROOT = Path(__file__).parents[1]
 HEAVY = ("torchvision", "timm", "matplotlib", "sklearn", "pytorch_lightning", "lightning_fabric",
-         "numba", "torchmetrics", "sympy", "scipy", "pandas", "jsonargparse", "PIL", "skimage")  # fmt: skip
+         "numba", "torchmetrics", "sympy", "scipy", "pandas", "jsonargparse", "PIL",
+         "skimage")  # fmt: skip
 
 
 def loaded_by(code: str) -> set[str]:
