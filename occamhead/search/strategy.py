@@ -106,6 +106,11 @@ class Strategy:
         for name in ("learning_rate", "sigma", "store_mb", "exact"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
+        if self.scaled and self.fitness != "error":
+            raise ValueError(
+                f'scaled needs fitness "error", got {self.fitness!r}: the others judge a function'
+                " as it is"
+            )
         if not 0 <= self.descend <= 1:
             raise ValueError(f"descend must be between 0 and 1, got {self.descend}")
         if self.restarts < 0:

@@ -394,6 +394,7 @@ def test_rows_that_make_no_search(x, y, weights, message):
         ({"sigma": math.nan}, "sigma must be positive and finite, got nan"),
         ({"store_mb": math.inf}, "store_mb must be positive and finite, got inf"),
         ({"exact": 0.0}, "exact must be positive and finite, got 0"),
+        ({"scaled": True, "fitness": "gaussian"}, 'scaled needs fitness "error", got'),
         ({"descend": 1.5}, "descend must be between 0 and 1, got 1.5"),
         ({"restarts": -1}, "restarts must not be negative, got -1"),
         ({"max_functions": None}, "set at least one limit: max_functions, max_steps, time_budget"),
