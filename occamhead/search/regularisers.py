@@ -38,6 +38,9 @@ CLUSTERS: dict[str, tuple[tuple[float, ...], float]] = {
 }
 LARGEST_CLUSTER_PENALTY = 5.0
 
+# Points at which an input that has no effect is told from one that has: how many, and where.
+PROBES, PROBE_RANGE = 16, (0.01, 1.6)
+
 # Values of a fitted constant at which its basis does next to nothing, and how near is near.
 NEAR_TRIVIAL = {"add_constant": (0.0,), "mul_constant": (0.0, 1.0), "pow_constant": (0.0, 1.0)}
 NEAR = 0.1
@@ -183,11 +186,11 @@ def phi(function: Function, output: int) -> float:
     nesting, n-fold terms and factors ((x + x) + (x + x) is 4 x), moved signs (a - (b - c)) and
     folded numbers (1 + 1) lose nothing; x/x, (x y)/x, 1 x and cos(-x) do.
 
-    sympy's automatic evaluation decides, as in the authors' code. The paper's ``simplify`` is
-    asked only where values do not depend on an input that the form mentions, as of
-    sin(x)^2 + cos(x)^2: it is slow, and would punish x^2 + x for being x (x + 1). A mere change
-    of order costs nothing (0.1 in the code). Of the constants C, 0 and 1 are numbers for sympy;
-    the others are symbols, as in the code, so that sin(x + pi/2) is no roundabout cos(x). So are
+    sympy's automatic evaluation decides, as in the authors' code, and not the paper's
+    ``simplify``: that can take for ever, and would punish x^2 + x for being x (x + 1). What it
+    alone would find, as in sin(x)^2 + cos(x)^2, is found by values that do not depend on an input
+    that the form mentions. A mere change of order costs nothing (0.1 in the code). Of the
+    constants C, 0 and 1 are numbers for sympy; the others are symbols, as in the code, so that sin(x + pi/2) is no roundabout cos(x). So are
     fitted constants: that some could be merged is left to their count. Comparisons, where, xor,
     max and min follow their own laws (equal branches or sides, repeated or absorbed arguments),
     since sympy would solve inequalities.
@@ -253,9 +256,11 @@ def _is_trivial(function: Function) -> bool:
 
 
 def _hides_an_input(function: Function, forms: list[Any]) -> bool:
-    """Whether sympy simplifies away an input that some node's form mentions.
+    """Whether an input that some node's form mentions has no effect on its values.
 
-    Values at a few points find the suspects, so that ``simplify`` is hardly ever called.
+    Asked of numbers, at points of many magnitudes: ``sympy.simplify`` can take minutes, or for
+    ever, on a small tree. Comparisons and the like may be flat at all of the points and are left
+    to their own laws.
     """
     # What is mentioned once can vanish in automatic evaluation only.
     often = {leaf for leaf, count in _parts(forms[-1]).items() if count > 1}
@@ -263,16 +268,15 @@ def _hides_an_input(function: Function, forms: list[Any]) -> bool:
     inputs = [i for i in leaves if i < function.num_inputs and _symbol(f"x{i}") in often]
     if not inputs:
         return False
-    points = np.random.default_rng(0).uniform(0.02, 1.6, (3, function.num_inputs))
+    low, high = map(math.log, PROBE_RANGE)
+    points = np.exp(np.random.default_rng(0).uniform(low, high, (PROBES, function.num_inputs)))
     moved = np.repeat(points[None], len(inputs), axis=0)
     moved[range(len(inputs)), :, inputs] *= 1.5
     every = replace(function, roots=tuple(range(len(forms)))).expression()
     still = np.isclose(every(moved), every(points), rtol=1e-9, atol=1e-9).all(axis=1)
     for number, form in enumerate(forms):
         suspects = {_symbol(f"x{inputs[row]}") for row in np.flatnonzero(still[:, number])}
-        suspects &= form.free_symbols
-        simplified = sympy.simplify(form) if suspects and not form.has(AppliedUndef) else form
-        if suspects - simplified.free_symbols:
+        if suspects & form.free_symbols and not form.has(AppliedUndef):
             return True
     return False
 

@@ -74,7 +74,7 @@ TRIVIAL = [
     # Programs.
     ("max", A, A), ("max", ("min", A, B), A), ("max4", A, B, C, A), ("xor", A, A),
     ("if_le", A, A, B, C), ("if_lt", A, A, B, C), ("if_le", A, B, C, C), ("xor", ("xor", A, A), B),
-    # What only simplify finds, at the top and below it.
+    # What automatic evaluation misses, at the top and below it.
     SQUARES_OF_SINE_AND_COSINE, ("add", B, SQUARES_OF_SINE_AND_COSINE),
     ("sin", ("add", B, SQUARES_OF_SINE_AND_COSINE)),
     ("div", ("add", ("add", A, B), ("add", A, B)), ("add", A, B)),
