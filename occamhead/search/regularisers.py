@@ -190,10 +190,10 @@ def phi(function: Function, output: int) -> float:
     ``simplify``: that can take for ever, and would punish x^2 + x for being x (x + 1). What it
     alone would find, as in sin(x)^2 + cos(x)^2, is found by values that do not depend on an input
     that the form mentions. A mere change of order costs nothing (0.1 in the code). Of the
-    constants C, 0 and 1 are numbers for sympy; the others are symbols, as in the code, so that sin(x + pi/2) is no roundabout cos(x). So are
-    fitted constants: that some could be merged is left to their count. Comparisons, where, xor,
-    max and min follow their own laws (equal branches or sides, repeated or absorbed arguments),
-    since sympy would solve inequalities.
+    constants C, 0 and 1 are numbers for sympy; the others are symbols, as in the code, so that
+    sin(x + pi/2) is no roundabout cos(x). So are fitted constants: that some could be merged is
+    left to their count. Comparisons, where, xor, max and min follow their own laws (equal
+    branches or sides, repeated or absorbed arguments), since sympy would solve inequalities.
 
     The second procedure counts the fitted constants that nearly make their basis trivial, each
     once: x + c with |c| < 0.1; c x and x^c with |c| < 0.1 or |c - 1| < 0.1.
