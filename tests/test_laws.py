@@ -169,6 +169,7 @@ def test_run_reports_every_law(study, tmp_path, monkeypatch, capsys):
         return Fitted(lambda rows: np.zeros(len(rows)), "tree", 9, 0.5)
 
     monkeypatch.setattr(peers, "METHODS", {"occamhead": energy, "operon": opaque})
+    monkeypatch.setattr(peers, "_NEEDS", {})
     monkeypatch.setattr(laws, "_with_options", lambda name, method, options: method)
     out = tmp_path / "out"
     rows = laws.main(["--seeds", "1", "--out", str(out)])
