@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,6 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from occamhead import Expression
-from occamhead.expression.core import ExpressionBuilder
 from recipes.peers import Method, get_methods, largest_error, mse
 from recipes.pmlb import Record
 from recipes.report import prepare
@@ -173,16 +172,14 @@ def refit(
             start.append(value)
         return value
 
-    _with_numbers(expression, note)
+    expression.with_numbers(note)
     if not start:
         return expression
     values = np.array(start)
 
     def replaced(numbers: np.ndarray) -> Expression:
         rest = iter(numbers.tolist())
-        return _with_numbers(
-            expression, lambda value: value if _is_structure(value) else next(rest)
-        )
+        return expression.with_numbers(lambda value: value if _is_structure(value) else next(rest))
 
     def residuals(numbers: np.ndarray) -> np.ndarray:
         error = weights * (replaced(numbers)(x)[:, 0] - y)
@@ -205,13 +202,6 @@ def refit(
 
 def _is_structure(value: float) -> bool:
     return value in (0.5, -0.5) or (abs(value) <= 10 and value == round(value))
-
-
-def _with_numbers(expression: Expression, number: Callable[[float], float]) -> Expression:
-    builder = ExpressionBuilder()
-    inputs = {i: builder.input(i) for i in expression.features}
-    outputs = builder.copy(expression, inputs, number)
-    return builder.build(outputs, expression.num_inputs, expression.names)
 
 
 # --- the comparison -----------------------------------------------------------------------------
@@ -255,9 +245,10 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
             for seed in range(args.seeds):
                 x, y = law.sample(study.rows, 1000 + seed)
                 cut = int(0.8 * study.rows)
+                train, validation = (x[:cut], y[:cut]), (x[cut:], y[cut:])
                 for name, fit in methods.items():
                     bar.set_description(f"{law.name}, {name}")
-                    fitted = fit(x[:cut], y[:cut], x[cut:], y[cut:], args.seconds, seed)
+                    fitted = fit(train, validation, args.seconds, seed)
                     row = {
                         "law": law.name,
                         "method": name,

@@ -1,8 +1,8 @@
 """The regressors that the recipes compare, behind one signature.
 
-Every method is called with ``(x_train, y_train, x_validation, y_validation, seconds, seed)`` and
-gives a :class:`Fitted`. Seconds are process CPU time without imports. gplearn and pyoperon are
-other people's work and optional: ``pip install occamhead[benchmark]``.
+Every method is called with ``(train, validation, seconds, seed)`` and gives a :class:`Fitted`.
+Seconds are process CPU time without imports. gplearn and pyoperon are other people's work and
+optional: ``pip install occamhead[benchmark]``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from occamhead import Expression
 from occamhead.expression.core import ExpressionBuilder
 from occamhead.expression.nodes import Affine, Apply
 from occamhead.expression.operators import get_operator
+from occamhead.search.selection import linear_formula
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,10 @@ class Fitted:
     expression: Expression | None = None
 
 
-Method = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray, float, int], Fitted]
+Part = tuple[np.ndarray, np.ndarray]
+"""Rows [n, features] and targets [n]."""
+
+Method = Callable[[Part, Part, float, int], Fitted]
 
 OPERATORS = "add,sub,mul,div,sin,cos,exp,logabs"
 """The operators of the paper's supplement H in pyoperon's names; all methods have these."""
@@ -98,6 +102,11 @@ def _of_expression(expression: Expression, seconds: float) -> Fitted:
     )
 
 
+def _together(train: Part, validation: Part) -> Part:
+    x, y = (np.concatenate(both) for both in zip(train, validation, strict=True))
+    return x, y
+
+
 # --- ours -------------------------------------------------------------------------------------
 
 
@@ -110,20 +119,12 @@ def _warm_up() -> None:
     OccamRegressor(time_budget=0.2, random_state=0).fit(x, x[:, 0] * x[:, 1] + 0.3)
 
 
-def occamhead(
-    x_train: np.ndarray,
-    y_train: np.ndarray,
-    x_validation: np.ndarray,
-    y_validation: np.ndarray,
-    seconds: float,
-    seed: int,
-    **options: Any,
-) -> Fitted:
+def occamhead(train: Part, validation: Part, seconds: float, seed: int, **options: Any) -> Fitted:
     """Ours: it validates by itself, so it gets the rows of both parts."""
     _warm_up()
     from occamhead.estimators import OccamRegressor
 
-    x, y = np.concatenate([x_train, x_validation]), np.concatenate([y_train, y_validation])
+    x, y = _together(train, validation)
     start = time.process_time()
     model = OccamRegressor(time_budget=seconds, random_state=seed, **options).fit(x, y)
     spent = time.process_time() - start
@@ -131,13 +132,7 @@ def occamhead(
 
 
 def occamhead_train(
-    x_train: np.ndarray,
-    y_train: np.ndarray,
-    x_validation: np.ndarray,
-    y_validation: np.ndarray,
-    seconds: float,
-    seed: int,
-    **options: Any,
+    train: Part, validation: Part, seconds: float, seed: int, **options: Any
 ) -> Fitted:
     """Ours as the peers are treated: fitted on the training rows alone, then the formula of its
     front with the lowest validation error."""
@@ -146,56 +141,33 @@ def occamhead_train(
 
     start = time.process_time()
     model = OccamRegressor(time_budget=seconds, random_state=seed, **options)
-    front = list(model.fit(x_train, y_train).equations_["expression"])
+    front = list(model.fit(*train).equations_["expression"])
     spent = time.process_time() - start
-    best = min(front, key=lambda formula: mse(formula(x_validation)[:, 0], y_validation))
+    x, y = validation
+    best = min(front, key=lambda formula: mse(formula(x)[:, 0], y))
     return _of_expression(best, spent)
 
 
 # --- peers ------------------------------------------------------------------------------------
 
 
-def ridge(
-    x_train: np.ndarray,
-    y_train: np.ndarray,
-    x_validation: np.ndarray,
-    y_validation: np.ndarray,
-    seconds: float,
-    seed: int,
-) -> Fitted:
+def ridge(train: Part, validation: Part, seconds: float, seed: int) -> Fitted:
     """A linear formula, its penalty chosen by leave-one-out on the rows of both parts."""
-    x, y = np.concatenate([x_train, x_validation]), np.concatenate([y_train, y_validation])
-    return ridge_train(x, y, x_validation, y_validation, seconds, seed)
+    return ridge_train(_together(train, validation), validation, seconds, seed)
 
 
-def ridge_train(
-    x_train: np.ndarray,
-    y_train: np.ndarray,
-    x_validation: np.ndarray,
-    y_validation: np.ndarray,
-    seconds: float,
-    seed: int,
-) -> Fitted:
+def ridge_train(train: Part, validation: Part, seconds: float, seed: int) -> Fitted:
     """The same on the training rows alone."""
     from sklearn.linear_model import RidgeCV
 
     start = time.process_time()
-    model = RidgeCV(ALPHAS).fit(x_train, y_train)
+    model = RidgeCV(ALPHAS).fit(*train)
     spent = time.process_time() - start
-    builder = ExpressionBuilder()
-    terms = [(float(c), builder.input(i)) for i, c in enumerate(model.coef_)]
-    formula = builder.build([builder.affine(float(model.intercept_), terms)], x_train.shape[1])
-    return _of_expression(formula, spent)
+    coefficients, intercepts = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
+    return _of_expression(linear_formula(coefficients, intercepts), spent)
 
 
-def gplearn(
-    x_train: np.ndarray,
-    y_train: np.ndarray,
-    x_validation: np.ndarray,
-    y_validation: np.ndarray,
-    seconds: float,
-    seed: int,
-) -> Fitted:
+def gplearn(train: Part, validation: Part, seconds: float, seed: int) -> Fitted:
     """gplearn with its defaults, continued generation by generation until the time is over.
 
     Its best program of each generation is shown; the one of lowest validation error is kept.
@@ -219,8 +191,8 @@ def gplearn(
     best, lowest = None, math.inf
     with np.errstate(all="ignore"):
         while best is None or time.process_time() - start < seconds:
-            program = model.fit(x_train, y_train)._program
-            error = mse(program.execute(x_validation), y_validation)
+            program = model.fit(*train)._program
+            error = mse(program.execute(validation[0]), validation[1])
             if best is None or error < lowest:
                 best, lowest = program, error
             if program.raw_fitness_ <= model.stopping_criteria:
@@ -236,10 +208,8 @@ def gplearn(
 
 
 def operon(
-    x_train: np.ndarray,
-    y_train: np.ndarray,
-    x_validation: np.ndarray,
-    y_validation: np.ndarray,
+    train: Part,
+    validation: Part,
     seconds: float,
     seed: int,
     operators: str = OPERATORS,
@@ -258,9 +228,10 @@ def operon(
     from pyoperon.sklearn import SymbolicRegressor
 
     start = began = time.process_time()
+    x, y = validation
     model: Any = None
     kept: Any = None
-    pieces, lowest, near = 0, math.inf, 1e-7 * float(np.var(y_validation))
+    pieces, lowest, near = 0, math.inf, 1e-7 * float(np.var(y))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of formulas without an input
         while kept is None or time.process_time() - start < seconds:
@@ -278,19 +249,19 @@ def operon(
             # Every piece draws from a new generator: the same seed would repeat its choices.
             model.random_state = 100_000 * seed + pieces
             pieces += 1
-            model.fit(x_train, y_train)
-            error = mse(model.predict(x_validation), y_validation)
+            model.fit(*train)
+            error = mse(model.predict(x), y)
             if kept is None or error < lowest:
                 kept, lowest = model.model_, error
                 formula = operon_expression(kept, list(model.variables_))
                 if refit and formula is not None and lowest < near:
-                    polished = refit(formula, x_train, y_train)
-                    if largest_error(polished, x_validation, y_validation) <= EXACT:
+                    polished = refit(formula, *train)
+                    if largest_error(polished, x, y) <= EXACT:
                         break
         text = model.get_model_string(kept, 9)
     if refit and formula is not None:
-        polished = refit(formula, x_train, y_train)
-        if mse(polished(x_validation)[:, 0], y_validation) <= lowest:
+        polished = refit(formula, *train)
+        if mse(polished(x)[:, 0], y) <= lowest:
             spent = time.process_time() - start
             return replace(_of_expression(polished, spent), nodes=kept.Length)
     spent = time.process_time() - start

@@ -24,7 +24,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from recipes.peers import get_methods, mse
+from recipes.peers import Part, get_methods, mse
 from recipes.report import prepare
 from recipes.run import positive
 
@@ -58,8 +58,6 @@ PAPER = {
             0.622, 0.228, 0.188),
 }  # fmt: skip
 """The paper's test MSE (Table 8)."""
-
-Part = tuple[np.ndarray, np.ndarray]
 
 
 class Record:
@@ -211,7 +209,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
                 train, validation, (x_test, y_test) = split(*tables[name], seed)
                 for method, fit in methods.items():
                     bar.set_description(f"{name}, {method}")
-                    fitted = fit(*train, *validation, args.seconds, seed)
+                    fitted = fit(train, validation, args.seconds, seed)
                     record.add(
                         {
                             "set": name,

@@ -12,7 +12,7 @@ import yaml
 from occamhead import Expression
 from recipes import laws, peers
 from recipes.laws import CONFIG, Law, judge, load_study, refit
-from recipes.peers import Fitted
+from recipes.peers import Fitted, Part
 
 # Values of each law that were computed by hand from its textbook form.
 KNOWN = {
@@ -131,7 +131,7 @@ def test_refit_recovers_the_numbers_of_every_law(study):
         def shifted(value: float) -> float:
             return value if abs(value) <= 1 else value * (1 + 0.003 * generator.choice([-1, 1]))
 
-        start = laws._with_numbers(law.formula, shifted)
+        start = law.formula.with_numbers(shifted)
         moved = refit(start, x, y, weights=1 / np.abs(y))
         assert judge(moved, law, 0).found, law.name
 
@@ -150,7 +150,7 @@ def test_operon_finds_an_easy_law_exactly(gas):
     pytest.importorskip("pyoperon", reason="pyoperon is not installed")
     x, y = gas.sample(300, 1000)
     fitted = peers.operon(
-        x[:240], y[:240], x[240:], y[240:], 5.0, 0, operators="mul,div", refit=refit
+        (x[:240], y[:240]), (x[240:], y[240:]), 5.0, 0, operators="mul,div", refit=refit
     )
     assert fitted.expression is not None
     assert judge(fitted.expression.renamed(["T", "V"]), gas, 0).found
@@ -161,8 +161,8 @@ def test_run_reports_every_law(study, tmp_path, monkeypatch, capsys):
     """A method that always answers with one formula finds that law and no other."""
     text = "0.51099895*((1 - x0**2)**(-0.5) - 1)"
 
-    def energy(x: np.ndarray, *_: object) -> Fitted:
-        formula = Expression.parse(text, num_inputs=x.shape[1])
+    def energy(train: Part, *_: object) -> Fitted:
+        formula = Expression.parse(text, num_inputs=train[0].shape[1])
         return Fitted(lambda rows: formula(rows)[:, 0], text, 9, 0.5, formula)
 
     def opaque(*_: object) -> Fitted:

@@ -122,7 +122,7 @@ def test_ridge_on_training_rows_gives_the_known_errors(data_folder):
         x, y = read_table(data_folder / "pmlb", name)
         for seed, error in enumerate(errors):
             train, validation, test = split(x, y, seed)
-            fitted = peers.ridge_train(*train, *validation, 1.0, seed)
+            fitted = peers.ridge_train(train, validation, 1.0, seed)
             assert round(mse(fitted.predict(test[0]), test[1]), 3) == error
 
 
@@ -169,7 +169,7 @@ def test_ridge_chooses_its_penalty_by_leaving_one_out():
         return error
 
     weights, intercept = solve(x, y, min(np.logspace(-3, 3, 13), key=left_out))
-    both = peers.ridge(x[:12], y[:12], x[12:], y[12:], 1.0, 0)
+    both = peers.ridge((x[:12], y[:12]), (x[12:], y[12:]), 1.0, 0)
     np.testing.assert_allclose(both.predict(x), x @ weights + intercept)
     assert both.expression is not None
     np.testing.assert_allclose(both.expression(x)[:, 0], both.predict(x))
@@ -179,7 +179,7 @@ def test_gplearn_finds_a_product_and_says_how(tiny):
     pytest.importorskip("gplearn", reason="gplearn is not installed")
     x, _, x_validation, _ = tiny
     fitted = peers.gplearn(
-        x, x[:, 0] * x[:, 1], x_validation, x_validation[:, 0] * x_validation[:, 1], 1.0, 0
+        (x, x[:, 0] * x[:, 1]), (x_validation, x_validation[:, 0] * x_validation[:, 1]), 1.0, 0
     )
     np.testing.assert_allclose(fitted.predict(x), x[:, 0] * x[:, 1], atol=1e-9)
     assert fitted.formula in ("mul(X0, X1)", "mul(X1, X0)") and fitted.nodes == 3
@@ -193,7 +193,7 @@ def test_more_time_never_raises_the_validation_error(method, tiny):
     noisy = y + np.random.default_rng(0).normal(size=len(y))
     errors = []
     for seconds in (0.0, 0.3, 1.0):
-        fitted = get_methods([method])[method](x, noisy, x_validation, y_validation, seconds, 1)
+        fitted = get_methods([method])[method]((x, noisy), (x_validation, y_validation), seconds, 1)
         errors.append(mse(fitted.predict(x_validation), y_validation))
         assert seconds <= fitted.seconds < seconds + 1
     # The same seed shows the same formulas, and more of them.
@@ -204,7 +204,7 @@ def test_more_time_never_raises_the_validation_error(method, tiny):
 def test_operon_solves_the_tiny_problem(tiny):
     pytest.importorskip("pyoperon", reason="pyoperon is not installed")
     x_validation, y_validation = tiny[2:]
-    fitted = peers.operon(*tiny, 1.0, 0)
+    fitted = peers.operon(tiny[:2], tiny[2:], 1.0, 0)
     assert mse(fitted.predict(x_validation), y_validation) < 1e-3
     assert fitted.nodes <= 54  # Operon's 50, and its scale and offset
 
@@ -215,7 +215,7 @@ def test_operon_tree_as_an_expression_computes_the_same(seed, tiny):
     x, _, x_validation, y_validation = tiny
     y = np.random.default_rng(seed).normal(size=len(x))
     operators = f"{peers.OPERATORS},pow,sqrt,square"
-    fitted = peers.operon(x, y, x_validation, y_validation, 0.1, seed, operators)
+    fitted = peers.operon((x, y), (x_validation, y_validation), 0.1, seed, operators)
     assert fitted.expression is not None
     ours, theirs = fitted.expression(x_validation)[:, 0], fitted.predict(x_validation)
     np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-4)  # theirs is float32
@@ -225,7 +225,7 @@ def test_occamhead_adapters_on_the_tiny_problem(tiny):
     pytest.importorskip("occamhead.estimators", reason="the estimators are not there")
     x_validation, y_validation = tiny[2:]
     for name in ("occamhead", "occamhead (train)"):
-        fitted = get_methods([name])[name](*tiny, 1.0, 0)
+        fitted = get_methods([name])[name](tiny[:2], tiny[2:], 1.0, 0)
         assert mse(fitted.predict(x_validation), y_validation) < 1e-3
         assert fitted.expression is not None
         assert fitted.nodes == count_nodes(fitted.expression)

@@ -288,6 +288,17 @@ class Expression:
 
         return round_constants(self, digits)
 
+    def with_numbers(self, number: Callable[[float], float]) -> Expression:
+        """The expression in which ``number(value)`` stands for every constant and coefficient.
+
+        `number` is called in the order in which :class:`ExpressionBuilder` builds; what becomes
+        zero is dropped.
+        """
+        builder = ExpressionBuilder()
+        inputs = {i: builder.input(i) for i in self.features}
+        outputs = builder.copy(self, inputs, number)
+        return builder.build(outputs, self.num_inputs, self.names)
+
     def compose(self, inner: Expression) -> Expression:
         """The expression ``self(inner(x))``: output i of `inner` stands for input i.
 

@@ -102,7 +102,4 @@ def round_constants(expression: Expression, digits: int) -> Expression:
             result = float(f"{mantissa[: digits + 1 + (value < 0)]}e{exponent}")
         return result
 
-    builder = ExpressionBuilder()
-    inputs = {i: builder.input(i) for i in expression.features}
-    outputs = builder.copy(expression, inputs, number=rounded)
-    return builder.build(outputs, expression.num_inputs, expression.names)
+    return expression.with_numbers(rounded)

@@ -193,7 +193,7 @@ def numbers(expression: Expression) -> list[float]:
         found.append(value)
         return value
 
-    _rebuilt(expression, note)
+    expression.with_numbers(note)
     return found
 
 
@@ -206,12 +206,4 @@ def with_number(expression: Expression, place: int, value: float) -> Expression:
         count += 1
         return value if count == place else old
 
-    return _rebuilt(expression, replace)
-
-
-def _rebuilt(expression: Expression, number: Callable[[float], float]) -> Expression:
-    builder = ExpressionBuilder()
-    inputs = {i: builder.input(i) for i in expression.features}
-    return builder.build(
-        builder.copy(expression, inputs, number=number), expression.num_inputs, expression.names
-    )
+    return expression.with_numbers(replace)
