@@ -20,7 +20,6 @@ from occamhead.data import ArrayData, as_rows
 from occamhead.dense import choose_dense_head, fit_dense_head, teach
 from occamhead.fitting import Fit, fit_head
 from occamhead.refit import refit_constants
-from occamhead.search.heads import fit_head_by_evolution
 from occamhead.vision import Backbone, best_device, extract, featurise, load_backbone
 from occamhead.vision.pictures import PictureTensors
 from recipes import report
@@ -125,12 +124,16 @@ def fit_features(data: ArrayData, args: argparse.Namespace, trainer: dict[str, A
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     options.update(max_features=args.max_features, seed=args.seed, trainer=trainer)
     head = {"bases": [f"affine{args.terms}"]}
-    if args.mode == "evolution":
-        return fit_head_by_evolution(data, head=head, **options)
-    fit = fit_head(data, module={"head": head}, **options)
-    if args.mode == "backprop+evolution":
-        return fit_head_by_evolution(data, start=fit.head, **options)
-    return fit
+    start = None
+    if args.mode != "evolution":
+        fit = fit_head(data, module={"head": head}, **options)
+        if args.mode != "backprop+evolution":
+            return fit
+        start = fit.head
+    # numba takes a while to load, and only a search needs it.
+    from occamhead.search.heads import fit_head_by_evolution
+
+    return fit_head_by_evolution(data, head=head, start=start, **options)
 
 
 def finetune(

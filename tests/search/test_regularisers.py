@@ -14,9 +14,9 @@ from occamhead.search.regularisers import (
     cluster_penalty,
     count_activations,
     count_constants,
-    phi,
     tree_uses,
 )
+from occamhead.search.triviality import phi
 
 CONSTANTS = (0.0, 1.0, 2.0, math.pi, -1.0)
 ZERO, ONE, TWO, PI, MINUS_ONE = "k0", "k1", "k2", "k3", "k4"
