@@ -18,6 +18,7 @@ from occamhead.dense import choose_dense_head, fit_dense_head, teach
 from occamhead.expression import Affine, Input
 from occamhead.head import OccamHead, class_contrast
 from occamhead.module import OccamModule
+from occamhead.network import check_counts
 from occamhead.objective import Rows, standardisation
 from occamhead.refit import choose_penalty, formula_loss, refit_constants
 
@@ -113,14 +114,7 @@ def fit_head(
     Raises:
         ValueError: If a number is below 1, or the data do not fit.
     """
-    for name, value in (
-        ("max_features", max_features),
-        ("screen", screen),
-        ("restarts", restarts),
-        ("steps", steps),
-    ):
-        if value is not None and value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+    check_counts(max_features=max_features, screen=screen, restarts=restarts, steps=steps)
     data.prepare_data()
     data.setup("fit")
     if steps is None:

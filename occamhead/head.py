@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from occamhead.bases import Basis
 from occamhead.expression import Expression, ExpressionBuilder, FormulaModule
-from occamhead.network import OccamNet, check_features
+from occamhead.network import OccamNet, check_counts, check_features
 from occamhead.objective import standardisation
 
 FORMAT, VERSION = "occamhead.head", 1
@@ -75,8 +75,7 @@ class OccamHead(nn.Module):
         digits: int = 4,
     ) -> None:
         super().__init__()
-        if digits < 1:
-            raise ValueError(f"digits must be at least 1, got {digits}")
+        check_counts(digits=digits)
         self.network = OccamNet(
             in_features,
             out_features,

@@ -14,7 +14,7 @@ from torchmetrics.classification import MulticlassAccuracy
 from occamhead.data import as_rows
 from occamhead.dense import teach
 from occamhead.head import OccamHead, check_labels
-from occamhead.network import check_temperature
+from occamhead.network import check_counts, check_temperature
 
 IN_CHECKPOINT = "in the checkpoint"
 
@@ -99,8 +99,7 @@ class OccamModule(pl.LightningModule):
                 self.backbone.requires_grad_(False)
         if in_features is None:
             raise ValueError("in_features is needed where there is no backbone")
-        if restarts < 1:
-            raise ValueError(f"restarts must be at least 1, got {restarts}")
+        check_counts(restarts=restarts)
         if columns is not None and not (
             columns and 0 <= min(columns) <= max(columns) < in_features
         ):

@@ -35,8 +35,7 @@ def layer_bases(
                 raise ValueError(f"depth is {depth}, but bases are given for {len(bases)} layers")
             return tuple(get_bases(layer) for layer in bases)  # type: ignore[arg-type]
     depth = 1 if depth is None else depth
-    if depth < 1:
-        raise ValueError(f"depth must be at least 1, got {depth}")
+    check_counts(depth=depth)
     return (get_bases(bases),) * depth  # type: ignore[arg-type]
 
 
@@ -45,6 +44,13 @@ def check_temperature(**temperatures: float) -> None:
     for name, value in temperatures.items():
         if not 0 < value < float("inf"):
             raise ValueError(f"{name} must be positive and finite, got {value}")
+
+
+def check_counts(**counts: int | None) -> None:
+    """Raise ValueError for a count below 1; None, where it stands for no limit, is none."""
+    for name, value in counts.items():
+        if value is not None and value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
 
 
 class OccamNet(nn.Module):
@@ -102,9 +108,7 @@ class OccamNet(nn.Module):
         super().__init__()
         last = temperature if last_temperature is None else last_temperature
         check_temperature(temperature=temperature, last_temperature=last)
-        for name, size in (("in_features", in_features), ("out_features", out_features)):
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        check_counts(in_features=in_features, out_features=out_features)
         if groups < 1 or out_features % groups:
             raise ValueError(f"groups must divide out_features = {out_features}, got {groups}")
         for name, value in (("equalisation", equalisation), ("noise", noise)):

@@ -19,6 +19,7 @@ from occamhead.dense import choose_dense_head, fit_dense_head, teach
 from occamhead.fitting import Fit, accuracy, most_telling, one_thread, short_trainer, vote
 from occamhead.head import OccamHead
 from occamhead.module import OccamModule
+from occamhead.network import check_counts
 from occamhead.objective import Rows
 from occamhead.refit import choose_penalty, formula_loss, refit_constants
 from occamhead.search.checks import check_can_hold
@@ -169,14 +170,7 @@ def fit_head_by_evolution(
     Raises:
         ValueError: If a number is below 1, or the data do not fit.
     """
-    for name, value in (
-        ("max_features", max_features),
-        ("screen", screen),
-        ("restarts", restarts),
-        ("steps", steps),
-    ):
-        if value is not None and value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+    check_counts(max_features=max_features, screen=screen, restarts=restarts, steps=steps)
     data.prepare_data()
     data.setup("fit")
     torch.manual_seed(seed)

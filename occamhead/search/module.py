@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from occamhead.data import as_rows
 from occamhead.head import OccamHead, check_labels
+from occamhead.network import check_counts
 from occamhead.objective import standardisation
 from occamhead.search.checks import check_can_hold
 from occamhead.search.evolution import Evolution
@@ -72,8 +73,7 @@ class EvolutionModule(pl.LightningModule):
         super().__init__()
         self.save_hyperparameters()
         self.automatic_optimization = False
-        if steps_per_batch < 1:
-            raise ValueError(f"steps_per_batch must be at least 1, got {steps_per_batch}")
+        check_counts(steps_per_batch=steps_per_batch)
         shape = {"per_class": False, "skip": True, "noise": 0.0, **(head or {})}
         self.head = OccamHead(in_features, out_features, **shape)
         settings = dict(strategy or {})

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,9 @@ class Candidate:
     complexity: int
     formula: Expression
     loss: float
+
+
+Entry = TypeVar("Entry", Found, Candidate)
 
 
 @dataclass(frozen=True)
@@ -115,15 +119,9 @@ def candidates(
     return front
 
 
-def at_complexity(front: Sequence[Found], complexity: int) -> Found | None:
-    """The best function of a front that is no more complex than this; None if none is."""
-    allowed = [found for found in front if found.complexity <= complexity]
-    return allowed[-1] if allowed else None
-
-
-def pick(front: Sequence[Candidate], complexity: int) -> Candidate | None:
-    """The best candidate of a front that is no more complex than this; None if none is."""
-    allowed = [candidate for candidate in front if candidate.complexity <= complexity]
+def at_complexity(front: Sequence[Entry], complexity: int) -> Entry | None:
+    """The best entry of a front that is no more complex than this; None if none is."""
+    allowed = [entry for entry in front if entry.complexity <= complexity]
     return allowed[-1] if allowed else None
 
 

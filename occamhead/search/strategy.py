@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
-from occamhead.network import check_temperature
+from occamhead.network import check_counts, check_temperature
 from occamhead.search.regularisers import Regularisation
 from occamhead.search.scoring import FITNESS
 
@@ -93,16 +93,14 @@ class Strategy:
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got"
                                  f" {getattr(self, name)!r}")  # fmt: skip
-        for name in ("num_samples", "num_kept", "recurrence", "patience", "fit_iterations"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        counts = ("num_samples", "num_kept", "recurrence", "patience", "fit_iterations",
+                  "max_complexity")  # fmt: skip
+        check_counts(**{name: getattr(self, name) for name in counts})
         if self.num_samples < self.num_kept:
             raise ValueError(
                 f"num_samples (R = {self.num_samples}) must not be below num_kept (lambda ="
                 f" {self.num_kept}): a step cannot keep more functions than it samples"
             )
-        if self.max_complexity is not None and self.max_complexity < 1:
-            raise ValueError(f"max_complexity must be at least 1, got {self.max_complexity}")
         for name in ("learning_rate", "sigma", "store_mb", "exact"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")

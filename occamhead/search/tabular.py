@@ -17,17 +17,17 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from occamhead.bases import get_bases
 from occamhead.expression import Expression
-from occamhead.network import OccamNet
+from occamhead.network import OccamNet, check_counts
 from occamhead.search.evolution import evolve
 from occamhead.search.reporter import reporter
 from occamhead.search.result import Result
 from occamhead.search.selection import (
     Candidate,
     Choice,
+    at_complexity,
     candidates,
     choose,
     linear_complexity,
-    pick,
     shortest_description,
 )
 from occamhead.search.strategy import Strategy
@@ -122,9 +122,7 @@ class TabularSearch(BaseEstimator, ABC):
         return weights
 
     def _check_settings(self) -> None:
-        for name in ("depth", "max_terms", "max_complexity"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_counts(depth=self.depth, max_terms=self.max_terms, max_complexity=self.max_complexity)
         if self.folds < 0:
             raise ValueError(f"folds must not be negative, got {self.folds}")
         for name in ("max_functions", "time_budget"):
@@ -145,8 +143,8 @@ class TabularSearch(BaseEstimator, ABC):
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.folds + 1)
         formula = self._linear(table).renamed(names)
         linear = Candidate(linear_complexity(formula), formula, self._loss(formula, table))
-        start = self._start(table)
-        result = self._search(table, int(seeds[0]), 0.5, began, "all rows", start)
+        strategy = self._strategy(int(seeds[0]), 1.0, self._seconds(0.5, began))
+        result = self._search(table, strategy, "all rows", self._start(table))
         self.result_, self.n_functions_ = result, result.functions
         self._last_shape = self._shape(table)
         front = [
@@ -155,11 +153,11 @@ class TabularSearch(BaseEstimator, ABC):
         ]
         self._choice: Choice | None = None
         shortest = shortest_description(result)
-        chosen = None if shortest is None else pick(front, shortest)
+        chosen = None if shortest is None else at_complexity(front, shortest)
         # As many numbers as rows fit any target: that is no law.
         exact = (
             chosen is not None
-            and max(result.error) <= self._strategy(0).exact
+            and max(result.error) <= strategy.exact
             and chosen.formula.num_constants < len(table.x)
         )
         if not exact:
@@ -168,7 +166,7 @@ class TabularSearch(BaseEstimator, ABC):
                     raise KeyboardInterrupt
                 self._choice = self._cross_validate(table, seeds[1:], began)
                 complexity = None if self._choice is None else self._choice.complexity
-                chosen = None if complexity is None else pick(front, complexity)
+                chosen = None if complexity is None else at_complexity(front, complexity)
             except KeyboardInterrupt:
                 # The search's own choice, by description length, needs no folds.
                 warnings.warn("the search was interrupted; the best formula so far is kept",
@@ -203,8 +201,14 @@ class TabularSearch(BaseEstimator, ABC):
                 )
         return self.result_.routes
 
-    def _strategy(self, seed: int, share: float = 1.0, left: float | None = None) -> Strategy:
-        """How to search: with a share of max_functions, or so many CPU seconds."""
+    def _seconds(self, share: float, began: float) -> float | None:
+        """A share of what is left of the time budget; None without one."""
+        if self.time_budget is None:
+            return None
+        return max(share * (self.time_budget - (time.process_time() - began)), 0.01)
+
+    def _strategy(self, seed: int, share: float, seconds: float | None) -> Strategy:
+        """How to search: with a share of max_functions or, of a time budget, so many seconds."""
         options: dict[str, Any] = {
             "max_complexity": self.max_complexity,
             "fit_iterations": 10,
@@ -214,8 +218,8 @@ class TabularSearch(BaseEstimator, ABC):
             **(self.strategy or {}),
         }
         most = options["max_functions"]
-        if self.time_budget is not None:
-            options |= {"time_budget": left or self.time_budget, "max_functions": None}
+        if seconds is not None:
+            options |= {"time_budget": seconds, "max_functions": None}
         elif most is not None and share < 1:
             one_step = int(options.get("num_samples", Strategy.num_samples))
             options["max_functions"] = max(int(share * most), one_step)
@@ -224,16 +228,11 @@ class TabularSearch(BaseEstimator, ABC):
     def _search(
         self,
         table: Table,
-        seed: int,
-        share: float,
-        began: float,
+        strategy: Strategy,
         title: str,
         start: NDArray[np.int32] | None = None,
     ) -> Result:
-        """One search, with a share of what is left of the time budget.
-
-        That of a fold has half as many functions: it must only tell which complexity to trust.
-        """
+        """One search; the title is that of its progress bar."""
         inputs, outputs = table.x.shape[1], table.targets.shape[1]
         sums = [f"affine{terms}" for terms in range(1, self.max_terms + 1)]
         network = OccamNet(
@@ -243,10 +242,6 @@ class TabularSearch(BaseEstimator, ABC):
             constants=self.constants,
             groups=outputs,
         )
-        left = None
-        if self.time_budget is not None:
-            left = max(share * (self.time_budget - (time.process_time() - began)), 0.01)
-        strategy = self._strategy(seed, 1.0 if title == "all rows" else 0.5, left)
         report = reporter(strategy, title) if self.verbose else None
         return evolve(network, table.x, table.targets, strategy, table.weights, report, start)
 
@@ -267,9 +262,10 @@ class TabularSearch(BaseEstimator, ABC):
         for fold, (rows, held) in enumerate(splits):
             part, x, labels = table.part(rows), table.x[held], table.labels[held]
             linear[held] = self._losses(self._linear(part), x, labels)
-            title = f"fold {fold + 1} of {len(splits)}"
-            share = 1 / (len(splits) - fold)
-            found = self._search(part, int(seeds[fold]), share, began, title)
+            seconds = self._seconds(1 / (len(splits) - fold), began)
+            # Half as many functions: a fold must only tell which complexity to trust.
+            strategy = self._strategy(int(seeds[fold]), 0.5, seconds)
+            found = self._search(part, strategy, f"fold {fold + 1} of {len(splits)}")
             if found.reason == "interrupted":
                 raise KeyboardInterrupt
             for candidate in self._front(found, part):

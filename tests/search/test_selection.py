@@ -18,7 +18,6 @@ from occamhead.search.selection import (
     choose,
     linear_complexity,
     linear_formula,
-    pick,
     shortest_description,
 )
 from occamhead.search.table import MOST_COPIES, make_table
@@ -103,7 +102,8 @@ def test_candidates_are_a_pareto_front_in_the_loss_that_counts():
     assert [(c.complexity, str(c.formula), c.loss) for c in made] == [
         (1, "x0", 3.0), (3, "x1", 2.0), (7, "x0 + x1", 1.0)
     ]  # fmt: skip
-    assert [pick(made, c) and pick(made, c).complexity for c in (0, 1, 2, 6, 7, 99)] == [
+    picked = [at_complexity(made, c) for c in (0, 1, 2, 6, 7, 99)]
+    assert [one and one.complexity for one in picked] == [
         None, 1, 1, 3, 7, 7
     ]  # fmt: skip
 
