@@ -9,15 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occamhead.search.evaluator import Judged
-from occamhead.search.learning import own_route
+from occamhead.search.learning import EQUAL, own_route
 from occamhead.search.sampling import NONE
 from occamhead.search.wiring import Wiring
 
 MOST = 128
 """Complexities from here on share one place."""
-
-# Errors within this share of each other are the same error.
-TOLERANCE = 1e-7
 
 
 class Archive:
@@ -63,7 +60,7 @@ class Archive:
         front, least = [], math.inf
         for complexity in range(MOST):
             error = self.error[output, complexity]
-            if error < least * (1 - TOLERANCE) and not (least <= self.exact):
+            if error < least * (1 - EQUAL) and not (least <= self.exact):
                 front.append(complexity)
                 least = error
         return front
@@ -95,13 +92,13 @@ def _add(wiring, choices, error, size, root, best_error, best_root, best_choices
         for r in range(len(choices)):
             value = error[r, j]
             place = min(size[r, j], best_error.shape[1] - 1)
-            if not value < best_error[j, place] * (1.0 - 1e-7):
+            if not value < best_error[j, place] * (1.0 - EQUAL):
                 continue
             if best_error[j, place] <= exact:
                 continue
             best_error[j, place], best_root[j, place] = value, root[r, j]
             own_route(wiring, choices[r], j, best_choices[j, place])
-            if value < least * (1.0 - 1e-7) and least > exact:
+            if value < least * (1.0 - EQUAL) and least > exact:
                 improved = True
                 least = value
     return improved

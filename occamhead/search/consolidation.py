@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from occamhead.search.sampling import NONE, softmax_tables
+from occamhead.search.sampling import NONE
 from occamhead.search.spelling import spell
 from occamhead.search.wiring import from_edges
 
@@ -31,14 +31,14 @@ def consolidate(search: Evolution) -> None:
         return
     routes = np.stack([search.archive.choices[j, c] for j, c in found])
     roots = [int(search.archive.root[j, c]) for j, c in found]
-    if len(found) > 1 and not search.wiring.num_constants.any() and search.network.groups == 1:
-        function = search.evaluator.function(roots, [j for j, _ in found])
-        edges = spell(search.network.layout, function) if len(found) == len(
-            search.archive.error) else None  # fmt: skip
+    outputs = len(search.archive.error)
+    shared = search.network.groups == 1 and not search.wiring.num_constants.any()
+    if shared and len(found) == outputs > 1:
+        edges = spell(search.network.layout, search.evaluator.function(roots, range(outputs)))
         if edges is not None:
             routes[:] = from_edges(edges)
-    choices = np.full((len(search.archive.error), 1, routes.shape[1]), NONE, np.int32)
-    weights = np.full((len(search.archive.error), 1), np.nan)
+    choices = np.full((outputs, 1, routes.shape[1]), NONE, np.int32)
+    weights = np.full((outputs, 1), np.nan)
     for (j, _), route in zip(found, routes, strict=True):
         choices[j, 0], weights[j, 0] = route, 1.0
     search.mean.fill(0.0)
@@ -48,15 +48,11 @@ def consolidate(search: Evolution) -> None:
     wanted = {j: (root, nodes.key[root, j]) for (j, _), root in zip(found, roots, strict=True)}
     for step in range(REPLAY_STEPS):
         if step % CHECK_EVERY == 0:
-            route = search.mode()
-            _, judged = next(search.evaluator.judge(route[None], search.steps))
+            judged = search.judge_mode()
             if all(
                 judged.root[0, j] == root or judged.key[0, j] == key
                 for j, (root, key) in wanted.items()
             ):
                 return
         search.learn(choices, weights, REPLAY_RATE)
-        softmax_tables(
-            search.logits, search.temperatures, search.wiring.num_sources, search.log_probs,
-            search.cumulative,
-        )  # fmt: skip
+        search.fill_tables()

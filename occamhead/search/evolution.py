@@ -16,8 +16,8 @@ from occamhead.network import OccamNet
 from occamhead.search.archive import Archive
 from occamhead.search.checks import check_rows
 from occamhead.search.consolidation import CHECK_EVERY, consolidate
-from occamhead.search.evaluator import Evaluator
-from occamhead.search.learning import adam, learn_from, make_elites, select, update_elites
+from occamhead.search.evaluator import Evaluator, Judged
+from occamhead.search.learning import EQUAL, adam, learn_from, make_elites, select, update_elites
 from occamhead.search.result import Result, make_result
 from occamhead.search.sampling import NONE, draw_routes, most_probable, softmax_tables
 from occamhead.search.strategy import Strategy
@@ -26,9 +26,6 @@ from occamhead.search.wiring import read_logits, write_constants, write_logits
 
 # Steps in a row in which the kept functions must be equally fit (paper, section 5).
 EQUAL_STEPS = 30
-
-# Fitnesses within this share of each other are equal: summation order must not decide.
-EQUAL = 1e-7
 
 # Shares of the longest complexity to which the functions of one start after another are limited.
 COMPLEXITY_SHARES = (1 / 2, 1.0)
@@ -146,14 +143,13 @@ class Evolution:
         """Make the answer the network's most probable function, with its free constants."""
         self.evaluator.longest = self.strategy.max_complexity
         if self.strategy.engine == "occamhead":
-            self.consolidate()
+            consolidate(self)
         self.publish()
 
     def publish(self) -> None:
         """Write logits, and the constants of the most probable function, into the network."""
         write_logits(self.network, self.logits, self.temperatures)
-        _, judged = next(self.evaluator.judge(self.mode()[None], self.steps))
-        for output, root in enumerate(judged.root[0].tolist()):
+        for output, root in enumerate(self.judge_mode().root[0].tolist()):
             for image, constants in self.evaluator.constants_of(root, output):
                 write_constants(self.network, image, constants)
 
@@ -166,10 +162,7 @@ class Evolution:
         strategy = self.strategy
         self.steps += 1
         self._cool()
-        softmax_tables(
-            self.logits, self.temperatures, self.wiring.num_sources, self.log_probs,
-            self.cumulative,
-        )  # fmt: skip
+        self.fill_tables()
         key = np.uint64(strategy.seed * 1_000_003 + self.steps)
         if strategy.engine == "occamhead":
             vary_elites(
@@ -225,7 +218,7 @@ class Evolution:
                 f"routes must hold edges of this network's {len(sizes)} P-nodes, got an array of"
                 f" shape {list(choices.shape)}"
             )
-        softmax_tables(self.logits, self.temperatures, sizes, self.log_probs, self.cumulative)
+        self.fill_tables()
         key = np.uint64(self.strategy.seed * 1_000_003)
         given = np.ones(len(choices), np.bool_)
         draw_routes(self.wiring, self.cumulative, key, given, choices)
@@ -264,6 +257,13 @@ class Evolution:
             start = self.start_temperatures
             self.temperatures[:] = start * (end / start) ** share
 
+    def fill_tables(self) -> None:
+        """Compute the probabilities of all edges from logits and temperatures."""
+        softmax_tables(
+            self.logits, self.temperatures, self.wiring.num_sources, self.log_probs,
+            self.cumulative,
+        )  # fmt: skip
+
     def learn(self, choices: NDArray[np.int32], fitness: NDArray[np.float64], rate: float) -> None:
         learn_from(
             self.wiring, self.log_probs, self.temperatures, choices, fitness, self.gradient,
@@ -280,11 +280,8 @@ class Evolution:
             select(np.ascontiguousarray(fitness[:, j]), count, chosen[j])
         values = np.take_along_axis(fitness.T, np.maximum(chosen, 0), axis=1)
         values = np.where(chosen >= 0, values, np.nan)
-        spread = np.nanmax(values) - np.nanmin(values) if np.isfinite(values).all() else np.inf
-        per_output = values.max(axis=1) - values.min(axis=1)
-        equal = np.isfinite(spread) and bool(
-            (per_output <= EQUAL * np.abs(values.max(axis=1))).all()
-        )
+        best = values.max(axis=1)  # NaN, and so equal to nothing, where too few are defined
+        equal = bool((best - values.min(axis=1) <= EQUAL * np.abs(best)).all())
         self.equal_steps = self.equal_steps + 1 if equal else 0
         self.learn(self.choices[np.maximum(chosen, 0)], values, self.strategy.learning_rate)
 
@@ -330,7 +327,7 @@ class Evolution:
             return True
         if self.steps % CHECK_EVERY:
             return False
-        fitness = self.mode_fitness()
+        fitness = np.nan_to_num(self.judge_mode().fitness[0], nan=-np.inf)
         best = self.elites.fitness[:, 0]
         return bool((fitness >= best - EQUAL * np.abs(best)).all())
 
@@ -357,26 +354,19 @@ class Evolution:
 
     def mode(self) -> NDArray[np.int32]:
         """The most probable route by dynamic programming (supplement C), [rows]."""
-        softmax_tables(
-            self.logits, self.temperatures, self.wiring.num_sources, self.log_probs,
-            self.cumulative,
-        )  # fmt: skip
+        self.fill_tables()
         route = np.full(len(self.wiring.num_sources), NONE, np.int32)
         most_probable(self.wiring, self.log_probs, route)
         return route
 
-    def mode_fitness(self) -> NDArray[np.float64]:
-        """Fitness of the most probable function of each output."""
+    def judge_mode(self) -> Judged:
+        """Scores of the most probable function of each output, each [1, outputs]."""
         _, judged = next(self.evaluator.judge(self.mode()[None], self.steps))
-        return np.nan_to_num(judged.fitness[0], nan=-np.inf)
+        return judged
 
     def answer(self) -> list[int | None]:
         """Complexity of the archive's best function of each output."""
         return [self.archive.best(j, self.rows) for j in range(len(self.archive.error))]
-
-    def consolidate(self) -> None:
-        """Replay the answer until it is the most probable function."""
-        consolidate(self)
 
 
 def evolve(

@@ -112,8 +112,7 @@ class ConstantFitter:
         else:
             places = np.arange(len(roots), dtype=np.int32)
             scores = score_on_host(predicted, places, outputs, scoring)
-        for root, output, numbers in zip(roots, outputs, constants, strict=True):
-            self.store.set_constants(root, output, numbers)
+        self._remember(roots, outputs, constants)
         return scores, exact
 
     def _fit_any(
@@ -131,9 +130,14 @@ class ConstantFitter:
         predicted[~np.isfinite(errors)] = np.nan
         wanted = scoring._replace(scaled=False)
         scores = score_on_host(predicted, np.arange(len(roots), dtype=np.int32), outputs, wanted)
+        self._remember(roots, outputs, constants)
+        return scores
+
+    def _remember(
+        self, roots: NDArray[np.int32], outputs: NDArray[np.int32], constants: NDArray[np.float64]
+    ) -> None:
         for root, output, numbers in zip(roots, outputs, constants, strict=True):
             self.store.set_constants(root, output, numbers)
-        return scores
 
     def polish(self, root: int, output: int, values: NDArray[np.floating]) -> None:
         """Fit a function's constants further, from where they are, until nothing is gained."""

@@ -12,9 +12,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.search.sampling import NONE
+from occamhead.search.sampling import NONE, reach
 
-# Fitnesses within this share of each other are the same.
+# Fitnesses, and errors, within this share of each other are the same: summation order must not
+# decide.
 EQUAL = 1e-7
 
 
@@ -57,21 +58,9 @@ def make_elites(outputs: int, count: int, rows: int) -> Elites:
 @numba.njit(cache=True)
 def own_route(wiring, choices, output, out):
     """The edges that one output reaches, -1 elsewhere; into `out` [rows]."""
-    out[:] = NONE
-    needed = np.zeros(len(wiring.basis), np.bool_)
-    p = wiring.output_rows[output]
-    out[p] = choices[p]
-    leads = wiring.source[p, choices[p]]
-    if leads < 0:
-        needed[~leads] = True
-    for image in range(len(wiring.basis) - 1, -1, -1):
-        if needed[image]:
-            start = wiring.first_row[image]
-            for p in range(start, start + wiring.arity[wiring.basis[image]]):
-                out[p] = choices[p]
-                leads = wiring.source[p, choices[p]]
-                if leads < 0:
-                    needed[~leads] = True
+    reached = reach(wiring, choices, wiring.output_rows[output])
+    for p in range(len(out)):
+        out[p] = choices[p] if reached[p] else NONE
 
 
 @numba.njit(cache=True)
@@ -119,30 +108,17 @@ def update_elites(wiring, elites, choices, fitness, key, size, roots):
 
 
 @numba.njit(cache=True)
-def add_gradient(wiring, log_probs, temperatures, choices, output, weight, gradient, pull):
+def add_gradient(wiring, temperatures, choices, output, weight, gradient, pull):
     """Add the gradient of ``-weight * log q`` of one output's function, each edge once.
 
     Adds the part of the chosen edges to `gradient` [rows, edges] and the weight of every reached
     P-node to `pull` [rows]; :func:`finish_gradient` turns the pull into the softmax's part.
     """
-    needed = np.zeros(len(wiring.basis), np.bool_)
-    p = wiring.output_rows[output]
-    _pull(wiring, temperatures, choices, p, weight, gradient, pull, needed)
-    for image in range(len(wiring.basis) - 1, -1, -1):
-        if needed[image]:
-            start = wiring.first_row[image]
-            for p in range(start, start + wiring.arity[wiring.basis[image]]):
-                _pull(wiring, temperatures, choices, p, weight, gradient, pull, needed)
-
-
-@numba.njit(cache=True)
-def _pull(wiring, temperatures, choices, p, weight, gradient, pull, needed):
-    edge = choices[p]
-    gradient[p, edge] -= weight / temperatures[p]
-    pull[p] += weight
-    leads = wiring.source[p, edge]
-    if leads < 0:
-        needed[~leads] = True
+    reached = reach(wiring, choices, wiring.output_rows[output])
+    for p in range(len(reached)):
+        if reached[p]:
+            gradient[p, choices[p]] -= weight / temperatures[p]
+            pull[p] += weight
 
 
 @numba.njit(cache=True)
@@ -168,7 +144,7 @@ def learn_from(wiring, log_probs, temperatures, choices, fitness, gradient, pull
     for j in range(fitness.shape[0]):
         for i in range(fitness.shape[1]):
             if math.isfinite(fitness[j, i]):
-                add_gradient(wiring, log_probs, temperatures, choices[j, i], j,
+                add_gradient(wiring, temperatures, choices[j, i], j,
                              fitness[j, i] / (i + 1), gradient, pull)  # fmt: skip
     finish_gradient(wiring, log_probs, temperatures, gradient, pull)
 

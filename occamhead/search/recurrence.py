@@ -6,7 +6,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.search.instructions import compile_bases, evaluate_nodes
+from occamhead.search.instructions import compile_bases, evaluate_nodes, make_scratch
 from occamhead.search.sampling import NONE
 from occamhead.search.store import Store
 from occamhead.search.values import Scores, Scoring, score_on_host
@@ -39,8 +39,7 @@ class Recurrence:
         self.store, self.scoring, self.depth = store, scoring, depth
         self.leaves = leaves
         self.instructions = compile_bases(store.bases)
-        longest = int(np.diff(self.instructions.start).max())
-        self.scratch = np.empty((longest, 256), leaves.dtype)
+        self.scratch = make_scratch(self.instructions, leaves.dtype)
         self.cache: dict[bytes, tuple[Scores, int]] = {}
 
     def forget(self) -> None:

@@ -54,7 +54,8 @@ class Result:
         first_exact: Functions sampled when every output had an error of at most 1e-6; None if
             that never was.
         seconds: CPU seconds of the process.
-        routes: Routes of all functions of the fronts, [functions, rows of the network].
+        routes: Routes of all functions of the fronts, [functions, P-nodes]; ``to_routes`` gives
+            them the form that :class:`OccamNet` takes.
     """
 
     best: Expression
@@ -100,8 +101,7 @@ def make_result(search: Evolution, reason: str) -> Result:
             best.append(front[complexities.index(answer)].expression)
     if missing:
         warn_nothing_found(missing)
-    _, judged = next(evaluator.judge(search.mode()[None], search.steps))
-    roots = [int(root) for root in judged.root[0]]
+    roots = search.judge_mode().root[0].tolist()
     mode = join([_formula(search, root, j) for j, root in enumerate(roots)])
     recurrence = 1
     if evaluator.recurrence is not None and not missing:

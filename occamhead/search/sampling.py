@@ -72,6 +72,28 @@ def draw_edge(cumulative, count, u):
 
 
 @numba.njit(cache=True)
+def reach(wiring, choices, p):
+    """Which P-nodes the edges of a route reach from P-node p on, itself included, [rows]."""
+    reached = np.zeros(len(wiring.num_sources), np.bool_)
+    needed = np.zeros(len(wiring.basis), np.bool_)
+    _visit(wiring, choices, p, reached, needed)
+    for image in range(len(wiring.basis) - 1, -1, -1):
+        if needed[image]:
+            first = wiring.first_row[image]
+            for q in range(first, first + wiring.arity[wiring.basis[image]]):
+                _visit(wiring, choices, q, reached, needed)
+    return reached
+
+
+@numba.njit(cache=True)
+def _visit(wiring, choices, p, reached, needed):
+    reached[p] = True
+    leads = wiring.source[p, choices[p]]
+    if leads < 0:
+        needed[~leads] = True
+
+
+@numba.njit(cache=True)
 def draw_routes(wiring, cumulative, key, given, choices):
     """Draw one route per row of `choices`, outputs first; what is not reached becomes -1.
 
@@ -108,12 +130,9 @@ def draw_routes(wiring, cumulative, key, given, choices):
 
 @numba.njit(cache=True)
 def _draw(wiring, cumulative, key, p, choice, needed, reached):
-    reached[p] = True
     if choice[p] == NONE:
         choice[p] = draw_edge(cumulative[p], wiring.num_sources[p], uniform(key, p))
-    leads = wiring.source[p, choice[p]]
-    if leads < 0:
-        needed[~leads] = True
+    _visit(wiring, choice, p, reached, needed)
 
 
 @numba.njit(cache=True)
@@ -273,6 +292,7 @@ __all__ = [
     "draw_routes",
     "intern_routes",
     "most_probable",
+    "reach",
     "softmax_tables",
     "uniform",
 ]

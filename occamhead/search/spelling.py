@@ -14,13 +14,11 @@ from collections.abc import Hashable, Sequence
 from itertools import permutations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from occamhead.bases import Basis
 from occamhead.layout import Layout
-from occamhead.routes import Routes
 from occamhead.search.function import Function, Image, Leaf
 from occamhead.search.wiring import is_symmetric
 
@@ -62,20 +60,6 @@ def spell(
             )
     speller = _Speller(layout, function, log_probs)
     return speller.edges if speller.place_from(0) else None
-
-
-def to_routes(layout: Layout, edges: Sequence[NDArray[np.int64]]) -> Routes:
-    """One route of a one-group network, with edge 0 for the P-nodes that are left free.
-
-    Raises:
-        ValueError: If a softmax has another number of P-nodes.
-    """
-    wanted = [layout.num_arguments(softmax) for softmax in range(layout.depth + 1)]
-    if [len(chosen) for chosen in edges] != wanted:
-        raise ValueError(
-            f"the softmaxes have {wanted} P-nodes, got edges for {[len(e) for e in edges]}"
-        )
-    return Routes(tuple(torch.from_numpy(np.maximum(chosen, 0))[None, None] for chosen in edges))
 
 
 class _Speller:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from occamhead.bases import Basis
 from occamhead.search import scoring
-from occamhead.search.instructions import compile_bases, evaluate_nodes
+from occamhead.search.instructions import compile_bases, evaluate_nodes, make_scratch
 from occamhead.search.store import Nodes
 
 
@@ -60,9 +60,7 @@ class Values(Protocol):
     def evaluate(self, nodes: Nodes, ids: NDArray[np.int32]) -> None:
         """Compute the values of new nodes, children first."""
 
-    def score(
-        self, rows: NDArray[np.int32], outputs: NDArray[np.int32], scoring: Scoring
-    ) -> Scores:
+    def score(self, rows: NDArray[np.int32], outputs: NDArray[np.int32], wanted: Scoring) -> Scores:
         """Score rows of values against outputs."""
 
     def keep(self, old_rows: NDArray[np.int32]) -> None:
@@ -85,8 +83,7 @@ class CompiledValues:
         self.instructions = compile_bases(bases)
         self.values = np.empty((max_rows, leaves.shape[1]), leaves.dtype)
         self.values[: len(leaves)] = leaves
-        longest = int(np.diff(self.instructions.start).max())
-        self.scratch = np.empty((longest, 256), leaves.dtype)
+        self.scratch = make_scratch(self.instructions, leaves.dtype)
 
     def evaluate(self, nodes: Nodes, ids: NDArray[np.int32]) -> None:
         evaluate_nodes(
@@ -94,10 +91,8 @@ class CompiledValues:
             self.scratch,
         )  # fmt: skip
 
-    def score(
-        self, rows: NDArray[np.int32], outputs: NDArray[np.int32], scoring: Scoring
-    ) -> Scores:
-        return score_on_host(self.values, rows, outputs, scoring)
+    def score(self, rows: NDArray[np.int32], outputs: NDArray[np.int32], wanted: Scoring) -> Scores:
+        return score_on_host(self.values, rows, outputs, wanted)
 
     def keep(self, old_rows: NDArray[np.int32]) -> None:
         move_rows(self.values, old_rows)
@@ -177,46 +172,44 @@ class TorchValues:
         places = torch.from_numpy(nodes.row[members].astype(np.int64))
         self.values[places.to(self.values.device)] = result
 
-    def score(
-        self, rows: NDArray[np.int32], outputs: NDArray[np.int32], scoring: Scoring
-    ) -> Scores:
+    def score(self, rows: NDArray[np.int32], outputs: NDArray[np.int32], wanted: Scoring) -> Scores:
         # On a CPU a few functions at a time, so that what lies between the steps stays in cache.
         size = CHUNK if self.values.device.type == "cpu" else max(len(rows), 1)
         parts = [
-            self._score(rows[start : start + size], outputs[start : start + size], scoring)
+            self._score(rows[start : start + size], outputs[start : start + size], wanted)
             for start in range(0, len(rows), size)
         ]
         return Scores(*map(np.concatenate, zip(*parts, strict=True)))
 
     def _score(
-        self, rows: NDArray[np.int32], outputs: NDArray[np.int32], scoring: Scoring
+        self, rows: NDArray[np.int32], outputs: NDArray[np.int32], wanted: Scoring
     ) -> Scores:
         device = self.values.device
-        count = scoring.targets.shape[1]
+        count = wanted.targets.shape[1]
         predicted = self.values[torch.from_numpy(rows.astype(np.int64)).to(device)].double()
         real = predicted[:, :count]
         index = torch.from_numpy(outputs.astype(np.int64)).to(device)
-        target = torch.from_numpy(scoring.targets).to(device)[index]
-        weights = torch.from_numpy(scoring.weights).to(device)
+        target = torch.from_numpy(wanted.targets).to(device)[index]
+        weights = torch.from_numpy(wanted.weights).to(device)
         final, sloped = _scaled(real, target, weights)
-        deviations = torch.from_numpy(scoring.deviations).to(device)[index]
+        deviations = torch.from_numpy(wanted.deviations).to(device)[index]
         after = ((final - target).square() @ weights).sqrt() / deviations
         error = after
-        if not scoring.scaled:
+        if not wanted.scaled:
             error = ((real - target).square() @ weights).sqrt() / deviations
-        fitness = _fitness(real, target, weights, error, scoring)
+        fitness = _fitness(real, target, weights, error, wanted)
         shape = torch.where(sloped, 1 / (1 + after), fitness.clamp_max(0.5))
         undefined, similar = error.isnan(), torch.zeros_like(error, dtype=torch.bool)
         if predicted.shape[1] > count:
-            goal = torch.from_numpy(scoring.shadow_targets).to(device)[index].unsqueeze(1)
-            exponents = ((predicted[:, count:] - goal) / scoring.sigma).square() / 2
-            similar = torch.exp(-exponents).nan_to_num().mean(dim=1) >= SHADOW_LIMIT
+            goal = torch.from_numpy(wanted.shadow_targets).to(device)[index].unsqueeze(1)
+            exponents = ((predicted[:, count:] - goal) / wanted.sigma).square() / 2
+            similar = torch.exp(-exponents).nan_to_num().mean(dim=1) >= scoring.SHADOW_LIMIT
             fitness, shape = (torch.where(similar, 0.0, s) for s in (fitness, shape))
             error = torch.where(similar, torch.inf, error)
         fitness, shape = (torch.where(undefined, torch.nan, s) for s in (fitness, shape))
         error = torch.where(undefined, torch.inf, error)
         errors = error.cpu().numpy()
-        keys = self._keys(real, errors, scoring)
+        keys = self._keys(real, errors, wanted)
         keys[similar.cpu().numpy()] = 1
         keys[undefined.cpu().numpy()] = 0
         return Scores(fitness.cpu().numpy(), errors, shape.cpu().numpy(), keys)
@@ -236,8 +229,6 @@ class TorchValues:
     def host(self) -> NDArray[np.floating]:
         return self.values.cpu().numpy()
 
-
-SHADOW_LIMIT = scoring.SHADOW_LIMIT
 
 # Functions that are scored together on a CPU.
 CHUNK = 64

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from occamhead.search.sampling import NONE, mix, uniform
+from occamhead.search.sampling import NONE, mix, reach, uniform
 
 # Kinds of change, equally likely: edges drawn afresh, an image put in between, an image left out,
 # a part taken from another elite.
@@ -138,18 +138,9 @@ def _cross(wiring, key, other, choice):
         p = _pick(key, 10 + 4 * attempt, choice)
         if other[p] == NONE or other[p] == choice[p]:
             continue
-        needed = np.zeros(len(wiring.basis), np.bool_)
-        choice[p] = other[p]
-        leads = wiring.source[p, other[p]]
-        if leads < 0:
-            needed[~leads] = True
-        for image in range(len(wiring.basis) - 1, -1, -1):
-            if needed[image]:
-                first = wiring.first_row[image]
-                for q in range(first, first + wiring.arity[wiring.basis[image]]):
-                    choice[q] = other[q]
-                    leads = wiring.source[q, other[q]]
-                    if leads < 0:
-                        needed[~leads] = True
+        reached = reach(wiring, other, p)
+        for q in range(len(choice)):
+            if reached[q]:
+                choice[q] = other[q]
         return True
     return False

@@ -146,9 +146,17 @@ def write_constants(network: OccamNet, image: int, constants: Sequence[float]) -
 
 
 def to_routes(network: OccamNet, choices: NDArray[np.int32]) -> Routes:
-    """Chosen edges [samples, rows] as routes; a P-node that is not reached (-1) takes edge 0."""
+    """Chosen edges [samples, rows] as routes; a P-node that is not reached (-1) takes edge 0.
+
+    Raises:
+        ValueError: If the network has another number of P-nodes.
+    """
     filled = torch.from_numpy(np.maximum(choices, 0).astype(np.int64))
     sizes = [logits.shape[0] * logits.shape[1] for logits in network.logits]
+    if filled.shape[1] != sum(sizes):
+        raise ValueError(
+            f"the softmaxes have {sizes} P-nodes, got edges for {filled.shape[1]} in all"
+        )
     parts = filled.split(sizes, dim=1)
     return Routes(
         tuple(

@@ -11,10 +11,12 @@ import torch
 from occamhead.bases import get_basis
 from occamhead.expression import Expression
 from occamhead.layout import Layout
-from occamhead.network import layer_bases
+from occamhead.network import OccamNet, layer_bases
 from occamhead.routes import Routes, sample, to_expression, usage
+from occamhead.search import wiring
 from occamhead.search.function import Function, Image, Leaf
-from occamhead.search.spelling import MOST_PLACEMENTS, spell, to_routes
+from occamhead.search.spelling import MOST_PLACEMENTS, spell
+from occamhead.search.wiring import from_edges
 
 
 def layout_of(bases, depth=None, inputs=2, outputs=1, constants=0, skip=True) -> Layout:
@@ -61,6 +63,13 @@ def write(layout: Layout, edges, function: Function) -> Expression:
         for bases in layout.layers
     ]
     return to_expression(layout, to_routes(layout, edges), function.leaf_constants, starts)
+
+
+def to_routes(layout: Layout, edges) -> Routes:
+    constants = (2.0, 3.0)[: layout.num_constants]
+    network = OccamNet(layout.num_inputs, layout.num_outputs, list(layout.layers),
+                       constants=constants, skip=layout.skip)  # fmt: skip
+    return wiring.to_routes(network, from_edges(edges)[None])
 
 
 def samples(layout: Layout, count: int, seed: int) -> list[Function]:
@@ -293,5 +302,5 @@ def test_to_routes_fills_and_checks():
     routes = to_routes(layout, spell(layout, make(layout, ("sin", 1))))
     assert [edges.tolist() for edges in routes.edges] == [[[[1, 0, 0]]], [[[2]]]]
     assert all(edges.dtype == torch.int64 for edges in routes.edges)
-    with pytest.raises(ValueError, match=r"have \[3, 1\] P-nodes, got edges for \[3\]"):
+    with pytest.raises(ValueError, match=r"have \[3, 1\] P-nodes, got edges for 3 in all"):
         to_routes(layout, [np.zeros(3, np.int64)])
