@@ -1,7 +1,7 @@
 """What a head costs beside ``nn.Linear(2048, 2)``: ratios of medians, measured in one run.
 
 ``python -m benchmarks.head_cost`` prints the soft network's forward and backward pass and the
-formula's forward pass, each relative to the linear layer's, at batch 1 and 128 on one thread.
+formula's forward pass, each relative to the linear layer's, at batch 1 and 256 on one thread.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from occamhead import OccamHead
+from occamhead.expression.serving import CALLS_BEFORE_COMPILING
 
 FEATURES, CLASSES, ROUNDS = 2048, 2, 30
 
@@ -48,22 +49,26 @@ def measure(batch: int) -> None:
         nn.functional.cross_entropy(model(x), y).backward()
 
     training = compare({"linear": lambda: train(linear), "head": lambda: train(head)}, 20)
-    head.eval()
-    with torch.inference_mode():
-        inference = compare({"linear": lambda: linear(x), "head": lambda: head(x)}, 100)
-    print(f"batch {batch}, {len(head.formula().features)} features in the formulas")
-    for name, times in (("soft, forward + backward", training), ("formula, forward", inference)):
-        ratio = times["head"] / times["linear"]
-        print(
-            f"  {name}: linear {times['linear']:.1f} us, head {times['head']:.1f} us,"
-            f" ratio {ratio:.2f}"
-        )
+    print(f"batch {batch}, {len(head.eval().formula().features)} features in the formulas")
+    show("soft, forward + backward", training, batch)
+    for mode in (torch.inference_mode, torch.no_grad):
+        with mode():
+            for _ in range(CALLS_BEFORE_COMPILING):
+                head(x)
+            inference = compare({"linear": lambda: linear(x), "head": lambda: head(x)}, 1000)
+        show(f"formula, forward, {mode.__name__}", inference, batch)
+
+
+def show(name: str, times: dict[str, float], batch: int) -> None:
+    """Print what a row costs in each, and the ratio."""
+    linear, head = (times[which] / batch * 1e3 for which in ("linear", "head"))
+    print(f"  {name}: ns a row: linear {linear:.0f}, head {head:.0f}, ratio {head / linear:.2f}")
 
 
 def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    for batch in (1, 128):
+    for batch in (1, 256):
         measure(batch)
 
 

@@ -11,6 +11,7 @@ from occamhead.expression import Expression
 from occamhead.head import OccamHead
 from occamhead.network import OccamNet
 from occamhead.routes import Routes
+from occamhead.tsoftmax import TSoftmaxLinear
 
 if TYPE_CHECKING:
     from occamhead.estimators import OccamClassifier, OccamRegressor
@@ -31,6 +32,7 @@ __all__ = [
     "OccamRegressor",
     "Routes",
     "Strategy",
+    "TSoftmaxLinear",
     "attach_head",
     "detach_head",
     "evolve",

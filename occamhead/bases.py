@@ -33,6 +33,9 @@ class Basis:
         start: Initial value of each free constant.
         reduce: Faster torch form of the same function: arguments [..., arity] and constants
             [..., num_constants] to [...]; None runs the formula.
+        of_sum: Torch form of the function as one of a single sum s: of ``c0 + c1 x0 + c2 x1 + ...``
+            where it has constants, one more than arguments, else of ``x0 + x1 + ...``. A soft
+            network then needs s alone and not the arguments. None if it is no such function.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Basis:
     arity: int
     start: tuple[float, ...] = ()
     reduce: Callable[[Tensor, Tensor], Tensor] | None = field(default=None, compare=False)
+    of_sum: Callable[[Tensor], Tensor] | None = field(default=None, compare=False)
 
     @property
     def num_constants(self) -> int:
@@ -70,6 +74,8 @@ class Basis:
             constants = args.new_empty(0)
         if self.reduce is not None:
             return self.reduce(args, constants)
+        if self.of_sum is not None:
+            return self.of_sum(_weighted(args, constants) if self.start else args.sum(-1))
         columns = [*args.unbind(-1), *(constants.unbind(-1) if self.start else ())]
 
         def apply(operator: Operator, values: list[Any]) -> Tensor:
@@ -89,6 +95,7 @@ def register_basis(
     args: str = "x y",
     constants: Mapping[str, float] | None = None,
     reduce: Callable[[Tensor, Tensor], Tensor] | None = None,
+    of_sum: Callable[[Tensor], Tensor] | None = None,
 ) -> Basis:
     """Add a basis function to the library.
 
@@ -97,10 +104,11 @@ def register_basis(
         formula: Text of the function, see :meth:`Expression.parse`.
         args: Names of the arguments, separated by spaces.
         constants: Free constants by name, with the value at which training starts.
-        reduce: See :class:`Basis`.
+        reduce, of_sum: See :class:`Basis`.
 
     Raises:
-        ValueError: If the name is taken, the arguments are none or the formula does not parse.
+        ValueError: If the name is taken, the arguments are none or the formula does not parse, or
+            the constants do not suit `of_sum`.
     """
     if name in BASES:
         raise ValueError(f"basis {name!r} exists already; choose another name")
@@ -109,8 +117,14 @@ def register_basis(
         raise ValueError(f"basis {name!r}: constants must start at finite numbers, got {unfit[0]}")
     if not names:
         raise ValueError(f"basis {name!r} needs at least one argument, got args={args!r}")
+    if of_sum is not None and len(constants) not in (0, len(names) + 1):
+        raise ValueError(
+            f"basis {name!r}: a function of one sum has no constants, or one per argument and one"
+            f" to add; got {len(constants)} for {len(names)} arguments"
+        )
     parsed = Expression.parse(formula, names=[*names, *constants])
-    basis = Basis(name, parsed, len(names), tuple(float(c) for c in constants.values()), reduce)
+    start = tuple(float(c) for c in constants.values())
+    basis = Basis(name, parsed, len(names), start, reduce, of_sum)
     BASES[name] = basis
     return basis
 
@@ -118,39 +132,54 @@ def register_basis(
 # --- families: one basis per number of arguments -----------------------------------------------
 
 
-def _sum(arity: int) -> tuple[str, dict[str, float], Callable[[Tensor, Tensor], Tensor]]:
-    return " + ".join(_names(arity)), {}, lambda args, _: args.sum(-1)
-
-
-def _max(arity: int) -> tuple[str, dict[str, float], Callable[[Tensor, Tensor], Tensor]]:
-    return f"max({', '.join(_names(arity))})", {}, lambda args, _: args.amax(-1)
-
-
-def _min(arity: int) -> tuple[str, dict[str, float], Callable[[Tensor, Tensor], Tensor]]:
-    return f"min({', '.join(_names(arity))})", {}, lambda args, _: args.amin(-1)
-
-
 def _weighted(args: Tensor, constants: Tensor) -> Tensor:
     return (args * constants[..., 1:]).sum(-1) + constants[..., 0]
-
-
-def _affine(arity: int) -> tuple[str, dict[str, float], Callable[[Tensor, Tensor], Tensor]]:
-    weights = {f"c{i}": 1.0 for i in range(1, arity + 1)}
-    terms = [f"{name}*{weight}" for name, weight in zip(_names(arity), weights, strict=True)]
-    return " + ".join([*terms, "c0"]), {"c0": 0.0, **weights}, _weighted
-
-
-def _tanh_affine(arity: int) -> tuple[str, dict[str, float], Callable[[Tensor, Tensor], Tensor]]:
-    formula, constants, _ = _affine(arity)
-    return f"tanh({formula})", constants, lambda args, c: torch.tanh(_weighted(args, c))
 
 
 def _names(arity: int) -> list[str]:
     return [f"x{i}" for i in range(arity)]
 
 
+@dataclass(frozen=True)
+class Family:
+    """A basis for every number of arguments.
+
+    Args:
+        formula: The formula, with ``{args}`` where the arguments stand, or ``{sum}`` where their
+            weighted sum c0 + c1 x0 + ... stands.
+        separator: What stands between arguments.
+        fewest: Fewest arguments.
+        reduce, of_sum: See :class:`Basis`.
+    """
+
+    formula: str
+    separator: str = ", "
+    fewest: int = 1
+    reduce: Callable[[Tensor, Tensor], Tensor] | None = None
+    of_sum: Callable[[Tensor], Tensor] | None = None
+
+    def register(self, name: str, arity: int) -> Basis:
+        """Add the member of this number of arguments to the library."""
+        if arity < self.fewest:
+            raise ValueError(f"basis {name!r} needs two or more arguments")
+        names, constants = _names(arity), {}
+        terms = names
+        if "{sum}" in self.formula:
+            constants = {"c0": 0.0, **{f"c{i}": 1.0 for i in range(1, arity + 1)}}
+            terms = [f"{x}*{c}" for x, c in zip(names, list(constants)[1:], strict=True)] + ["c0"]
+        formula = self.formula.format(args=self.separator.join(names), sum=" + ".join(terms))
+        return register_basis(name, formula, " ".join(names), constants, self.reduce, self.of_sum)
+
+
 # "affine16" is c0 + c1 x1 + ... + c16 x16: the sparse sum that a head's class score is by default.
-FAMILIES = {"add": _sum, "max": _max, "min": _min, "affine": _affine, "tanh_affine": _tanh_affine}
+FAMILIES = {
+    "add": Family("{args}", " + ", of_sum=lambda total: total),
+    "max": Family("max({args})", fewest=2, reduce=lambda args, _: args.amax(-1)),
+    "min": Family("min({args})", fewest=2, reduce=lambda args, _: args.amin(-1)),
+    "affine": Family("{sum}", of_sum=lambda total: total),
+    "tanh_affine": Family("tanh({sum})", of_sum=torch.tanh),
+    "hinge_affine": Family("max({sum}, 0)", of_sum=torch.relu),
+}
 
 # The paper's symbols, for those who copy its tables.
 ALIASES = {
@@ -172,14 +201,9 @@ def get_basis(basis: str | Basis) -> Basis:
     if name not in BASES:
         match = re.fullmatch(r"([a-z_]+)([1-9][0-9]*)", name)
         if match and match[1] in FAMILIES:
-            arity = int(match[2])
-            formula, constants, reduce = FAMILIES[match[1]](arity)
-            if arity == 1 and match[1] in ("max", "min"):
-                raise ValueError(f"basis {name!r} needs two or more arguments")
-            register_basis(name, formula, " ".join(_names(arity)), constants, reduce)
-        else:
-            known = [*BASES, *ALIASES, *(f"{family}4" for family in FAMILIES)]
-            raise ValueError(unknown_name("basis", name, known))
+            return FAMILIES[match[1]].register(name, int(match[2]))
+        known = [*BASES, *ALIASES, *(f"{family}4" for family in FAMILIES)]
+        raise ValueError(unknown_name("basis", name, known))
     return BASES[name]
 
 

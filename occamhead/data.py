@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 Batches: TypeAlias = DataLoader[Any]
-Rows: TypeAlias = tuple[NDArray[np.float32], NDArray[np.int64]]
+Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
+Rows: TypeAlias = tuple[NDArray[np.float32], Labels]
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,9 @@ class LabelledArrays:
     """Rows of numbers for each split.
 
     Args:
-        train, validation, test: `(x, y)` with x float32 [row, feature] and y int64 [row].
-        classes: Names of the labels 0, 1, ...
+        train, validation, test: `(x, y)` with x float32 [row, feature] and y int64 [row]; where a
+            row has several labels or numbers to predict, y is float32 [row, output].
+        classes: Names of the labels 0, 1, ..., or of the outputs.
         description: What the rows are, in one line.
     Raises:
         ValueError: If a split is empty, has the wrong shape, type or labels, or is not finite.
@@ -41,7 +43,8 @@ class LabelledArrays:
         for split in ("train", "validation", "test"):
             x, y = getattr(self, split)
             _check_rows(f"{split} x", x, width)
-            _check_labels(f"{split} y", y, len(x), len(self.classes))
+            check = _check_targets if np.ndim(y) == 2 else _check_labels
+            check(f"{split} y", y, len(x), len(self.classes))
 
 
 def _check_rows(name: str, x: NDArray[np.float32], width: int) -> None:
@@ -60,11 +63,14 @@ def _check_rows(name: str, x: NDArray[np.float32], width: int) -> None:
         )
 
 
-def _check_labels(name: str, y: NDArray[np.int64], rows: int, num_classes: int) -> None:
+def _check_labels(name: str, y: Labels, rows: int, num_classes: int) -> None:
     if y.shape != (rows,):
         raise ValueError(f"{name}: wanted one label per row, [{rows}], got {list(y.shape)}")
     if y.dtype != np.int64:
-        raise ValueError(f"{name}: wanted int64, got {y.dtype}; use y.astype('int64')")
+        raise ValueError(
+            f"{name}: wanted int64, got {y.dtype}; use y.astype('int64'), or for one number to"
+            " predict y[:, None].astype('float32')"
+        )
     if y.min() < 0 or y.max() >= num_classes:
         raise ValueError(
             f"{name}: wanted labels 0 to {num_classes - 1}, got {y.min()} to {y.max()}; number "
@@ -72,10 +78,22 @@ def _check_labels(name: str, y: NDArray[np.int64], rows: int, num_classes: int) 
         )
 
 
+def _check_targets(name: str, y: Labels, rows: int, outputs: int) -> None:
+    if y.shape != (rows, outputs):
+        raise ValueError(
+            f"{name}: wanted a target per row and output, [{rows}, {outputs}], got {list(y.shape)}"
+        )
+    if y.dtype != np.float32:
+        raise ValueError(f"{name}: wanted float32, got {y.dtype}; use y.astype('float32')")
+    if not np.isfinite(y).all():
+        raise ValueError(f"{name}: some targets are not finite; leave out their rows")
+
+
 def as_rows(arrays: Rows) -> tuple[Tensor, Tensor]:
-    """A pair of arrays (features, labels) as tensors; memory-mapped ones are read."""
+    """A pair of arrays (features, labels or targets) as tensors; memory-mapped ones are read."""
     x, y = arrays
-    return torch.as_tensor(x.copy()).float(), torch.as_tensor(y.copy()).long()
+    targets = torch.as_tensor(y.copy())
+    return torch.as_tensor(x.copy()).float(), targets.float() if y.ndim == 2 else targets.long()
 
 
 class RowDataset(Dataset[tuple[Tensor, Tensor]]):
@@ -85,7 +103,7 @@ class RowDataset(Dataset[tuple[Tensor, Tensor]]):
         x, y: As in `LabelledArrays`; use with `DataLoader(..., collate_fn=as_fetched)`.
     """
 
-    def __init__(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
+    def __init__(self, x: NDArray[np.float32], y: Labels) -> None:
         self.x, self.y = x, y
 
     def __len__(self) -> int:
@@ -187,9 +205,10 @@ class ArrayData(ArrayDataModule):
     """Features or pixels that the caller has already.
 
     Args:
-        train, validation, test: `(x, y)` with x float32 [row, feature] and y int64 [row].
+        train, validation, test: `(x, y)`, see `LabelledArrays`.
         batch_size: Rows per batch.
-        classes: Names of the labels 0, 1, ...; None takes the numbers up to the greatest in train.
+        classes: Names of the labels 0, 1, ..., or of the outputs; None takes their numbers, the
+            labels' up to the greatest in train.
     Raises:
         ValueError: See `LabelledArrays`.
     """
@@ -204,7 +223,9 @@ class ArrayData(ArrayDataModule):
     ) -> None:
         super().__init__(batch_size)
         if classes is None:
-            classes = [str(label) for label in range(int(np.max(train[1], initial=-1)) + 1)]
+            y = train[1]
+            count = y.shape[1] if np.ndim(y) == 2 else int(np.max(y, initial=-1)) + 1
+            classes = [str(label) for label in range(count)]
         self._arrays = LabelledArrays(train, validation, test, tuple(classes))
 
     def make_arrays(self) -> LabelledArrays:

@@ -1,4 +1,4 @@
-"""The dense logistic head: the baseline of every table, and the teacher of the symbolic head."""
+"""The dense linear head: the baseline of every table, and the teacher of the symbolic head."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from occamhead.objective import Rows, minimise, standardisation
+from occamhead.objective import CROSS_ENTROPY, Objective, Rows, minimise, standardisation
 
 # Ridge penalties to choose from, on standardised features; the strongest suit a few hundred rows
 # of thousands of features, the weakest tens of thousands of rows.
@@ -16,15 +15,20 @@ PENALTIES = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4)
 
 
 def fit_dense_head(
-    rows: Rows, num_classes: int, penalty: float, start: nn.Linear | None = None
+    rows: Rows,
+    num_classes: int,
+    penalty: float,
+    start: nn.Linear | None = None,
+    objective: Objective = CROSS_ENTROPY,
 ) -> nn.Linear:
-    """Multinomial logistic regression with a ridge penalty on standardised features.
+    """Multinomial logistic regression, or another linear one, with a ridge penalty.
 
     Args:
-        rows: Features [rows, features] and labels [rows].
-        num_classes: Number of classes.
-        penalty: Weight of the sum of squared weights beside the mean cross-entropy.
+        rows: Features [rows, features] and labels [rows], or the targets of the objective.
+        num_classes: Number of classes, or of outputs.
+        penalty: Weight of the sum of squared weights, on standardised features, beside the loss.
         start: A head of the same sizes to start from.
+        objective: What is minimised.
 
     Returns:
         A linear layer on the raw features: the standardisation is folded into it.
@@ -41,7 +45,7 @@ def fit_dense_head(
     bias.requires_grad_(True)
     minimise(
         [weight, bias],
-        lambda: F.cross_entropy(z @ weight.T + bias, y) + penalty * weight.square().sum(),
+        lambda: objective.loss(z @ weight.T + bias, y) + penalty * weight.square().sum(),
     )
     head = nn.Linear(x.shape[1], num_classes)
     with torch.no_grad():
@@ -51,7 +55,11 @@ def fit_dense_head(
 
 
 def choose_dense_head(
-    train: Rows, validation: Rows, num_classes: int, penalties: Sequence[float] = PENALTIES
+    train: Rows,
+    validation: Rows,
+    num_classes: int,
+    penalties: Sequence[float] = PENALTIES,
+    objective: Objective = CROSS_ENTROPY,
 ) -> tuple[nn.Linear, float]:
     """Fit under each penalty, strongest first, and choose by validation loss.
 
@@ -67,8 +75,8 @@ def choose_dense_head(
     path: list[tuple[float, nn.Linear, float]] = []
     head, least, limit, worse = None, float("inf"), float("inf"), 0
     for penalty in sorted(penalties, reverse=True):
-        head = fit_dense_head(train, num_classes, penalty, start=head)
-        losses = F.cross_entropy(head(validation[0]), validation[1], reduction="none")
+        head = fit_dense_head(train, num_classes, penalty, head, objective)
+        losses = objective.losses(head(validation[0]), validation[1])
         loss = losses.mean().item()
         path.append((loss, head, penalty))
         if loss < least:
@@ -81,9 +89,11 @@ def choose_dense_head(
     return next((head, penalty) for loss, head, penalty in path if loss <= limit)
 
 
-def teach(teacher: nn.Module | None, x: Tensor, y: Tensor) -> Tensor:
-    """The targets of the cross-entropy: a teacher's class probabilities, or the labels."""
+def teach(
+    teacher: nn.Module | None, x: Tensor, y: Tensor, objective: Objective = CROSS_ENTROPY
+) -> Tensor:
+    """The targets of training: a teacher's (such as its class probabilities), or the labels."""
     if teacher is None:
         return y
     with torch.no_grad():
-        return torch.softmax(teacher(x), dim=-1)
+        return objective.taught(teacher(x))

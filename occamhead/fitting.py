@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,14 +14,16 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
+from occamhead.calibration import fit_temperature
 from occamhead.data import ArrayDataModule, as_rows
 from occamhead.dense import choose_dense_head, fit_dense_head, teach
 from occamhead.expression import Affine, Input
-from occamhead.head import OccamHead, class_contrast
+from occamhead.head import OccamHead
 from occamhead.module import OccamModule
 from occamhead.network import check_counts
-from occamhead.objective import Rows, standardisation
+from occamhead.objective import CROSS_ENTROPY, Objective, Rows, get_objective
 from occamhead.refit import choose_penalty, formula_loss, refit_constants
+from occamhead.screening import most_telling
 
 log = logging.getLogger("occamhead")
 
@@ -34,10 +37,11 @@ class Fit:
         dense: Dense logistic head on the same rows; maps features to scores.
         module: The module that trained the head.
         validation_accuracy: Mean accuracy, on rows held out of training, of formulas that were
-            trained as the final one is, but on fewer rows and without the vote.
+            trained as the final one is, but on fewer rows and without the vote. R2 in place of the
+            accuracy where the loss is the squared error.
         penalty: Ridge penalty under which the formula's numbers were fitted.
-        losses: Cross-entropy of each final candidate against its targets, in nats; the head has
-            the least.
+        losses: Loss of each final candidate against its targets, cross-entropies in nats; the head
+            has the least.
     """
 
     head: OccamHead
@@ -73,6 +77,7 @@ def fit_head(
     steps: int | None = None,
     seed: int = 0,
     distil: bool = True,
+    loss: str = "cross_entropy",
     module: Mapping[str, Any] | None = None,
     trainer: Mapping[str, Any] | None = None,
 ) -> Fit:
@@ -98,6 +103,10 @@ def fit_head(
     The networks see the `screen` features whose class means differ most (sure independence
     screening, Fan and Lv 2008); the head that is returned takes all features.
 
+    The temperature of the head's probabilities is fitted to what the formulas of step 2, under the
+    chosen penalty, say of the validation rows. The head itself is trained on these too, so its own
+    scores there are too good to tell how sure it may be; those formulas are made as it is.
+
     Test rows are not touched.
 
     Args:
@@ -108,12 +117,15 @@ def fit_head(
         steps: Optimiser steps of each round; None takes 8 epochs, but at least 300 steps.
         seed: Seed of the random starts and batches.
         distil: Learn from the dense head rather than from the labels.
+        loss: What is minimised, see :class:`OccamModule`. Where it is not "cross_entropy", the
+            dense head is linear in the same sense, and nothing is calibrated.
         module: Arguments of :class:`OccamModule` other than sizes, restarts and teacher.
         trainer: Arguments of the ``Trainer`` (devices, strategy, precision, ...).
 
     Raises:
         ValueError: If a number is below 1, or the data do not fit.
     """
+    objective = get_objective(loss)
     check_counts(max_features=max_features, screen=screen, restarts=restarts, steps=steps)
     data.prepare_data()
     data.setup("fit")
@@ -122,59 +134,74 @@ def fit_head(
     rows = data.merged()
     train, validation = as_rows(data.arrays.train), as_rows(data.arrays.validation)
     together = as_rows(rows.arrays.train)
+    objective.check(together[1], data.num_classes, len(together[0]))
+    objective.check_scale(together[1])
 
     def trained(
         source: ArrayDataModule, columns: Sequence[int], teacher: nn.Module | None, **more: Any
     ) -> OccamModule:
-        options = {**(module or {}), "restarts": restarts, "columns": columns, **more}
+        options = {**(module or {}), "loss": loss, "restarts": restarts, "columns": columns, **more}
         result = OccamModule(data.num_features, data.num_classes, teacher=teacher, **options)
         limits = {} if source is data else {"limit_val_batches": 0}
         short_trainer(steps, {**limits, **(trainer or {})}).fit(result, datamodule=source)
         return result.cpu().eval()
 
     pl.seed_everything(seed, verbose=False)
-    dense, dense_penalty = choose_dense_head(train, validation, data.num_classes)
+    dense, dense_penalty = choose_dense_head(
+        train, validation, data.num_classes, objective=objective
+    )
     teacher = dense if distil else None
     few = max(1, restarts // 2)
-    first = trained(data, most_telling(train, screen, data.num_classes), teacher, restarts=few)
+    first = trained(
+        data, most_telling(train, screen, data.num_classes, objective), teacher, restarts=few
+    )
     shown = first.shown(train[0]), train[1]
     shown_validation = first.shown(validation[0]), validation[1]
+    targets = teach(teacher, *train, objective)
     trials = [
-        choose_penalty(head, shown, shown_validation, teach(teacher, *train))
+        choose_penalty(head, shown, shown_validation, targets, objective=objective)
         for head in first.heads
     ]
     penalty = min(trials, key=lambda trial: trial[1])[0]
-    validation_accuracy = sum(accuracy(head, shown_validation) for head in first.heads) / few
+    rates = [rate(head, shown_validation, objective) for head in first.heads]
+    temperature = 1.0
+    if objective is CROSS_ENTROPY:
+        for head in first.heads:
+            refit_constants(head, shown, penalty, targets)
+        with torch.no_grad():
+            scores = torch.stack([head(shown_validation[0]) for head in first.heads])
+        temperature = fit_temperature(scores, validation[1])
 
-    dense = fit_dense_head(together, data.num_classes, dense_penalty, start=dense)
+    dense = fit_dense_head(together, data.num_classes, dense_penalty, dense, objective)
     teacher = dense if distil else None
-    chosen = trained(rows, most_telling(together, screen, data.num_classes), teacher)
+    chosen = trained(rows, most_telling(together, screen, data.num_classes, objective), teacher)
     if max_features is not None and max_features < data.num_features:
         assert chosen.columns is not None
         voted = chosen.columns[vote(chosen.heads, max_features)].tolist()
         # What tells the classes apart has been found: each P-node starts at a feature of its own.
         chosen = trained(rows, voted, teacher, prior=0.0, spread=3.0)
-    shown, targets = (chosen.shown(together[0]), together[1]), teach(teacher, *together)
+    shown, targets = (chosen.shown(together[0]), together[1]), teach(teacher, *together, objective)
     for head in chosen.heads:
-        refit_constants(head, shown, penalty, targets)
-    losses = tuple(formula_loss(head, shown[0], targets) for head in chosen.heads)
-    log.info("cross-entropy of the candidates: %s", " ".join(f"{loss:.4f}" for loss in losses))
+        refit_constants(head, shown, penalty, targets, objective)
+    losses = tuple(formula_loss(head, shown[0], targets, objective) for head in chosen.heads)
+    log.info("losses of the candidates: %s", " ".join(f"{loss:.4f}" for loss in losses))
     head = chosen.keep(min(range(restarts), key=losses.__getitem__))
-    return Fit(head.eval(), dense, chosen, validation_accuracy, penalty, losses)
-
-
-def most_telling(rows: Rows, count: int, num_classes: int) -> list[int]:
-    """The `count` features whose class means differ most, in standard deviations."""
-    features, labels = rows
-    mean, scale = standardisation(features)
-    contrast = class_contrast((features - mean) / scale, labels, num_classes).amax(dim=0)
-    return contrast.topk(min(count, len(contrast))).indices.sort().values.tolist()
+    head.calibration.fill_(math.log(temperature))
+    return Fit(head.eval(), dense, chosen, sum(rates) / few, penalty, losses)
 
 
 def accuracy(model: Callable[[Tensor], Tensor], rows: Rows) -> float:
     """Share of rows whose highest score is that of their label."""
     with torch.no_grad():
         return float((model(rows[0]).argmax(dim=-1) == rows[1]).double().mean())
+
+
+@torch.no_grad()
+def rate(model: Callable[[Tensor], Tensor], rows: Rows, objective: Objective) -> float:
+    """The accuracy of a model's scores of some rows, or what the objective has for it."""
+    if objective is CROSS_ENTROPY:
+        return accuracy(model, rows)
+    return objective.rate(model(rows[0]), rows[1])
 
 
 def vote(heads: Iterable[OccamHead], count: int) -> list[int]:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from occamhead.bases import Basis
 from occamhead.expression import Expression, ExpressionBuilder, FormulaModule
+from occamhead.expression.serving import ServedSums
 from occamhead.network import OccamNet, check_counts, check_features
-from occamhead.objective import standardisation
+from occamhead.objective import get_objective, standardisation
+from occamhead.reading import Place, Reading, places
+from occamhead.screening import contrasts
 
 FORMAT, VERSION = "occamhead.head", 1
 
 # Logit of an edge that must not be chosen: its probability and its gradient are exactly zero.
 BARRED = -1e4
+
+# Whether the weights are still those that a formula was read off, what serves its sums on a CPU,
+# and the formula. A tuple: nn.Module looks for an attribute in three tables, at a cost that counts.
+_Read: TypeAlias = tuple[Callable[[], bool], ServedSums | None, FormulaModule]
 
 
 class OccamHead(nn.Module):
@@ -35,6 +42,8 @@ class OccamHead(nn.Module):
             default a score is a weighted sum of at most 20 features.
         depth: Number of images sublayers, where one set of bases serves all.
         per_class: Give every class nodes of its own rather than share one network.
+        candidates: The features that each class's nodes see, [classes, s] indices; None shows
+            them all. See :class:`OccamNet`.
         skip: Skip connections from features and earlier images to every later softmax.
         constants: Constants appended to the features.
         temperature: T at the start of training.
@@ -57,6 +66,7 @@ class OccamHead(nn.Module):
 
     feature_mean: Tensor
     feature_scale: Tensor
+    calibration: Tensor
 
     def __init__(
         self,
@@ -66,6 +76,7 @@ class OccamHead(nn.Module):
         depth: int | None = None,
         *,
         per_class: bool = True,
+        candidates: Tensor | Sequence[Sequence[int]] | None = None,
         skip: bool = False,
         constants: Sequence[float] = (),
         temperature: float = 1.0,
@@ -84,6 +95,7 @@ class OccamHead(nn.Module):
             constants=constants,
             skip=skip,
             groups=out_features if per_class else 1,
+            candidates=candidates,
             temperature=temperature,
             last_temperature=last_temperature,
             equalisation=equalisation,
@@ -93,8 +105,10 @@ class OccamHead(nn.Module):
         self.soft_eval = False
         self.register_buffer("feature_mean", torch.zeros(in_features))
         self.register_buffer("feature_scale", torch.ones(in_features))
+        # Log-temperature of the probabilities; the formula and its scores are without it.
+        self.register_buffer("calibration", torch.zeros(()))
         self._formula_module: FormulaModule | None = None
-        self._formula_state: tuple[object, ...] = ()
+        self._read: _Read | None = None
 
     @property
     def in_features(self) -> int:
@@ -109,11 +123,20 @@ class OccamHead(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.training or self.soft_eval:
             return self.soft(x)
+        if torch.compiler.is_compiling():
+            check_features(x, self.in_features)
+            assert self._formula_module is not None
+            return self._formula_module(x)
+        read = self._read
+        if read is None or not read[0]():
+            read = self._refresh()
+        _, serve, module = read
+        if serve is not None:
+            sums = serve(x)
+            if sums is not None:
+                return sums
         check_features(x, self.in_features)
-        if not torch.compiler.is_compiling():
-            self._refresh()
-        assert self._formula_module is not None
-        return self._formula_module(x)
+        return module.by_operators(x)
 
     def soft(self, x: Tensor) -> Tensor:
         """Scores of the soft network, whatever the mode.
@@ -146,22 +169,49 @@ class OccamHead(nn.Module):
         super().train(mode)
         if not mode:
             # Here and not in forward: export and compilation must find the formula in place.
-            self._formula_state = ()
             self._refresh()
         return self
 
-    def _refresh(self) -> None:
-        """Read the formula off anew if the weights have changed since it was read."""
-        tensors = [*self.network.parameters(), *self.network.buffers()]
-        tensors += [self.feature_mean, self.feature_scale]
-        versions = [(id(t), 0 if t.is_inference() else t._version) for t in tensors]
-        state = (self.digits, *versions)
-        dtype, device = self.feature_mean.dtype, self.feature_mean.device
-        module = self._formula_module
-        if module is not None and state == self._formula_state and module.constants.dtype == dtype:
-            return
-        self._formula_module = FormulaModule(self.formula(), dtype=dtype).to(device).train(False)
-        self._formula_state = state
+    def _refresh(self) -> _Read:
+        """Read the formula off the weights as they are."""
+        mean = self.feature_mean
+        module = FormulaModule(self.formula(), dtype=mean.dtype).to(mean.device).train(False)
+        self._formula_module = module
+        weights: list[Place] = [
+            (self.__dict__, "digits"),
+            (self._modules, "network"),
+            (self._buffers, "feature_mean"),
+            (self._buffers, "feature_scale"),
+            *places(self.network),
+        ]
+        self._read = Reading(weights).is_current, module.served, module
+        return self._read
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_read": None}
+
+    # --- probabilities ---------------------------------------------------------------------------
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Probability of each class, [batch, out_features]: a softmax of the scores.
+
+        At the temperature that was fitted on held-out rows, where one was; see
+        :func:`occamhead.calibration.fit_temperature`. It changes no class.
+        """
+        scores = self(x)
+        return torch.softmax(scores / self.calibration.to(scores).exp(), dim=-1)
+
+    @torch.no_grad()
+    def predict(self, x: Tensor, reject_below: float = 0.0) -> Tensor:
+        """The class of each row, [batch]; -1 where its probability is below `reject_below`, or NaN.
+
+        Raises:
+            ValueError: If `reject_below` is no probability.
+        """
+        if not 0 <= reject_below <= 1:
+            raise ValueError(f"reject_below must be between 0 and 1, got {reject_below}")
+        probability, label = self.probabilities(x).max(dim=-1)
+        return torch.where(probability >= reject_below, label, -1)
 
     # --- formula ---------------------------------------------------------------------------------
 
@@ -201,31 +251,36 @@ class OccamHead(nn.Module):
         prior: float = 3.0,
         spread: float = 0.0,
         standardise: bool = True,
+        loss: str = "cross_entropy",
         generator: torch.Generator | None = None,
     ) -> None:
         """Start afresh: draw new weights, fit the standardisation, and prefer telling features.
 
         Args:
             features: Training features, [rows, in_features].
-            labels: Class of each row; without labels no feature is preferred.
+            labels: Class of each row, or the targets that `loss` takes; without them no feature
+                is preferred.
             prior: What is added to the logit of an edge to a feature, per standard deviation by
                 which the class's mean differs from the mean of the others.
             spread: What is added to the logit of one edge of each P-node, to a feature of its
                 own as far as they go round: the first P-node prefers the first feature, and so on.
             standardise: Whether the soft network sees standardised features.
+            loss: Name of the objective, see :data:`occamhead.objective.OBJECTIVES`.
             generator: Source of the new weights; None takes torch's global one.
 
         Raises:
             ValueError: On a wrong feature count, non-finite features, labels out of range.
         """
+        objective = get_objective(loss)
         check_features(features, self.in_features)
         check_finite(features)
         if not len(features):
             raise ValueError("initialising needs at least one row of features, got none")
         if labels is not None:
-            check_labels(labels, self.out_features, len(features))
+            objective.check(labels, self.out_features, len(features))
         features = features.to(self.feature_mean)
         self.network.reset_parameters(generator)
+        self.calibration.zero_()
         if standardise:
             mean, scale = standardisation(features)
             self.feature_mean.copy_(mean)
@@ -235,17 +290,22 @@ class OccamHead(nn.Module):
             self.feature_scale.fill_(1.0)
         for layer, logits in enumerate(self.network.logits):
             if spread and self.network.layout.num_leaf_sources(layer):
-                nodes = torch.arange(logits.shape[0] * logits.shape[1], device=logits.device)
-                edges = (nodes % self.in_features).view(logits.shape[:2]).unsqueeze(-1)
+                nodes = torch.arange(logits.shape[:2].numel(), device=logits.device)
+                if self.network.candidates is not None:
+                    nodes %= logits.shape[1]  # each group has candidates of its own to start at
+                edges = (nodes % self.network.layout.num_inputs).view(*logits.shape[:2], 1)
                 logits.scatter_add_(-1, edges, torch.full_like(logits[..., :1], spread))
         if labels is None or prior == 0:
             return
-        standardised = (features - self.feature_mean) / self.feature_scale
-        contrast = class_contrast(standardised, labels.to(features.device), self.out_features)
+        scaling = self.feature_mean, self.feature_scale
+        rows = features, labels.to(features.device)
+        contrast = contrasts(rows, self.out_features, objective, scaling)
         per_group = contrast.unflatten(0, (self.network.groups, -1)).amax(dim=1)
+        if self.network.candidates is not None:
+            per_group = per_group.gather(-1, self.network.candidates.features)
         for layer, logits in enumerate(self.network.logits):
             if self.network.layout.num_leaf_sources(layer):
-                logits[..., : self.in_features] += prior * per_group.unsqueeze(1)
+                logits[..., : per_group.shape[-1]] += prior * per_group.unsqueeze(1)
 
     @torch.no_grad()
     def widened(self, in_features: int, columns: Sequence[int]) -> OccamHead:
@@ -255,13 +315,16 @@ class OccamHead(nn.Module):
             in_features: Number of features of the new head.
             columns: For each feature of this head, the feature of the new one.
         """
-        head = type(self)(**{**self.config(), "in_features": in_features})
         index = torch.as_tensor(columns, device=self.feature_mean.device)
+        config, candidates = self.config(), self.network.candidates
+        if candidates is not None:
+            config["candidates"] = index[candidates.features].tolist()
+        head = type(self)(**{**config, "in_features": in_features})
         head.to(self.feature_mean)
         for layer, (old, new) in enumerate(
             zip(self.network.logits, head.network.logits, strict=True)
         ):
-            if self.network.layout.num_leaf_sources(layer):
+            if candidates is None and self.network.layout.num_leaf_sources(layer):
                 new[..., :in_features] = BARRED
                 new[..., index] = old[..., : self.in_features]
                 new[..., in_features:] = old[..., self.in_features :]
@@ -272,6 +335,7 @@ class OccamHead(nn.Module):
         head.network.temperatures.copy_(self.network.temperatures)
         head.feature_mean[index] = self.feature_mean
         head.feature_scale[index] = self.feature_scale
+        head.calibration.copy_(self.calibration)
         return head.train(self.training)
 
     # --- storage ---------------------------------------------------------------------------------
@@ -284,6 +348,7 @@ class OccamHead(nn.Module):
             "out_features": network.out_features,
             "bases": [[basis.name for basis in bases] for bases in network.layout.layers],
             "per_class": network.groups == network.out_features,
+            "candidates": network.candidates.features.tolist() if network.candidates else None,
             "skip": network.layout.skip,
             "constants": network.leaf_constants.tolist(),
             "temperature": float(network.start_temperatures[0]),
@@ -327,9 +392,22 @@ class OccamHead(nn.Module):
         head.load_state_dict(data["state_dict"])
         return head.eval()
 
+    def export(self, path: str | Path, **options: Any) -> Path:
+        """Write the formula as .py, .json, .c, .sql or .onnx; see :func:`occamhead.export.export`.
+
+        Example:
+            >>> head.export("formula.c", classes=["ants", "bees"])  # doctest: +SKIP
+            >>> head.export("model.onnx", backbone=resnet, example=(3, 224, 224))  # doctest: +SKIP
+        """
+        from occamhead.export import export
+
+        return export(self, path, **options)
+
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
+        # Checkpoints written before heads were calibrated.
+        state_dict.setdefault(f"{prefix}calibration", torch.zeros_like(self.calibration))
         mine = {f"{prefix}{name}": value for name, value in self.state_dict().items()}
         for name, value in mine.items():
             found = state_dict.get(name)
@@ -345,39 +423,12 @@ class OccamHead(nn.Module):
         return f"in_features={self.in_features}, out_features={self.out_features}"
 
 
-def class_contrast(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """How far each class's mean of each feature is from the mean of the other rows.
-
-    Args:
-        features: Standardised features, [rows, features].
-        labels: Class of each row.
-
-    Returns:
-        Absolute differences in standard deviations, [num_classes, features].
-    """
-    members = nn.functional.one_hot(labels, num_classes).to(features)
-    counts = members.sum(dim=0).unsqueeze(-1)
-    sums = members.T @ features
-    others = (features.sum(dim=0) - sums) / (len(features) - counts).clamp_min(1.0)
-    return (sums / counts.clamp_min(1.0) - others).abs()
-
-
 def check_finite(features: Tensor) -> None:
     """Raise ValueError if a feature is NaN or infinite, naming the first."""
-    if not features.isfinite().all():
+    # A sum is finite only if all it adds up is; it takes no memory, as a table of answers would.
+    if not features.sum().isfinite() and not features.isfinite().all():
         row, column = (~features.isfinite()).nonzero()[0].tolist()
         raise ValueError(
             f"feature {column} of row {row} is {features[row, column].item()}; features must be"
             " finite: drop the row or impute the value"
         )
-
-
-def check_labels(labels: Tensor, num_classes: int, rows: int) -> None:
-    """Raise ValueError unless there is one class index per row, each in range."""
-    if labels.shape != (rows,):
-        raise ValueError(f"expected one label per row, shape ({rows},), got {tuple(labels.shape)}")
-    if labels.is_floating_point():
-        raise ValueError(f"labels must be whole class indices, got dtype {labels.dtype}")
-    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes:
-        bad = int(labels.min()) if int(labels.min()) < 0 else int(labels.max())
-        raise ValueError(f"label {bad} is out of range for {num_classes} classes")

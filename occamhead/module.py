@@ -1,4 +1,4 @@
-"""OccamModule: train a head, alone or with its backbone, by cross-entropy backprop."""
+"""OccamModule: train a head, alone or with its backbone, by backprop."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
-from torchmetrics.classification import MulticlassAccuracy
 
 from occamhead.data import as_rows
 from occamhead.dense import teach
-from occamhead.head import OccamHead, check_labels
+from occamhead.finetuning import Stage, hold_still, parameter_groups
+from occamhead.head import OccamHead
 from occamhead.network import check_counts, check_temperature
+from occamhead.objective import Objective, get_objective
 
 IN_CHECKPOINT = "in the checkpoint"
 
@@ -38,7 +38,8 @@ class OccamModule(pl.LightningModule):
             :meth:`keep` picks one. Accuracies are means over them.
         columns: Features that the heads see while they are trained; None shows them all.
         learning_rate: Adam's rate for the head.
-        backbone_learning_rate: Adam's rate for the backbone.
+        backbone_learning_rate: Adam's rate for the backbone, or for its first stage to be unfrozen;
+            see :class:`occamhead.finetuning.StagedUnfreezing`.
         decay: Factor of both rates per step (paper, supplement G: 0.999).
         end_temperature: Temperature at which training ends; None keeps the temperatures as the
             head has them, as the paper does.
@@ -49,6 +50,9 @@ class OccamModule(pl.LightningModule):
         prior, spread: See :meth:`OccamHead.initialise`.
         teacher: A model of the features whose class probabilities are the targets of training
             in place of the labels. It is neither trained nor saved.
+        loss: "cross_entropy" for one label a row; "binary_cross_entropy" for any number of them,
+            targets [batch, num_classes] of 0 and 1; "squared_error" for numbers to predict,
+            targets [batch, num_classes], whose R2 is then logged in place of the accuracy.
 
     Differs from the paper: noise on the initial weights, annealing and per-class networks with
     free constants, without which the most probable formula can be at chance while the soft
@@ -79,12 +83,15 @@ class OccamModule(pl.LightningModule):
         prior: float = 3.0,
         spread: float = 0.0,
         teacher: nn.Module | None = None,
+        loss: str = "cross_entropy",
     ) -> None:
         super().__init__()
         self.save_hyperparameters(ignore=["teacher"])
         self._check_numbers()
         # Not a submodule: it must neither train, nor change mode with us, nor be saved.
         object.__setattr__(self, "teacher", teacher)
+        # What StagedUnfreezing sets; without it the backbone trains as one from the start.
+        self.stages: Sequence[Stage] = ()
         self.backbone: nn.Module | None = None
         if backbone is not None:
             from occamhead.vision import build_backbone, load_backbone
@@ -111,8 +118,8 @@ class OccamModule(pl.LightningModule):
         self.in_features = self.hparams["in_features"] = in_features
         shown = None if columns is None else torch.as_tensor(columns)
         self.register_buffer("columns", shown, persistent=False)
-        self.formula_accuracy = MulticlassAccuracy(num_classes, average="micro")
-        self.soft_accuracy = MulticlassAccuracy(num_classes, average="micro")
+        self.formula_meter = self.objective.meter(num_classes)
+        self.soft_meter = self.objective.meter(num_classes)
 
     def _check_numbers(self) -> None:
         numbers = self.hparams
@@ -125,6 +132,11 @@ class OccamModule(pl.LightningModule):
             )
         if numbers["end_temperature"] is not None:
             check_temperature(end_temperature=numbers["end_temperature"])
+
+    @property
+    def objective(self) -> Objective:
+        """What the heads are trained towards."""
+        return get_objective(self.hparams["loss"])
 
     @property
     def heads(self) -> list[OccamHead]:
@@ -169,20 +181,13 @@ class OccamModule(pl.LightningModule):
         if stage == "fit" and self.hparams["initialise"] and arrays and self.backbone is None:
             x, y = as_rows(arrays.train)
             for head in self.heads:
-                head.initialise(
-                    self.shown(x), y, prior=self.hparams["prior"], spread=self.hparams["spread"]
-                )
+                given = {name: self.hparams[name] for name in ("prior", "spread", "loss")}
+                head.initialise(self.shown(x), y, **given)
 
     def train(self, mode: bool = True) -> OccamModule:
         super().train(mode)
         if self.backbone is not None:
-            # Batch statistics of small fine-tuning batches would change what the features mean;
-            # batch norm keeps its ImageNet statistics and eval() sees what train() saw.
-            for module in self.backbone.modules():
-                if self.hparams["freeze_backbone"] or isinstance(
-                    module, nn.modules.batchnorm._BatchNorm
-                ):
-                    module.training = False
+            hold_still(self.backbone)
         return self
 
     def on_fit_start(self) -> None:
@@ -199,25 +204,26 @@ class OccamModule(pl.LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, y = batch
-        check_labels(y, self.head.out_features, len(x))
+        self.objective.check(y, self.head.out_features, len(x))
         features = self.features(x)
-        targets, shown = teach(self.teacher, features, y), self.shown(features)
+        shown = self.shown(features)
+        targets = teach(self.teacher, features, y, self.objective)
         losses = []
         for head in self.heads:
             squares = torch.stack([c.square().sum() for c in head.network.free_constants])
             penalty = self.hparams["constant_penalty"] * squares.sum()
-            losses.append(F.cross_entropy(head.soft(shown), targets) + penalty)
+            losses.append(self.objective.loss(head.soft(shown), targets) + penalty)
         # The sum, since the heads share no weights: each trains as if it were alone.
         loss = torch.stack(losses).sum()
         self.log("train_loss", loss / len(self.heads))
         return loss
 
     def configure_optimizers(self) -> Any:
-        groups = [{"params": list(self._heads.parameters()), "lr": self.hparams["learning_rate"]}]
+        heads = list(self._heads.parameters())
+        groups = [{"name": "head", "params": heads, "lr": self.hparams["learning_rate"]}]
         if self.backbone is not None and not self.hparams["freeze_backbone"]:
-            # By name, not by comparing values: two equal parameters must both be trained.
-            backbone = [p for _, p in self.backbone.named_parameters() if p.requires_grad]
-            groups.append({"params": backbone, "lr": self.hparams["backbone_learning_rate"]})
+            rate = self.hparams["backbone_learning_rate"]
+            groups += parameter_groups(self.backbone, rate, self.stages)
         optimizer = torch.optim.Adam(groups)
         scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, self.hparams["decay"])
         return {
@@ -237,12 +243,15 @@ class OccamModule(pl.LightningModule):
         x, y = batch
         features = self.shown(self.features(x))
         scores = torch.cat([head(features) for head in self.heads])
-        labels = y.repeat(len(self.heads))
-        self.formula_accuracy(scores, labels)
-        self.soft_accuracy(torch.cat([head.soft(features) for head in self.heads]), labels)
-        for name, metric in (("formula", self.formula_accuracy), ("soft", self.soft_accuracy)):
-            self.log(f"{stage}_{name}_accuracy", metric, prog_bar=True, on_epoch=True)
-        self.log(f"{stage}_formula_loss", F.cross_entropy(scores, labels), sync_dist=True)
+        targets = torch.cat([y] * len(self.heads))
+        soft = torch.cat([head.soft(features) for head in self.heads])
+        judged = self.objective.judged
+        self.formula_meter.update(*judged(scores, targets))
+        self.soft_meter.update(*judged(soft, targets))
+        for name, meter in (("formula", self.formula_meter), ("soft", self.soft_meter)):
+            self.log(f"{stage}_{name}_{self.objective.metric}", meter, prog_bar=True, on_epoch=True)
+        loss = self.objective.loss(scores, targets)
+        self.log(f"{stage}_formula_loss", loss, sync_dist=True)
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
         return self(batch[0] if isinstance(batch, (tuple, list)) else batch)

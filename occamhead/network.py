@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from occamhead import routes as _routes
 from occamhead.bases import Basis, get_bases
+from occamhead.candidates import Candidates
 from occamhead.expression import Expression
 from occamhead.initialisation import equalised_logits
-from occamhead.layout import Layout
+from occamhead.layout import Layout, Run
 from occamhead.routes import Routes
 
 # Below this an edge is left out of the soft means: it is lost in their rounding, and denormal
@@ -68,6 +69,8 @@ class OccamNet(nn.Module):
         skip: Skip connections from inputs and earlier images to every later softmax.
         groups: Number of blocks that share the inputs and nothing else; each computes an equal
             share of the outputs. ``groups=out_features`` gives every output nodes of its own.
+        candidates: The features that each group sees, [groups, s] indices of distinct features;
+            None shows them all. Its edges, and so its routes, count these in their order.
         temperature: T of every softmax but the last.
         last_temperature: T of the output's softmax; None takes `temperature`.
         equalisation: E of supplement B: 0 starts all logits at 1; E > 0 starts at the equalised
@@ -100,6 +103,7 @@ class OccamNet(nn.Module):
         constants: Sequence[float] = (),
         skip: bool = True,
         groups: int = 1,
+        candidates: Tensor | Sequence[Sequence[int]] | None = None,
         temperature: float = 1.0,
         last_temperature: float | None = None,
         equalisation: float = 0.0,
@@ -118,8 +122,11 @@ class OccamNet(nn.Module):
             raise ValueError(f"constants must be finite, got {tuple(constants)}")
         self.in_features, self.out_features = in_features, out_features
         self.groups, self.equalisation, self.noise = groups, equalisation, noise
+        self.candidates: Candidates | None = None
+        if candidates is not None:
+            self.candidates = Candidates(candidates, in_features, groups)
         self.layout = Layout(
-            num_inputs=in_features,
+            num_inputs=in_features if self.candidates is None else len(self.candidates),
             num_constants=len(constants),
             layers=layer_bases(bases, depth),
             num_outputs=out_features // groups,
@@ -192,12 +199,51 @@ class OccamNet(nn.Module):
             )
             for i, logits in enumerate(self.logits)
         ]
-        leaves = self._with_constants(x)
+        leaves = self._with_constants(x if self.candidates is None else self.candidates.gather(x))
         images: list[Tensor] = []
         for layer in range(self.layout.depth):
-            arguments = self._mix(layer, weights[layer], leaves, images)
-            images.append(self._images(layer, arguments, soft=True))
+            rows = self._rows(layer, weights[layer])
+            images.append(self._soft_images(layer, self._mix(layer, rows, leaves, images)))
         return self._mix(self.layout.depth, weights[-1], leaves, images).flatten(1)
+
+    def _rows(self, layer: int, weights: Tensor) -> Tensor:
+        """What each basis needs of the sources, [groups, rows, sources].
+
+        The arguments of a basis that is a function of their sum need not be known one by one: one
+        row, the sum of the P-nodes' weights, each times its constant, gives the sum at once.
+        """
+        rows = []
+        for run in self.layout.runs[layer]:
+            own = weights[:, run.arguments]
+            if run.basis.of_sum is not None:
+                own = own.unflatten(1, (run.count, run.basis.arity))
+                if run.basis.num_constants:
+                    factors = self._constants_of(layer, run)[..., 1:].to(own.dtype)
+                    own = (factors.unsqueeze(-2) @ own).squeeze(-2)
+                else:
+                    own = own.sum(dim=2)
+            rows.append(own)
+        return torch.cat(rows, dim=1) if len(rows) > 1 else rows[0]
+
+    def _soft_images(self, layer: int, values: Tensor) -> Tensor:
+        """Apply a layer's bases to what :meth:`_rows` asked for, [batch, groups, rows]."""
+        images, start = [], 0
+        for run in self.layout.runs[layer]:
+            constants = self._constants_of(layer, run).to(values.dtype)
+            width = 1 if run.basis.of_sum is not None else run.basis.arity
+            own = values[..., start : start + run.count * width]
+            start += run.count * width
+            if run.basis.of_sum is not None:
+                images.append(run.basis.of_sum(own + constants[..., 0] if run.basis.start else own))
+            else:
+                args = own.unflatten(-1, (run.count, width))
+                images.append(run.basis(args, constants, soft=True))
+        return torch.cat(images, dim=-1) if len(images) > 1 else images[0]
+
+    def _constants_of(self, layer: int, run: Run) -> Tensor:
+        """The free constants of a run's bases, [groups, count, constants of one]."""
+        constants = self.free_constants[layer][:, run.constants]
+        return constants.unflatten(-1, (run.count, run.basis.num_constants))
 
     def _with_constants(self, x: Tensor) -> Tensor:
         if not self.layout.num_constants:
@@ -205,29 +251,30 @@ class OccamNet(nn.Module):
         return torch.cat([x, self.leaf_constants.to(x).expand(len(x), -1)], dim=-1)
 
     def _mix(self, layer: int, weights: Tensor, leaves: Tensor, images: list[Tensor]) -> Tensor:
-        """The means that the P-nodes of a softmax take, [batch, groups, P-nodes]."""
+        """The sources of a softmax in some mixtures: [batch, groups, rows] by the weights.
+
+        Args:
+            layer: Which softmax.
+            weights: Weight of each source, [groups, rows, sources].
+            leaves: Inputs that any group sees, and constants.
+            images: Images of each earlier layer, [batch, groups, images].
+        """
         split = self.layout.num_leaf_sources(layer)
         result: Tensor | None = None
         if split:
-            # All groups read the same leaves: one product for all their P-nodes.
-            flat = weights[..., :split].flatten(0, 1)
+            of_leaves = weights[..., :split]
+            if self.candidates is not None:
+                inputs = self.layout.num_inputs
+                of_inputs = self.candidates.lay_out(of_leaves[..., :inputs])
+                of_leaves = torch.cat([of_inputs, of_leaves[..., inputs:]], dim=-1)
+            # All groups read the same leaves: one product for all their sums.
+            flat = of_leaves.flatten(0, 1)
             result = nn.functional.linear(leaves, flat).unflatten(-1, weights.shape[:2])
         if sources := [images[earlier] for earlier in self.layout.image_sources(layer)]:
             means = torch.einsum("bgs,gms->bgm", torch.cat(sources, dim=-1), weights[..., split:])
             result = means if result is None else result + means
         assert result is not None
         return result
-
-    def _images(self, layer: int, arguments: Tensor, soft: bool) -> Tensor:
-        """Apply a layer's bases: [..., groups, P-nodes] to [..., groups, images]."""
-        images = []
-        for run in self.layout.runs[layer]:
-            args = arguments[..., run.arguments].unflatten(-1, (run.count, run.basis.arity))
-            constants = self.free_constants[layer][:, run.constants].unflatten(
-                -1, (run.count, run.basis.num_constants)
-            )
-            images.append(run.basis(args, constants.to(args.dtype), soft=soft))
-        return torch.cat(images, dim=-1)
 
     # --- formulas --------------------------------------------------------------------------------
 
@@ -261,7 +308,8 @@ class OccamNet(nn.Module):
             split = self.layout.num_leaf_sources(layer)
             sources = [images[earlier] for earlier in self.layout.image_sources(layer)]
             if split:
-                flat = edges.clamp_max(split - 1).flatten()
+                named = edges if self.candidates is None else self.candidates.name(edges)
+                flat = named.clamp_max(leaves.shape[1] - 1).flatten()
                 chosen = leaves.index_select(1, flat).unflatten(1, edges.shape).movedim(0, 1)
             if sources:
                 index = (edges - split).clamp_min(0).unsqueeze(1).expand(-1, batch, -1, -1)
@@ -270,8 +318,16 @@ class OccamNet(nn.Module):
                 chosen = torch.where(is_image, from_images, chosen) if split else from_images
             if layer == self.layout.depth:
                 return chosen.flatten(2)
-            images.append(self._images(layer, chosen, soft=False))
+            images.append(self._images(layer, chosen))
         raise AssertionError("unreachable")
+
+    def _images(self, layer: int, arguments: Tensor) -> Tensor:
+        """Apply a layer's bases: [..., groups, P-nodes] to [..., groups, images]."""
+        images = []
+        for run in self.layout.runs[layer]:
+            args = arguments[..., run.arguments].unflatten(-1, (run.count, run.basis.arity))
+            images.append(run.basis(args, self._constants_of(layer, run).to(args.dtype)))
+        return torch.cat(images, dim=-1)
 
     def expression(self, routes: Routes | None = None, index: int = 0) -> Expression:
         """The formulas of one route, by default of the most probable one."""
@@ -283,6 +339,8 @@ class OccamNet(nn.Module):
             self.leaf_constants.tolist(),
             [constants.detach() for constants in self.free_constants],
             index,
+            None if self.candidates is None else self.candidates.features.tolist(),
+            self.in_features,
         )
 
     def extra_repr(self) -> str:

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from occamhead.head import OccamHead, check_finite, check_labels
+from occamhead.head import OccamHead, check_finite
 from occamhead.network import check_features
-from occamhead.objective import Rows, minimise
+from occamhead.objective import CROSS_ENTROPY, Objective, Rows, minimise
 
 # Ridge penalties to choose from: on standardised features from hardly any shrinkage to almost
 # flat scores.
@@ -19,19 +18,24 @@ PENALTIES = (1e-1, 1e-2, 1e-3, 1e-4)
 
 
 def refit_constants(
-    head: OccamHead, rows: Rows, penalty: float, targets: Tensor | None = None
+    head: OccamHead,
+    rows: Rows,
+    penalty: float,
+    targets: Tensor | None = None,
+    objective: Objective = CROSS_ENTROPY,
 ) -> None:
-    """Fit the free constants of the most probable formula by cross-entropy, in place.
+    """Fit the free constants of the most probable formula, in place.
 
-    Minimises the mean cross-entropy of the formula's scores plus `penalty` times the sum of the
-    squared constants, by L-BFGS in float64. For a head of weighted sums this is convex. A head
-    without free constants is left as it is.
+    Minimises the mean loss of the formula's scores (by default cross-entropy) plus `penalty` times
+    the sum of the squared constants, by L-BFGS in float64. For a head of weighted sums this is
+    convex. A head without free constants is left as it is.
 
     Args:
         head: The head; its edges are not changed.
-        rows: Raw features [rows, in_features] and labels.
+        rows: Raw features [rows, in_features] and labels, or the targets of the objective.
         penalty: Ridge penalty, >= 0.
-        targets: Class probabilities to fit instead of the labels, [rows, out_features].
+        targets: What a teacher says, to fit instead of the labels, [rows, out_features].
+        objective: What is minimised.
 
     Raises:
         ValueError: On a negative penalty, non-finite features, labels out of range, or if the
@@ -40,7 +44,7 @@ def refit_constants(
     features, labels = rows
     check_features(features, head.in_features)
     check_finite(features)
-    check_labels(labels, head.out_features, len(features))
+    objective.check(labels, head.out_features, len(features))
     if penalty < 0:
         raise ValueError(f"penalty must not be negative, got {penalty}")
     if not has_constants(head):
@@ -54,11 +58,11 @@ def refit_constants(
     if targets.is_floating_point():
         targets = targets.double()
 
-    def objective() -> Tensor:
+    def penalised() -> Tensor:
         squares = torch.stack([c.square().sum() for c in constants]).sum()
-        return F.cross_entropy(network.evaluate(routes, x)[0], targets) + penalty * squares
+        return objective.loss(network.evaluate(routes, x)[0], targets) + penalty * squares
 
-    minimise(constants, objective)
+    minimise(constants, penalised)
     if not all(c.isfinite().all() for c in constants):
         raise ValueError(
             "refitting the formula's constants diverged; use a larger penalty or other bases"
@@ -72,10 +76,12 @@ def has_constants(head: OccamHead) -> bool:
 
 
 @torch.no_grad()
-def formula_loss(head: OccamHead, features: Tensor, targets: Tensor) -> float:
-    """Mean cross-entropy (nats) of the formula's scores; targets are labels or probabilities."""
+def formula_loss(
+    head: OccamHead, features: Tensor, targets: Tensor, objective: Objective = CROSS_ENTROPY
+) -> float:
+    """Mean loss of the formula's scores; targets are labels or what a teacher says."""
     scores = head.formula()(features.to(head.feature_mean))
-    return float(F.cross_entropy(scores, targets.to(scores.device)))
+    return float(objective.loss(scores, targets.to(scores.device)))
 
 
 def choose_penalty(
@@ -84,18 +90,19 @@ def choose_penalty(
     validation: Rows,
     targets: Tensor | None = None,
     penalties: Sequence[float] = PENALTIES,
+    objective: Objective = CROSS_ENTROPY,
 ) -> tuple[float, float]:
     """Refit on the training rows under each penalty; keep the best on the validation labels.
 
     Returns:
-        The penalty and its validation loss (nats). The head is left with the constants that were
+        The penalty and its validation loss. The head is left with the constants that were
         fitted under it.
     """
     best: tuple[float, float, list[Tensor]] | None = None
     # Strongest first: each fit starts from the one before, and shrunk constants start well.
     for penalty in sorted(penalties, reverse=True):
-        refit_constants(head, train, penalty, targets)
-        loss = formula_loss(head, *validation)
+        refit_constants(head, train, penalty, targets, objective)
+        loss = formula_loss(head, *validation, objective)
         if best is None or loss < best[1]:
             best = penalty, loss, [c.detach().clone() for c in head.network.free_constants]
     if best is None:

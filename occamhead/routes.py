@@ -142,6 +142,8 @@ def to_expression(
     leaf_constants: Sequence[float],
     free_constants: Sequence[Tensor],
     index: int = 0,
+    candidates: Sequence[Sequence[int]] | None = None,
+    in_features: int | None = None,
 ) -> Expression:
     """The formulas that one route spells, literally: nothing is simplified.
 
@@ -151,6 +153,8 @@ def to_expression(
         leaf_constants: Values of the constants C.
         free_constants: Free constants of each layer, [groups, constants].
         index: Which route.
+        candidates: The features of each group, where it does not see all.
+        in_features: Number of features; None takes the layout's inputs.
     """
     builder = ExpressionBuilder()
     chosen = [edge[index].tolist() for edge in routes.edges]
@@ -162,7 +166,7 @@ def to_expression(
         if earlier is not None:
             return image(group, earlier, place)
         if place < layout.num_inputs:
-            return builder.input(place)
+            return builder.input(candidates[group][place] if candidates else place)
         return builder.constant(leaf_constants[place - layout.num_inputs])
 
     def image(group: int, layer: int, place: int) -> int:
@@ -184,4 +188,4 @@ def to_expression(
         for group, edges in enumerate(chosen[-1])
         for edge in edges
     ]
-    return builder.build(outputs, layout.num_inputs)
+    return builder.build(outputs, layout.num_inputs if in_features is None else in_features)

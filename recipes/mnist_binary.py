@@ -30,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, object]:
     parser.set_defaults(terms=32, max_features=64)
     args = parser.parse_args(argv)
     if args.features == "pixels":
-        for flag in ("backbone", "weights"):
-            if getattr(args, flag) is not None:
+        for flag in ("backbone", "weights", "picture-size"):
+            if getattr(args, flag.replace("-", "_")) is not None:
                 parser.error(f"--{flag} needs --features {args.backbone or 'BACKBONE'}")
         if args.mode == "finetune":
             parser.error("--mode finetune needs --features BACKBONE: pixels have nothing to tune")

@@ -9,6 +9,7 @@ import resource
 import shlex
 import sys
 import time
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +18,14 @@ import numpy as np
 import torch
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from occamhead.calibration import expected_calibration_error
 from occamhead.data import as_rows
 from occamhead.fitting import accuracy
 
 if TYPE_CHECKING:
-    from occamhead import Expression
+    from torch import Tensor
+
+    from occamhead import Expression, OccamHead
     from occamhead.data import ArrayData
     from occamhead.fitting import Fit
     from occamhead.vision import Backbone
@@ -36,6 +40,9 @@ FILES = (
     "predictions.csv",
     "checkpoint.ckpt",
 )
+PAGE = "report.html"
+# A test picture whose probability is below this is counted as left to a person.
+REJECT_BELOW = 0.9
 
 
 def prepare(out: Path | None, name: str, overwrite: bool) -> Path:
@@ -47,12 +54,14 @@ def prepare(out: Path | None, name: str, overwrite: bool) -> Path:
     out = out or Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     if getattr(rank_zero_only, "rank", 0):
         return out  # the first process of a distributed run looks, makes and writes
-    present = [file for file in FILES if (out / file).exists()]
+    present = [file for file in (*FILES, PAGE) if (out / file).exists()]
     if present and not overwrite:
         raise FileExistsError(
             f"{out} holds {', '.join(present)} already; choose another --out, or --overwrite"
         )
     out.mkdir(parents=True, exist_ok=True)
+    # Not every run writes one, and that of another run would tell of other formulas.
+    (out / PAGE).unlink(missing_ok=True)
     return out
 
 
@@ -101,6 +110,7 @@ def write(
         "majority_accuracy": float(np.mean(labels == majority)),
         "validation_accuracy": fit.validation_accuracy,
         "paper_accuracy": task.paper.accuracy if task.paper else None,
+        **calibration(head, x, y),
         "agreement": float(np.mean(predicted == model_predicted)),
         "formulas": formula.text(),
         "features_used": len(formula.features),
@@ -116,6 +126,67 @@ def write(
     fit.module.trainer.save_checkpoint(out / "checkpoint.ckpt", weights_only=True)
     _print(out, task, results)
     return results
+
+
+@rank_zero_only
+def write_page(
+    out: Path,
+    task: Task,
+    fit: Fit,
+    data: ArrayData,
+    backbone: Backbone | None,
+    results: dict[str, Any],
+) -> None:
+    """Write the page that explains the formulas with the test pictures."""
+    from occamhead.explain import report
+
+    if backbone and fit.module.backbone is not None:
+        backbone = replace(backbone, module=fit.module.backbone.eval())  # as fine-tuning left it
+    features = f"{backbone.name}: {backbone.weights}" if backbone else "pixels, 0 black to 1 white"
+    facts = {
+        "Data": task.source,
+        "Features": features,
+        "Mode": results["mode"],
+        "Seed": str(results["seed"]),
+        "Command": results["command"],
+        "Versions": ", ".join(f"{name} {number}" for name, number in results["versions"].items()),
+        "Time": f"features {results['feature_seconds']:.1f} s, training"
+        f" {results['train_seconds']:.1f} s on {results['device']}",
+    }
+    paper = (task.paper.accuracy, task.paper.source) if task.paper else None
+    page = report(
+        out / PAGE,
+        fit,
+        data,
+        pictures=task.splits.test,
+        backbone=backbone,
+        paper=paper,
+        facts=facts,
+    )
+    print(f"explained in {page}")
+
+
+def calibration(head: OccamHead, x: Tensor, y: Tensor) -> dict[str, float]:
+    """What the head's probabilities are worth on the test rows.
+
+    Returns:
+        The calibration error of the scores as they are, and at the temperature that was fitted on
+        validation rows; the share of rows with a probability of at least `reject_below`, and the
+        accuracy on these (1 where there are none).
+    """
+    with torch.no_grad():
+        raw, probabilities = torch.softmax(head(x), dim=-1), head.probabilities(x)
+    predicted = head.predict(x, REJECT_BELOW)
+    kept = predicted >= 0
+    right = predicted[kept] == y[kept]
+    return {
+        "temperature": float(head.calibration.exp()),
+        "ece_before": expected_calibration_error(raw, y),
+        "ece": expected_calibration_error(probabilities, y),
+        "reject_below": REJECT_BELOW,
+        "coverage": float(kept.double().mean()),
+        "accuracy_of_kept": float(right.double().mean()) if len(right) else 1.0,
+    }
 
 
 def run_source(source: str, x: np.ndarray) -> tuple[list[list[float]], np.ndarray]:
@@ -178,6 +249,11 @@ def _print(out: Path, task: Task, results: dict[str, Any]) -> None:
     print(
         f"{results['features_used']} features, {results['operations']} operations,"
         f" formula.py agrees with the model on {results['agreement']:.0%} of the test pictures"
+    )
+    print(
+        f"probabilities: calibration error {results['ece']:.3f} (uncalibrated"
+        f" {results['ece_before']:.3f}); {results['coverage']:.1%} of the pictures have"
+        f" {REJECT_BELOW:.0%} or more, of which {results['accuracy_of_kept']:.1%} are right"
     )
     if results["notice"]:
         print(f"notice: {results['notice']}")

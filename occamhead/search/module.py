@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from occamhead.data import as_rows
-from occamhead.head import OccamHead, check_labels
+from occamhead.head import OccamHead
 from occamhead.network import check_counts
-from occamhead.objective import standardisation
+from occamhead.objective import check_labels, standardisation
 from occamhead.search.checks import check_can_hold
 from occamhead.search.evolution import Evolution
 from occamhead.search.regularisers import Regularisation

@@ -46,7 +46,16 @@ class Wiring(NamedTuple):
 
 
 def wire(network: OccamNet) -> tuple[Wiring, list[Basis]]:
-    """The flat tables of a network, and the distinct bases that they number."""
+    """The flat tables of a network, and the distinct bases that they number.
+
+    Raises:
+        ValueError: If its groups see features of their own.
+    """
+    if network.candidates is not None:
+        raise ValueError(
+            "a search looks at all features; build the network without candidates, and give it"
+            " the columns that it is to see"
+        )
     layout, groups = network.layout, network.groups
     bases = list(dict.fromkeys(basis for layer in layout.layers for basis in layer))
     first_image = np.cumsum([0, *(groups * len(layer) for layer in layout.layers)])

