@@ -5,7 +5,8 @@ import hashlib
 import logging
 import pickle
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -51,6 +52,15 @@ class Backbone:
     weights: str
     fingerprint: str
     notice: str | None
+
+    def fine_tuned(self, module: nn.Module) -> "Backbone":
+        """This backbone with other weights, in eval mode; the notice goes with them."""
+        return replace(
+            self,
+            module=module.eval(),
+            weights=f"{self.weights}, fine-tuned",
+            fingerprint=state_hash(module.state_dict()),
+        )
 
 
 # Files whose content is known, by sha256: what they are, and the notice that they ask for.
@@ -133,7 +143,7 @@ def load_backbone(
         num_features=num_features,
         transform=transform,
         weights=words,
-        fingerprint=_state_hash(module),
+        fingerprint=state_hash(module.state_dict()),
         notice=notice,
     )
 
@@ -241,9 +251,10 @@ def _count_features(module: nn.Module, transform: Transform) -> int:
     return int(features.shape[1])
 
 
-def _state_hash(module: nn.Module) -> str:
+def state_hash(state: Mapping[str, torch.Tensor]) -> str:
+    """Return the sha256 of tensors, with their names and shapes."""
     digest = hashlib.sha256()
-    for key, value in module.state_dict().items():
+    for key, value in state.items():
         digest.update(f"{key} {value.dtype} {list(value.shape)}\n".encode())
-        digest.update(value.detach().cpu().contiguous().numpy().data)
+        digest.update(value.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

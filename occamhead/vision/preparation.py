@@ -37,7 +37,9 @@ class Preparation:
     def __post_init__(self) -> None:
         sizes = self.resize if isinstance(self.resize, tuple) else (self.resize,)
         if not all(type(size) is int and 0 < size <= 1 << 14 for size in (*sizes, *self.crop)):
-            raise ValueError(f"sizes must be from 1 to 16384 pixels, got {self.resize}, {self.crop}")
+            raise ValueError(
+                f"sizes must be from 1 to 16384 pixels, got {self.resize}, {self.crop}"
+            )
         if len(self.crop) != 2 or len(sizes) > 2:
             raise ValueError(f"wanted a size of two numbers, got {self.resize}, {self.crop}")
         if len(self.mean) != 3 or len(self.std) != 3:
@@ -88,8 +90,10 @@ class Preparation:
         if all(hasattr(transform, name) for name in ("resize_size", "crop_size", "std")):
             resize, cut, colours = transform, transform, transform
             sizes: tuple[Any, Any] = transform.resize_size, transform.crop_size  # type: ignore[attr-defined]
-        elif len(steps) == 4 and names[::3] == ["Resize", "Normalize"] and (
-            names[1] == "CenterCrop" and names[2] in ("ToTensor", "MaybeToTensor")
+        elif (
+            len(steps) == 4
+            and names[::3] == ["Resize", "Normalize"]
+            and (names[1] == "CenterCrop" and names[2] in ("ToTensor", "MaybeToTensor"))
         ):
             resize, cut, _, colours = steps
             sizes = resize.size, cut.size
@@ -100,11 +104,11 @@ class Preparation:
             )
         resized, cropped = (_size(size) for size in sizes)
         return cls(
-            resized if len(resized) == 2 else resized[0],  # type: ignore[arg-type]
-            cropped * 2 if len(cropped) == 1 else cropped,  # type: ignore[arg-type]
+            resized if len(resized) == 2 else resized[0],  # type: ignore[arg-type,attr-defined]
+            cropped * 2 if len(cropped) == 1 else cropped,  # type: ignore[arg-type,attr-defined]
             resize.interpolation.value,
-            tuple(map(float, colours.mean)),  # type: ignore[arg-type]
-            tuple(map(float, colours.std)),  # type: ignore[arg-type]
+            tuple(map(float, colours.mean)),  # type: ignore[arg-type,attr-defined]
+            tuple(map(float, colours.std)),  # type: ignore[arg-type,attr-defined]
         )
 
 

@@ -1,0 +1,266 @@
+"""A backbone and its formulas as one file, which is read without running anything in it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from occamhead.expression import Expression, FormulaModule
+from occamhead.head import OccamHead
+from occamhead.network import check_counts
+from occamhead.vision.backbones import Backbone, build_backbone, state_hash
+from occamhead.vision.families import needs
+from occamhead.vision.preparation import Preparation
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FORMAT, VERSION = "occamhead.model", 1
+# The key of our JSON among the file's metadata.
+KEY = "occamhead"
+
+
+class FormulaModel(nn.Module):
+    """Pictures to class scores: a backbone, and formulas of its features.
+
+    It is for use and not for training, and stays in eval mode; `backbone` and `head` are there to
+    go on from.
+
+    Args:
+        backbone: The network, its weights in words, and its notice.
+        head: The head that the formulas were read off.
+        formula: One formula per class.
+        classes: Name of each class.
+        facts: What else the file says, such as where the data came from.
+
+    Shape:
+        Input: pictures as `transform` gives them, [batch, 3, height, width]; output
+        [batch, classes].
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        head: OccamHead,
+        formula: Expression,
+        classes: Sequence[str],
+        facts: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.name, self.weights, self.notice = backbone.name, backbone.weights, backbone.notice
+        self.transform = Preparation.of(backbone.transform)
+        self.backbone, self.head = backbone.module, head
+        self.formula, self.classes, self.facts = formula, tuple(classes), dict(facts or {})
+        if len(self.classes) != len(formula) or head.out_features != len(formula):
+            raise ValueError(
+                f"{len(formula)} formulas need as many classes and outputs of the head, got"
+                f" {len(self.classes)} and {head.out_features}"
+            )
+        if not backbone.num_features == head.in_features == formula.num_inputs:
+            raise ValueError(
+                f"the backbone gives {backbone.num_features} features, the head takes"
+                f" {head.in_features} and the formulas {formula.num_inputs}"
+            )
+        self.scores = FormulaModule(formula)
+        self.eval()
+
+    def train(self, mode: bool = True) -> FormulaModel:
+        """Stay in eval mode: what runs is the formula, of features that do not change."""
+        return super().train(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.scores(self.backbone(images))
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Probability of each class, [batch, classes]; see :meth:`OccamHead.probabilities`."""
+        scores = self(images)
+        return torch.softmax(scores / self.head.calibration.to(scores).exp(), dim=-1)
+
+    @torch.no_grad()
+    def predict(
+        self,
+        pictures: Sequence[Image.Image | str | Path],
+        reject_below: float = 0.0,
+        batch_size: int = 32,
+    ) -> list[str | None]:
+        """The class of each picture, or None where its probability is below `reject_below`.
+
+        Args:
+            pictures: Images of PIL, or files.
+            reject_below: Between 0 and 1.
+            batch_size: Pictures that pass through the backbone together.
+        """
+        check_counts(batch_size=batch_size)
+        if not 0 <= reject_below <= 1:
+            raise ValueError(f"reject_below must be between 0 and 1, got {reject_below}")
+        device = self.head.feature_mean.device
+        found: list[str | None] = []
+        for start in range(0, len(pictures), batch_size):
+            batch = [self.transform(_picture(p)) for p in pictures[start : start + batch_size]]
+            probability, label = self.probabilities(torch.stack(batch).to(device)).max(dim=-1)
+            for value, index in zip(probability.tolist(), label.tolist(), strict=True):
+                found.append(self.classes[index] if value >= reject_below else None)
+        return found
+
+
+def _picture(picture: Image.Image | str | Path) -> Image.Image:
+    if not isinstance(picture, (str, Path)):
+        return picture.convert("RGB")
+    from PIL import Image
+
+    with Image.open(picture) as image:
+        return image.convert("RGB")
+
+
+def save_model(
+    path: str | Path,
+    backbone: Backbone,
+    head: OccamHead,
+    classes: Sequence[str],
+    *,
+    facts: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write a backbone and the formulas of its features to one .safetensors file.
+
+    The tensors are the weights of both. All else is JSON in the file's metadata: the formulas,
+    the head's arguments, the backbone's name, how pictures are prepared, the classes, the notice
+    that the weights ask for, and the versions that wrote it.
+
+    Args:
+        path: The file.
+        backbone: The backbone, with the weights that the formulas are valid for; for those of a
+            fine-tuned module see :meth:`Backbone.fine_tuned`.
+        head: The head, in whatever mode.
+        classes: Name of each class.
+        facts: What else the file shall say.
+        overwrite: Whether an existing file may be replaced.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        ValueError: If the parts do not fit together, the backbone's network cannot be built from
+            its name, or its transform cannot be stored.
+        FileExistsError: If the file exists and `overwrite` is not set.
+        ImportError: Without safetensors.
+    """
+    with needs("safetensors", "saving a model"):
+        from safetensors.torch import save_file
+
+    from occamhead import __version__
+
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; choose another path, or pass overwrite=True")
+    model = FormulaModel(backbone, head, head.formula(), classes, facts)
+    state = _state(model)
+    fresh = build_backbone(model.name).state_dict()
+    if {k: v.shape for k, v in fresh.items()} != {
+        k: v.shape for k, v in model.backbone.state_dict().items()
+    }:
+        raise ValueError(
+            f"the backbone is not the network that is called {model.name!r}, from which the file"
+            " would be read; give it the name that builds it (see load_backbone)"
+        )
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "backbone": model.name,
+        "num_features": backbone.num_features,
+        "weights": model.weights,
+        "notice": model.notice,
+        "transform": model.transform.plain(),
+        "classes": model.classes,
+        "formula": json.loads(model.formula.to_json()),
+        "head": head.config(),
+        "facts": model.facts,
+        "versions": {"occamhead": __version__, "torch": torch.__version__},
+        "sha256": state_hash(dict(sorted(state.items()))),
+    }
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        save_file(state, part, {"format": "pt", KEY: json.dumps(content)})
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _state(model: FormulaModel) -> dict[str, Tensor]:
+    """The weights as safetensors takes them: dense, in the usual order, sharing no memory."""
+    parts = {"backbone": model.backbone, "head": model.head}
+    return {
+        f"{part}.{name}": value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for part, module in parts.items()
+        for name, value in module.state_dict().items()
+    }
+
+
+def load_model(path: str | Path) -> FormulaModel:
+    """Read what :func:`save_model` wrote; the file is all that is needed, and is data only.
+
+    Returns:
+        The model, on the CPU, in eval mode.
+
+    Raises:
+        ValueError: If the file is damaged, of an unknown version, or something else.
+        FileNotFoundError: If there is no such file.
+        ImportError: Without safetensors, or without the package that the backbone comes from.
+    """
+    content, state = _read(Path(path))
+    try:
+        prefix = "backbone."
+        network = build_backbone(content["backbone"])
+        weights = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+        # Weights of another precision come back as they were stored.
+        network.to(next((v.dtype for v in weights.values() if v.is_floating_point()), None))
+        network.load_state_dict(weights)
+        head = OccamHead(**content["head"])
+        head.load_state_dict(
+            {k.removeprefix("head."): v for k, v in state.items() if k.startswith("head.")}
+        )
+        backbone = Backbone(
+            name=content["backbone"],
+            module=network.eval(),
+            num_features=content["num_features"],
+            transform=Preparation.from_plain(content["transform"]),
+            weights=content["weights"],
+            fingerprint="",
+            notice=content["notice"],
+        )
+        formula = Expression.from_json(json.dumps(content["formula"]))
+        return FormulaModel(backbone, head, formula, content["classes"], content["facts"])
+    except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as reason:
+        raise ValueError(f"{path} is damaged or not a model of occamhead: {reason}") from reason
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    with needs("safetensors", "loading a model"):
+        from safetensors import SafetensorError, safe_open
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as reason:
+        raise ValueError(f"{path} is damaged or no .safetensors file: {reason}") from reason
+    try:
+        content = json.loads(metadata[KEY])
+        known = content["format"] == FORMAT
+        version, sha256 = content["version"], content["sha256"]
+    except (KeyError, TypeError, json.JSONDecodeError, RecursionError) as reason:
+        raise ValueError(f"{path} holds weights, but is not a model of occamhead") from reason
+    if not known or version != VERSION:
+        raise ValueError(
+            f"{path} says format {content['format']!r}, version {version!r}; this occamhead reads"
+            f" {FORMAT!r}, version {VERSION}"
+        )
+    if state_hash(dict(sorted(state.items()))) != sha256:
+        raise ValueError(f"{path} is damaged: its weights are not those that were saved")
+    return content, state
