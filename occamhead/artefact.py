@@ -57,17 +57,8 @@ class FormulaModel(nn.Module):
         self.transform = Preparation.of(backbone.transform)
         self.backbone, self.head = backbone.module, head
         self.formula, self.classes, self.facts = formula, tuple(classes), dict(facts or {})
-        if len(self.classes) != len(formula) or head.out_features != len(formula):
-            raise ValueError(
-                f"{len(formula)} formulas need as many classes and outputs of the head, got"
-                f" {len(self.classes)} and {head.out_features}"
-            )
-        if not backbone.num_features == head.in_features == formula.num_inputs:
-            raise ValueError(
-                f"the backbone gives {backbone.num_features} features, the head takes"
-                f" {head.in_features} and the formulas {formula.num_inputs}"
-            )
-        self.scores = FormulaModule(formula)
+        _check_fit(backbone, head, formula, classes)
+        self.scores = FormulaModule(formula, head.feature_mean.dtype)
         self.eval()
 
     def train(self, mode: bool = True) -> FormulaModel:
@@ -107,6 +98,21 @@ class FormulaModel(nn.Module):
             for value, index in zip(probability.tolist(), label.tolist(), strict=True):
                 found.append(self.classes[index] if value >= reject_below else None)
         return found
+
+
+def _check_fit(
+    backbone: Backbone, head: OccamHead, formula: Expression, classes: Sequence[str]
+) -> None:
+    if not len(classes) == head.out_features == len(formula):
+        raise ValueError(
+            f"{len(formula)} formulas need as many classes and outputs of the head, got"
+            f" {len(classes)} and {head.out_features}"
+        )
+    if not backbone.num_features == head.in_features == formula.num_inputs:
+        raise ValueError(
+            f"the backbone gives {backbone.num_features} features, the head takes"
+            f" {head.in_features} and the formulas {formula.num_inputs}"
+        )
 
 
 def _picture(picture: Image.Image | str | Path) -> Image.Image:
@@ -159,28 +165,26 @@ def save_model(
     path = Path(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; choose another path, or pass overwrite=True")
-    model = FormulaModel(backbone, head, head.formula(), classes, facts)
-    state = _state(model)
-    fresh = build_backbone(model.name).state_dict()
-    if {k: v.shape for k, v in fresh.items()} != {
-        k: v.shape for k, v in model.backbone.state_dict().items()
-    }:
+    formula = head.formula()
+    _check_fit(backbone, head, formula, classes)
+    if _shapes(build_backbone(backbone.name)) != _shapes(backbone.module):
         raise ValueError(
-            f"the backbone is not the network that is called {model.name!r}, from which the file"
-            " would be read; give it the name that builds it (see load_backbone)"
+            f"the backbone is not the network that is called {backbone.name!r}, from which the"
+            " file would be read; give it the name that builds it (see load_backbone)"
         )
+    state = _state(backbone=backbone.module, head=head)
     content = {
         "format": FORMAT,
         "version": VERSION,
-        "backbone": model.name,
+        "backbone": backbone.name,
         "num_features": backbone.num_features,
-        "weights": model.weights,
-        "notice": model.notice,
-        "transform": model.transform.plain(),
-        "classes": model.classes,
-        "formula": json.loads(model.formula.to_json()),
+        "weights": backbone.weights,
+        "notice": backbone.notice,
+        "transform": Preparation.of(backbone.transform).plain(),
+        "classes": list(classes),
+        "formula": json.loads(formula.to_json()),
         "head": head.config(),
-        "facts": model.facts,
+        "facts": dict(facts or {}),
         "versions": {"occamhead": __version__, "torch": torch.__version__},
         "sha256": state_hash(dict(sorted(state.items()))),
     }
@@ -193,14 +197,22 @@ def save_model(
     return path
 
 
-def _state(model: FormulaModel) -> dict[str, Tensor]:
+def _shapes(module: nn.Module) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in module.state_dict().items()}
+
+
+def _state(**parts: nn.Module) -> dict[str, Tensor]:
     """The weights as safetensors takes them: dense, in the usual order, sharing no memory."""
-    parts = {"backbone": model.backbone, "head": model.head}
     return {
         f"{part}.{name}": value.detach().cpu().clone(memory_format=torch.contiguous_format)
         for part, module in parts.items()
         for name, value in module.state_dict().items()
     }
+
+
+def _part(state: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    prefix = f"{part}."
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
 
 
 def load_model(path: str | Path) -> FormulaModel:
@@ -216,16 +228,11 @@ def load_model(path: str | Path) -> FormulaModel:
     """
     content, state = _read(Path(path))
     try:
-        prefix = "backbone."
+        # Assigned, not copied: weights of another precision come back as they were.
         network = build_backbone(content["backbone"])
-        weights = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-        # Weights of another precision come back as they were stored.
-        network.to(next((v.dtype for v in weights.values() if v.is_floating_point()), None))
-        network.load_state_dict(weights)
+        network.load_state_dict(_part(state, "backbone"), assign=True)
         head = OccamHead(**content["head"])
-        head.load_state_dict(
-            {k.removeprefix("head."): v for k, v in state.items() if k.startswith("head.")}
-        )
+        head.load_state_dict(_part(state, "head"), assign=True)
         backbone = Backbone(
             name=content["backbone"],
             module=network.eval(),

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from PIL import Image
 from torch import Tensor
@@ -72,7 +72,8 @@ class Preparation:
             ValueError: If the values are not those of a preparation.
         """
         try:
-            return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+            tuples = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+            return cls(**tuples)  # type: ignore[arg-type]
         except TypeError as reason:
             raise ValueError(f"not a preparation of pictures: {reason}") from reason
 
@@ -85,30 +86,33 @@ class Preparation:
         """
         if isinstance(transform, Preparation):
             return transform
-        steps = list(getattr(transform, "transforms", ()))
-        names = [type(step).__name__ for step in steps]
+        resize: Any
+        cut: Any
+        colours: Any
         if all(hasattr(transform, name) for name in ("resize_size", "crop_size", "std")):
-            resize, cut, colours = transform, transform, transform
-            sizes: tuple[Any, Any] = transform.resize_size, transform.crop_size  # type: ignore[attr-defined]
-        elif (
-            len(steps) == 4
-            and names[::3] == ["Resize", "Normalize"]
-            and (names[1] == "CenterCrop" and names[2] in ("ToTensor", "MaybeToTensor"))
-        ):
-            resize, cut, _, colours = steps
-            sizes = resize.size, cut.size
+            resize = cut = colours = transform
+            sizes = resize.resize_size, cut.crop_size
         else:
-            raise ValueError(
-                "the backbone's transform must scale, crop the centre, and standardise colours to"
-                f" be stored, got {transform!r}; store a Preparation in its place"
-            )
-        resized, cropped = (_size(size) for size in sizes)
+            steps = list(getattr(transform, "transforms", ()))
+            if [type(step).__name__.removeprefix("Maybe") for step in steps] != [
+                "Resize",
+                "CenterCrop",
+                "ToTensor",
+                "Normalize",
+            ]:
+                raise ValueError(
+                    "to be stored, a backbone's transform must scale, crop the centre and"
+                    f" standardise colours, got {transform!r}; give it a Preparation in its place"
+                )
+            resize, cut, colours = (cast(Any, steps[i]) for i in (0, 1, 3))
+            sizes = resize.size, cut.size
+        resized, cropped = map(_size, sizes)
         return cls(
-            resized if len(resized) == 2 else resized[0],  # type: ignore[arg-type,attr-defined]
-            cropped * 2 if len(cropped) == 1 else cropped,  # type: ignore[arg-type,attr-defined]
+            resized if len(resized) == 2 else resized[0],
+            cropped * 2 if len(cropped) == 1 else cropped,  # type: ignore[arg-type]
             resize.interpolation.value,
-            tuple(map(float, colours.mean)),  # type: ignore[arg-type,attr-defined]
-            tuple(map(float, colours.std)),  # type: ignore[arg-type,attr-defined]
+            tuple(map(float, colours.mean)),  # type: ignore[arg-type]
+            tuple(map(float, colours.std)),  # type: ignore[arg-type]
         )
 
 
