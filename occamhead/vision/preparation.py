@@ -86,14 +86,12 @@ class Preparation:
         """
         if isinstance(transform, Preparation):
             return transform
-        resize: Any
-        cut: Any
-        colours: Any
-        if all(hasattr(transform, name) for name in ("resize_size", "crop_size", "std")):
-            resize = cut = colours = transform
+        given: Any = transform
+        if all(hasattr(given, name) for name in ("resize_size", "crop_size", "std")):
+            resize = cut = colours = given
             sizes = resize.resize_size, cut.crop_size
         else:
-            steps = list(getattr(transform, "transforms", ()))
+            steps = list(getattr(given, "transforms", ()))
             if [type(step).__name__.removeprefix("Maybe") for step in steps] != [
                 "Resize",
                 "CenterCrop",
