@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -173,7 +174,7 @@ def save_model(
             " file would be read; give it the name that builds it (see load_backbone)"
         )
     state = _state(backbone=backbone.module, head=head)
-    content = {
+    content: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "backbone": backbone.name,
@@ -186,8 +187,8 @@ def save_model(
         "head": head.config(),
         "facts": dict(facts or {}),
         "versions": {"occamhead": __version__, "torch": torch.__version__},
-        "sha256": state_hash(dict(sorted(state.items()))),
     }
+    content["sha256"] = _seal(content, state)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         save_file(state, part, {"format": "pt", KEY: json.dumps(content)})
@@ -248,6 +249,13 @@ def load_model(path: str | Path) -> FormulaModel:
         raise ValueError(f"{path} is damaged or not a model of occamhead: {reason}") from reason
 
 
+def _seal(content: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
+    """A sha256 of all that a file says, to notice damage."""
+    said = {name: value for name, value in content.items() if name != "sha256"}
+    weights = state_hash(dict(sorted(state.items())))
+    return hashlib.sha256(f"{json.dumps(said)}{weights}".encode()).hexdigest()
+
+
 def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     with needs("safetensors", "loading a model"):
         from safetensors import SafetensorError, safe_open
@@ -268,6 +276,6 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
             f"{path} says format {content['format']!r}, version {version!r}; this occamhead reads"
             f" {FORMAT!r}, version {VERSION}"
         )
-    if state_hash(dict(sorted(state.items()))) != sha256:
-        raise ValueError(f"{path} is damaged: its weights are not those that were saved")
+    if _seal(content, state) != sha256:
+        raise ValueError(f"{path} is damaged: its content is not what was saved")
     return content, state

@@ -157,7 +157,9 @@ class StagedUnfreezing(pl.Callback):
 
     What trains is a function of the epoch (or step) alone, and every stage is in the optimiser
     from the start, so a resumed run has the frozen and trained parts, groups and rates that the
-    interrupted one had.
+    interrupted one had. From a checkpoint of an epoch's end it goes on to the bit, if the batches
+    come in the same order. Two things are Lightning's: in the middle of an epoch it starts the
+    loader afresh, and a run that was given fewer steps cools its head sooner.
 
     Args:
         schedule: When each stage begins to train; what is not in the schedule never does. Either

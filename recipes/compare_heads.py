@@ -58,7 +58,11 @@ def arguments() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--data", help="folder of photographs, also below $OCCAMHEAD_DATA; or mnist")
+    add(
+        "--data",
+        help="folder of photographs, also looked for below $OCCAMHEAD_DATA; or mnist; or, with"
+        " --pixels, the folder of MNIST",
+    )
     add("--backbone", help="torchvision or timm name, or efficientnet_lite0; default resnet50")
     add("--weights", help="file of the backbone's weights; default: download, see the README")
     add("--cache", help="folder of the feature cache; default ~/.cache/occamhead/features")
@@ -88,8 +92,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the comparison; returns what it writes to results.json."""
     parser = arguments()
     args = parser.parse_args(argv)
-    if args.pixels and args.data != "mnist":
-        parser.error("--pixels needs --data mnist: photographs differ in size")
     if args.pixels and (args.backbone or args.weights):
         parser.error("--pixels takes no --backbone and no --weights")
     if args.seconds <= 0:
@@ -125,7 +127,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             cut += [{"method": name, "seed": seed}] if was_cut else []
             cells = " ".join(f"{row['accuracy']:.3f}" for row in found)
             spent = f"{found[0]['seconds']:.1f} s" if found else "no head in time"
-            say(f"seed {seed} {name:<20} {cells} ({spent}{', cut' if was_cut else ''})")
+            say(f"seed {seed} {name:<20} {cells} ({spent}{', out of time' if was_cut else ''})")
     means = mean_accuracies(rows)
     results = {
         "task": "compare_heads",
@@ -154,9 +156,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 def read(args: argparse.Namespace, backbone: Backbone | None, seed: int) -> LabelledArrays:
     """Features of the split of one seed; the test rows are those of the data, whatever the seed."""
-    if args.data == "mnist":
+    if args.pixels or args.data == "mnist":
         digits = [int(digit) for digit in args.classes or range(10)]
-        splits, source = mnist_splits(digits, seed=seed)
+        folder = None if args.data == "mnist" else args.data
+        splits, source = mnist_splits(digits, folder, seed=seed)
     else:
         splits, source = photograph_splits(args.data, args.classes, seed=seed)
     return featurise(splits, source, backbone, args.cache, sys.stderr.isatty())
@@ -244,7 +247,7 @@ def report(results: Mapping[str, Any], means: Means, out: Path) -> None:
     for name, won in results["cells_won"].items():
         say(f"cells won: {name} is >= the best other sparse method on {len(won)} of {len(counts)}")
     for entry in results["cut"]:
-        say(f"cut after {results['seconds_budget']:g} s: {entry['method']}, seed {entry['seed']}")
+        say(f"out of its {results['seconds_budget']:g} s: {entry['method']}, seed {entry['seed']}")
     if results["notice"]:
         say(f"notice: {results['notice']}")
     sparse = {name: line for name, line in means.items() if name != "dense"}

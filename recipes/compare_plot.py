@@ -55,6 +55,10 @@ def draw(
         )
     if dense is not None:
         axes.axhline(dense, color="black", linestyle="--", linewidth=1, label="dense")
+    heights = [height for line in means.values() for height in line.values()]
+    heights += [] if dense is None else [dense]
+    margin = 0.05 * (max(heights) - min(heights)) or 0.01
+    axes.set_ylim(min(heights) - margin, max(heights) + margin)
     counts = sorted({count for line in means.values() for count in line})
     axes.set_xscale("log", base=2)
     axes.set_xticks(counts, labels=[str(count) for count in counts])

@@ -38,22 +38,10 @@ def occamhead(
     """Ours: a path of formulas, one for each count."""
     from occamhead.path import fit_path
 
-    return _path(fit_path, train, validation, counts, seconds, seed)
-
-
-def _path(
-    fit: Any,
-    train: Part,
-    validation: Part,
-    counts: Sequence[int],
-    seconds: float,
-    seed: int,
-    **options: Any,
-) -> Heads:
     clock = Clock(seconds)
-    path = fit(as_data(train, validation), budgets=tuple(counts), seed=seed, **options).path
+    path = fit_path(as_data(train, validation), budgets=tuple(counts), seed=seed).path
     heads = {point.budget: formula_head(point.formula, point.validation_accuracy) for point in path}
-    return Heads(heads, clock.spent)
+    return Heads(heads, clock.spent, clock.over())
 
 
 def occamhead_backprop(
@@ -98,6 +86,7 @@ def _fit_each(
             as_data(train, validation),
             max_features=None if per_class else count,
             seed=seed,
+            trainer={"enable_progress_bar": False},
             **options,
         )
         heads.by_count[count] = formula_head(found.head.formula(), found.validation_accuracy)

@@ -42,6 +42,7 @@ def sparse_path(
     *,
     mixing: float = 1.0,
     ratio: float = 0.97,
+    last: float = 1e-4,
     tolerance: float = 5e-3,
     steps: int = 300,
 ) -> Iterator[PathPoint]:
@@ -49,7 +50,7 @@ def sparse_path(
 
     The penalty on the weights w is ``penalty * (mixing * |w|_1 + (1 - mixing) / 2 * |w|_2^2)``,
     as in glmnet and in glm_saga (Wong et al. 2021, arXiv 2105.04857). Two classes have one score,
-    through a sigmoid; more have one each, through a softmax. It goes on until the caller stops.
+    through a sigmoid; more have one each, through a softmax.
 
     Args:
         z: Standardised features, [rows, features].
@@ -57,6 +58,7 @@ def sparse_path(
         num_classes: Number of classes.
         mixing: Share of L1 in the penalty, above 0 and at most 1.
         ratio: Each penalty as a fraction of the one before.
+        last: The weakest penalty, as a fraction of the first; callers mostly stop before.
         tolerance: A solution is accepted when no proximal step, as a gradient, is longer than this
             share of the L1 penalty.
         steps: Most steps between two looks at the features left out.
@@ -78,7 +80,7 @@ def sparse_path(
     weight = z.new_zeros(z.shape[1], targets.shape[1])
     slope = z.T @ (_chances(bias.expand_as(targets)) - targets) / len(z)
     penalty = slope.abs().max().item() / mixing
-    before = penalty
+    before, weakest = penalty, last * penalty
     while True:
         l1, l2 = penalty * mixing, penalty * (1 - mixing)
         alive = (weight != 0).any(dim=1)
@@ -95,6 +97,8 @@ def sparse_path(
             alive |= missed
         yield PathPoint(penalty, weight, bias)
         before, penalty = penalty, penalty * ratio
+        if penalty <= weakest:
+            return
 
 
 def _chances(scores: Tensor) -> Tensor:

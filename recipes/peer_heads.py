@@ -307,7 +307,7 @@ def gplearn(
             generations=1,
             function_set=("add", "sub", "mul", "div", "max", "min", "abs"),
             parsimony_coefficient=parsimony,
-            init_depth=(2, 4),
+            init_depth=(1, 4),
             warm_start=True,
             low_memory=True,
             random_state=seed,

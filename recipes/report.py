@@ -40,7 +40,7 @@ FILES = (
     "predictions.csv",
     "checkpoint.ckpt",
 )
-PAGE = "report.html"
+PAGE, MODEL = "report.html", "model.safetensors"
 # A test picture whose probability is below this is counted as left to a person.
 REJECT_BELOW = 0.9
 
@@ -54,14 +54,15 @@ def prepare(out: Path | None, name: str, overwrite: bool) -> Path:
     out = out or Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     if getattr(rank_zero_only, "rank", 0):
         return out  # the first process of a distributed run looks, makes and writes
-    present = [file for file in (*FILES, PAGE) if (out / file).exists()]
+    present = [file for file in (*FILES, PAGE, MODEL) if (out / file).exists()]
     if present and not overwrite:
         raise FileExistsError(
             f"{out} holds {', '.join(present)} already; choose another --out, or --overwrite"
         )
     out.mkdir(parents=True, exist_ok=True)
-    # Not every run writes one, and that of another run would tell of other formulas.
-    (out / PAGE).unlink(missing_ok=True)
+    # Not every run writes these, and those of another run would tell of other formulas.
+    for file in (PAGE, MODEL):
+        (out / file).unlink(missing_ok=True)
     return out
 
 
@@ -75,6 +76,7 @@ def write(
     seed: int,
     feature_seconds: float,
     train_seconds: float,
+    tuning: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Test once, write the files and print the formulas and the table."""
     x, y = as_rows(data.arrays.test)
@@ -120,6 +122,7 @@ def write(
         "feature_seconds": feature_seconds,
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
+        **({"finetuning": tuning} if tuning else {}),
     }
     _save(out, task, formula, results, source, scores, predicted, labels)
     # Every process of a distributed run must call this; the first one writes.

@@ -7,22 +7,17 @@ import logging
 import sys
 import time
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
-from torch.utils.data import ConcatDataset, DataLoader
 
-from occamhead import OccamModule
-from occamhead.data import ArrayData, as_rows
-from occamhead.dense import choose_dense_head, fit_dense_head, teach
+from occamhead.artefact import save_model
+from occamhead.data import ArrayData
 from occamhead.fitting import Fit, fit_head
-from occamhead.refit import refit_constants
-from occamhead.vision import Backbone, best_device, extract, featurise, load_backbone
-from occamhead.vision.pictures import PictureTensors
+from occamhead.vision import Backbone, featurise, load_backbone
 from recipes import report
+from recipes.finetune import add_arguments, finetune
 from recipes.task import Task
 
 
@@ -68,11 +63,17 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
         help="optimiser steps of each round, default 8 epochs, at least 300; or steps of each"
         " search, default 300",
     )
-    add("--epochs", type=positive, default=1, help="epochs of fine-tuning")
     add("--accelerator", default="auto", help="Lightning's: cpu, gpu, auto, ...")
     add("--devices", type=devices, default=1, help="Lightning's: a number of devices, or auto")
     add("--strategy", default="auto", help="Lightning's: ddp, ...")
     add("--precision", default="32-true", help="Lightning's: 32-true, bf16-mixed, ...")
+    add(
+        "--save-model",
+        action=argparse.BooleanOptionalAction,
+        help=f"write backbone and formulas as one file, {report.MODEL}; by default where the"
+        " backbone was fine-tuned",
+    )
+    add_arguments(parser, positive)
     return parser
 
 
@@ -92,6 +93,9 @@ def devices(text: str) -> int | str:
 def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
     """Features, head, test, report; the test pictures' labels are read in the last step only."""
     quieten()
+    save = args.mode == "finetune" if args.save_model is None else args.save_model
+    if save and task.pixels:
+        raise ValueError("--save-model needs a backbone; formulas of pixels are in formula.json")
     out = report.prepare(args.out, task.name, args.overwrite)
     chosen = args.backbone or "resnet50"
     backbone = None
@@ -117,14 +121,22 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
         "precision": args.precision,
         "enable_progress_bar": sys.stderr.isatty(),
     }
-    fit = fit_features(data, args, trainer)
+    tuning = None
     if args.mode == "finetune":
         assert backbone is not None
-        fit, data = finetune(task, backbone, fit, args, trainer)
+        tuned = finetune(
+            task, backbone, lambda rows: fit_features(rows, args, trainer), args, trainer
+        )
+        backbone, data, fit, tuning = tuned.backbone, tuned.data, tuned.fit, tuned.facts
+    else:
+        fit = fit_features(data, args, trainer)
     train_seconds = time.perf_counter() - start
     results = report.write(
-        out, task, args.mode, fit, data, backbone, args.seed, feature_seconds, train_seconds
+        out, task, args.mode, fit, data, backbone, args.seed, feature_seconds, train_seconds, tuning
     )
+    if save:
+        assert backbone is not None
+        write_model(out, task, backbone, fit, data, args)
     if args.report:
         report.write_page(out, task, fit, data, backbone, results)
     return results
@@ -148,46 +160,16 @@ def fit_features(data: ArrayData, args: argparse.Namespace, trainer: dict[str, A
     return fit_head_by_evolution(data, head=head, start=start, **options)
 
 
-def finetune(
-    task: Task, backbone: Backbone, fit: Fit, args: argparse.Namespace, trainer: dict[str, Any]
-) -> tuple[Fit, ArrayData]:
-    """Train the backbone through the fitted head, then fit the formula's numbers once more.
-
-    The head stays at its final temperature: what the backbone adapts to is the formula. Batch
-    norm keeps its statistics. The numbers, and a dense head to compare with, are fitted on the
-    features of the tuned backbone.
-    """
-    config = {k: v for k, v in fit.head.config().items() if not k.endswith("_features")}
-    module = OccamModule(
-        num_classes=len(task.splits.train.classes),
-        backbone=backbone.name,
-        weights=args.weights,
-        head=config,
-        initialise=False,
-        anneal_fraction=0.0,
-        learning_rate=1e-3,
+@rank_zero_only
+def write_model(
+    out: Path, task: Task, backbone: Backbone, fit: Fit, data: ArrayData, args: argparse.Namespace
+) -> None:
+    """Write backbone and formulas as one file, which load_model reads without this code."""
+    facts = {"task": task.name, "data": task.source, "mode": args.mode, "seed": str(args.seed)}
+    file = save_model(
+        out / report.MODEL, backbone, fit.head, data.classes, facts=facts, overwrite=True
     )
-    module.head.load_state_dict(fit.head.state_dict())
-    parts = [task.splits.train, task.splits.validation]
-    tensors = [PictureTensors(part, backbone.transform) for part in parts]
-    # No rows are held out here: an accuracy on any of them would not be one of validation.
-    loader: DataLoader[Any] = DataLoader(ConcatDataset(tensors), 32, shuffle=True, num_workers=1)
-    options: dict[str, Any] = {"logger": False, "enable_checkpointing": False, **trainer}
-    pl.Trainer(
-        max_epochs=args.epochs, num_sanity_val_steps=0, enable_model_summary=False, **options
-    ).fit(module, loader)
-    assert module.backbone is not None
-    tuned = replace(backbone, module=module.backbone.eval(), fingerprint="")
-    splits = (*parts, task.splits.test)
-    features = [extract(tuned, part, device=best_device(), progress=False) for part in splits]
-    rows = [(x, part.labels) for x, part in zip(features, splits, strict=True)]
-    data = ArrayData(rows[0], rows[1], rows[2], classes=task.splits.train.classes)
-    dense, penalty = choose_dense_head(as_rows(rows[0]), as_rows(rows[1]), data.num_classes)
-    together = as_rows(data.merged().arrays.train)
-    dense = fit_dense_head(together, data.num_classes, penalty, start=dense)
-    head = module.head.cpu().eval()
-    refit_constants(head, together, fit.penalty, teach(dense, *together))
-    return replace(fit, head=head.eval(), dense=dense, module=module), data
+    say(f"backbone and formulas in {file}")
 
 
 @rank_zero_only

@@ -145,7 +145,10 @@ def test_imagenet_finetune(tmp_path, pictures):
     assert found.model.head.in_features == 1280
     assert found.model.backbone is not None
     groups = found.trainer.optimizers[0].param_groups
-    assert [group["initial_lr"] for group in groups] == [0.1, 1e-5]
+    rates = {group["name"]: group["initial_lr"] for group in groups}
+    assert rates == pytest.approx({"head": 0.1, "_conv_head": 1e-4, "_blocks.15": 3e-5})
+    # The first epoch trains the head alone.
+    assert not any(parameter.requires_grad for parameter in found.model.backbone.parameters())
 
 
 def paper(tmp_path: Path, pictures: list[str], *flags: str) -> Any:

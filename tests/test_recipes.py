@@ -23,10 +23,11 @@ import torch
 from PIL import Image
 
 from occamhead import OccamModule
+from occamhead.artefact import load_model
 from occamhead.expression import Expression
 from occamhead.vision import extract, load_backbone, read_folder
 from recipes import imagenet_binary, mnist_binary
-from recipes.report import FILES
+from recipes.report import FILES, MODEL
 
 pytestmark = pytest.mark.usefixtures("offline", "one_thread")
 
@@ -126,8 +127,9 @@ def execute(source: str) -> dict[str, Any]:
 
 def check(run: Run, classes: list[str]) -> None:
     """All that holds for every run, from the files alone."""
-    assert set(FILES) == {path.name for path in run.out.iterdir()}
     results = json.loads(run.read("results.json"))
+    more = {MODEL} if results["mode"] == "finetune" else set()
+    assert set(FILES) | more == {path.name for path in run.out.iterdir()}
     assert set(results) >= KEYS
     assert results == run.results
     assert results["classes"] == classes
@@ -311,16 +313,21 @@ def test_evolution(mode, few_digits, tmp_path):
     assert found.results["features_used"] <= 12
 
 
-def test_fine_tuning(colours, tmp_path):
+@pytest.mark.parametrize("more", [[], ["--reselect", "--unfreeze", "0", "1"]], ids=["", "anew"])
+def test_fine_tuning(colours, tmp_path, more):
     """The backbone has moved, and the table is of the moved one's features."""
     root = colours(6)
-    flags = [*LITE, "--data", str(root), "--mode", "finetune", "--terms", "4"]
-    found = run(imagenet_binary, tmp_path / "out", *flags)
+    flags = [*LITE, "--data", str(root), "--mode", "finetune", "--terms", "4", "--epochs", "2"]
+    found = run(imagenet_binary, tmp_path / "out", *flags, *more)
     check(found, ["blue", "red"])
-    check_tuned(found, root)
+    check_tuned(found, ["_conv_head", "_bn1", *(["_blocks"] if more else [])])
+    facts = found.results["finetuning"]
+    assert (facts["epochs"], facts["reselect"]) == (2, bool(more))
+    assert len(facts["agreement_at_renewals"]) == 1
+    assert 0 < facts["drift_shift"] < 1 and 0.9 < facts["drift_correlation"] <= 1
 
 
-def check_tuned(found: Run, root: Path) -> None:
+def check_tuned(found: Run, tuned: list[str]) -> None:
     assert found.results["mode"] == "finetune"
     loaded = OccamModule.load_from_checkpoint(found.out / "checkpoint.ckpt").eval()
     plain = load_backbone("efficientnet_lite0")
@@ -329,7 +336,13 @@ def check_tuned(found: Run, root: Path) -> None:
     assert before.keys() == after.keys()
     moved = {name for name in after if not torch.equal(before[name], after[name])}
     assert not {name for name in moved if "running" in name or "batches_tracked" in name}
-    assert {name for name in moved if "conv" in name}
+    assert {name.split(".")[0] for name in moved} == set(tuned)
+    assert found.results["weights"].endswith(", fine-tuned")
+    model = load_model(found.out / MODEL)
+    assert model.predict([row["file"] for row in found.predictions]) == [
+        row["prediction"] for row in found.predictions
+    ]
+    assert list(model.formula.text()) == found.results["formulas"]
     rows, scores = [], []
     for row in found.predictions:
         with Image.open(row["file"]) as picture, torch.no_grad():
@@ -542,7 +555,7 @@ def test_fine_tuning_photographs(springers_and_trucks, tmp_path):
     check(found, ["n02102040", "n03417042"])
     assert found.results["n_train"] + found.results["n_val"] == 40
     assert found.results["rule_accuracy"] > 0.9
-    check_tuned(found, root)
+    check_tuned(found, ["_conv_head", "_bn1"])
 
 
 @pytest.mark.slow
