@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from occamhead.calibration import calibrated, check_limit
 from occamhead.expression import Expression, FormulaModule
 from occamhead.head import OccamHead
 from occamhead.network import check_counts
@@ -71,8 +72,7 @@ class FormulaModel(nn.Module):
 
     def probabilities(self, images: Tensor) -> Tensor:
         """Probability of each class, [batch, classes]; see :meth:`OccamHead.probabilities`."""
-        scores = self(images)
-        return torch.softmax(scores / self.head.calibration.to(scores).exp(), dim=-1)
+        return calibrated(self(images), self.head.calibration)
 
     @torch.no_grad()
     def predict(
@@ -89,8 +89,7 @@ class FormulaModel(nn.Module):
             batch_size: Pictures that pass through the backbone together.
         """
         check_counts(batch_size=batch_size)
-        if not 0 <= reject_below <= 1:
-            raise ValueError(f"reject_below must be between 0 and 1, got {reject_below}")
+        check_limit(reject_below)
         device = self.head.feature_mean.device
         found: list[str | None] = []
         for start in range(0, len(pictures), batch_size):

@@ -57,6 +57,17 @@ def fit_temperature(scores: Tensor, labels: Tensor) -> float:
     return math.exp(max(-GREATEST, min(GREATEST, log_temperature.item())))
 
 
+def calibrated(scores: Tensor, log_temperature: Tensor) -> Tensor:
+    """Probability of each class, [rows, classes]: a softmax of the scores at a temperature."""
+    return torch.softmax(scores / log_temperature.to(scores).exp(), dim=-1)
+
+
+def check_limit(reject_below: float) -> None:
+    """Raise ValueError if the limit below which an answer is withheld is no probability."""
+    if not 0 <= reject_below <= 1:
+        raise ValueError(f"reject_below must be between 0 and 1, got {reject_below}")
+
+
 def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 15) -> float:
     """How far confidence is from accuracy: the mean gap over bins of equal width in confidence.
 

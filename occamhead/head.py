@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from occamhead.bases import Basis
+from occamhead.calibration import calibrated, check_limit
 from occamhead.expression import Expression, ExpressionBuilder, FormulaModule
 from occamhead.expression.serving import ServedSums
 from occamhead.network import OccamNet, check_counts, check_features
@@ -198,8 +199,7 @@ class OccamHead(nn.Module):
         At the temperature that was fitted on held-out rows, where one was; see
         :func:`occamhead.calibration.fit_temperature`. It changes no class.
         """
-        scores = self(x)
-        return torch.softmax(scores / self.calibration.to(scores).exp(), dim=-1)
+        return calibrated(self(x), self.calibration)
 
     @torch.no_grad()
     def predict(self, x: Tensor, reject_below: float = 0.0) -> Tensor:
@@ -208,8 +208,7 @@ class OccamHead(nn.Module):
         Raises:
             ValueError: If `reject_below` is no probability.
         """
-        if not 0 <= reject_below <= 1:
-            raise ValueError(f"reject_below must be between 0 and 1, got {reject_below}")
+        check_limit(reject_below)
         probability, label = self.probabilities(x).max(dim=-1)
         return torch.where(probability >= reject_below, label, -1)
 

@@ -27,10 +27,9 @@ from recipes import compare_plot, formula_heads, peer_heads, sparse_heads
 from recipes.report import prepare, versions
 from recipes.run import positive, quieten, say
 
-OURS = ("occamhead", "occamhead_backprop", "occamhead_evolution")
+OURS = ("occamhead", "occamhead_evolution")
 METHODS: dict[str, Any] = {
     "occamhead": formula_heads.occamhead,
-    "occamhead_backprop": formula_heads.occamhead_backprop,
     "occamhead_evolution": formula_heads.occamhead_evolution,
     "dense": sparse_heads.dense,
     "l1": sparse_heads.l1,
@@ -40,7 +39,7 @@ METHODS: dict[str, Any] = {
     "kan": peer_heads.kan,
     "gplearn": peer_heads.gplearn,
 }
-PER_CLASS = ("occamhead_backprop", "dense", "l1", "elastic_net")
+PER_CLASS = ("occamhead", "dense", "l1", "elastic_net")
 # What pip calls the packages that a method needs.
 NEEDS = {
     "ebm": ("interpret", "interpret-core"),

@@ -8,7 +8,6 @@ from pathlib import Path
 # Ours stands out, and keeps its colour whatever else is drawn.
 OURS = {
     "occamhead": "#b2182b",
-    "occamhead_backprop": "#ef8a62",
     "occamhead_evolution": "#d6604d",
 }
 OTHERS = ("#2166ac", "#4dac26", "#7b3294", "#e08214", "#01665e", "#8c510a", "#555555")

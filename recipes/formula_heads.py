@@ -33,18 +33,6 @@ def as_data(train: Part, validation: Part) -> ArrayData:
 
 
 def occamhead(
-    train: Part, validation: Part, counts: Sequence[int], seconds: float, seed: int
-) -> Heads:
-    """Ours: a path of formulas, one for each count."""
-    from occamhead.path import fit_path
-
-    clock = Clock(seconds)
-    path = fit_path(as_data(train, validation), budgets=tuple(counts), seed=seed).path
-    heads = {point.budget: formula_head(point.formula, point.validation_accuracy) for point in path}
-    return Heads(heads, clock.spent, clock.over())
-
-
-def occamhead_backprop(
     train: Part,
     validation: Part,
     counts: Sequence[int],

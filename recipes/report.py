@@ -9,7 +9,6 @@ import resource
 import shlex
 import sys
 import time
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -143,8 +142,6 @@ def write_page(
     """Write the page that explains the formulas with the test pictures."""
     from occamhead.explain import report
 
-    if backbone and fit.module.backbone is not None:
-        backbone = replace(backbone, module=fit.module.backbone.eval())  # as fine-tuning left it
     features = f"{backbone.name}: {backbone.weights}" if backbone else "pixels, 0 black to 1 white"
     facts = {
         "Data": task.source,

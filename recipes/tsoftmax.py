@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from occamhead.data import as_rows
+from occamhead.fitting import accuracy
 from occamhead.objective import Rows
 from occamhead.tsoftmax import TSoftmaxLinear
 from occamhead.vision import featurise, load_backbone, mnist_splits
@@ -44,13 +45,8 @@ def train(layer: nn.Module, rows: Rows, test: Rows, epochs: int, seed: int) -> l
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        with torch.no_grad():
-            accuracies.append(share_right(layer(test[0]), test[1]))
+        accuracies.append(accuracy(layer, test))
     return accuracies
-
-
-def share_right(scores: Tensor, labels: Tensor) -> float:
-    return float((scores.argmax(dim=-1) == labels).double().mean())
 
 
 def run_one(
@@ -75,7 +71,7 @@ def run_one(
     }
     if isinstance(layer, TSoftmaxLinear):
         formula = layer.formula()
-        row["formula_accuracy"] = share_right(formula(test[0]), test[1])
+        row["formula_accuracy"] = accuracy(formula, test)
         row["formula_features"] = len(formula.features)
     return row
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import json
-import sys
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -203,24 +201,6 @@ def test_a_formula_predicts_as_its_source_does():
     assert head.predict(x).tolist() == [0, 1, 0]
 
 
-def test_ours_is_the_path(planted, monkeypatch):
-    """Each point's formula at its budget, from training and validation rows alone."""
-    rows = planted(rows=60, features=5, informative=2)
-    builder = ExpressionBuilder()
-    formula = builder.build([builder.constant(0.0), builder.input(2)], 5)
-
-    def fit_path(data, budgets, seed):
-        assert (budgets, seed) == ((1, 2), 7)
-        assert data.arrays.test is data.arrays.validation
-        points = [SimpleNamespace(budget=1, formula=formula, validation_accuracy=0.6)]
-        return SimpleNamespace(path=points)
-
-    monkeypatch.setitem(sys.modules, "occamhead.path", SimpleNamespace(fit_path=fit_path))
-    heads = formula_heads.occamhead(rows.train, rows.validation, (1, 2), 60.0, 7)
-    assert list(heads.by_count) == [1]
-    assert heads.by_count[1].features == (2,) and heads.by_count[1].validation_accuracy == 0.6
-
-
 def test_ours_by_backprop_keeps_to_the_count(planted, monkeypatch):
     rows = planted(rows=200, features=30, informative=2, strength=3.0)
     quick = formula_heads.fit_head
@@ -228,7 +208,7 @@ def test_ours_by_backprop_keeps_to_the_count(planted, monkeypatch):
         formula_heads, "fit_head", lambda *a, **k: quick(*a, **k, restarts=2, steps=60)
     )
     # The name in the module is the stub now, which takes the options of the real one.
-    heads = formula_heads.occamhead_backprop(rows.train, rows.validation, (2,), 60.0, 0)
+    heads = formula_heads.occamhead(rows.train, rows.validation, (2,), 60.0, 0)
     head = heads.by_count[2]
     assert set(head.features) == set(rows.informative.tolist())
     assert np.mean(head.predict(rows.test[0]) == rows.test[1]) > rows.bayes - 0.05
@@ -240,7 +220,7 @@ def test_ours_by_backprop_keeps_to_the_count(planted, monkeypatch):
 def test_cells_are_won_against_the_best_other_sparse_method():
     means = {
         "occamhead": {1: 0.8, 2: 0.9, 4: 0.95},
-        "occamhead_backprop": {1: 0.99, 2: 0.99, 4: 0.99},
+        "occamhead_evolution": {1: 0.99, 2: 0.99, 4: 0.99},
         "dense": {100: 1.0},
         "l1": {1: 0.8, 2: 0.85, 4: 0.96},
         "tree": {1: 0.7, 2: 0.89, 4: 0.9},

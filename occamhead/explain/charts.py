@@ -16,7 +16,7 @@ from occamhead.expression.text import number_text
 
 
 class Point(Protocol):
-    """A formula on the curve of accuracy against size, as ``occamhead.path`` makes them."""
+    """A formula on the curve of accuracy against size."""
 
     @property
     def formula(self) -> Expression: ...

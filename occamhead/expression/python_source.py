@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 from occamhead.expression.core import Expression
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import CONDITION, get_operator
+from occamhead.expression.source import check_classes, folded, one_line
 from occamhead.expression.text import number_text
-
-_LINE_LENGTH = 96
 
 _PREDICT = '''def predict(x):
     """The class with the highest score; the first of equals, and NaN counts as highest."""
@@ -38,10 +36,9 @@ def to_python(expression: Expression, comment: str = "", classes: Sequence[str] 
     Raises:
         ValueError: If there are classes, but not one per output.
     """
-    if classes and len(classes) != len(expression):
-        raise ValueError(f"{len(expression)} outputs need as many class names, got {len(classes)}")
+    check_classes(expression, classes)
     lines, results, helpers = _body(expression)
-    kept = "\n".join(_printable(line) for line in comment.strip().splitlines())
+    kept = "\n".join(one_line(line) for line in comment.strip().splitlines())
     text = kept.replace("\\", "\\\\").replace('"""', "'''") or "A formula."
     if text.endswith('"'):
         text += " "
@@ -59,8 +56,8 @@ def to_python(expression: Expression, comment: str = "", classes: Sequence[str] 
     source.append("    return [")
     for k, result in enumerate(results):
         if classes:
-            source.append(f"        # {_printable(classes[k])}")
-        source.append(f"        {_folded(result, indent=8)},")
+            source.append(f"        # {one_line(classes[k])}")
+        source.append(f"        {folded(result, indent=8)},")
     source += ["    ]", "", "", _PREDICT]
     return "\n".join(source)
 
@@ -95,7 +92,7 @@ def _body(expression: Expression) -> tuple[list[str], list[str], list[str]]:
                 if operator.infix and operator.kind != CONDITION and "(" not in operator.python:
                     form = f"({form})"
         if uses[position] > 1:
-            lines.append(f"t{len(lines)} = {_folded(form, indent=8)}")
+            lines.append(f"t{len(lines)} = {folded(form, indent=8)}")
             form = f"t{len(lines) - 1}"
             conditions.pop(position, None)
         forms.append(form)
@@ -111,21 +108,6 @@ def _affine(constant: float, terms: list[tuple[float, str]]) -> str:
     if constant:
         parts.append(f"{' - ' if constant < 0 else ' + '}{number_text(abs(constant))}")
     return f"({''.join(parts)})"
-
-
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)
-
-
-def _folded(form: str, indent: int) -> str:
-    """A form that stands inside brackets, broken before the terms that would make it too long."""
-    lines = [""]
-    for term in re.split(r" (?=[+-] )", form):
-        if lines[-1] and indent + len(lines[-1]) + len(term) >= _LINE_LENGTH:
-            lines.append(term)
-        else:
-            lines[-1] += f" {term}" if lines[-1] else term
-    return f"\n{' ' * indent}".join(lines)
 
 
 def _bare(form: str) -> str:
