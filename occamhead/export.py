@@ -148,7 +148,7 @@ def export_onnx(
             "a backbone is exported with an example: pass both backbone= and example= (a batch of"
             " inputs, or the shape of one), or neither"
         )
-    module: nn.Module = FormulaModule(formula, dtype)
+    module: nn.Module = _SumsApart(formula, dtype)
     if backbone is not None:
         module = _with_backbone(backbone, head, module)
     module = module.to(dtype).eval()
@@ -167,6 +167,27 @@ def export_onnx(
     if classes:
         program.model.metadata_props["classes"] = "\n".join(classes)
     program.save(path, external_data=False)
+
+
+class _SumsApart(FormulaModule):
+    """The formulas with every sum over inputs by itself.
+
+    A scatter-add that meets an element twice is exact in torch, but a race in onnxruntime, which
+    adds from several threads without a lock: now and then the scores of many rows are wrong.
+    """
+
+    def __init__(self, formula: Expression, dtype: torch.dtype) -> None:
+        super().__init__(formula, dtype)
+        # Here, since the exporter cannot follow sizes that are read off a tensor.
+        counts = torch.bincount(self.segments, minlength=len(self.constants)).tolist()
+        columns, coefficients = self.columns.split(counts), self.coefficients.split(counts)
+        self._parts = list(zip(columns, coefficients, self.constants, strict=True))
+
+    def _weighted_sums(self, x: Tensor) -> Tensor:
+        if not self._parts:
+            return super()._weighted_sums(x)
+        sums = [(x.index_select(-1, c) * w).sum(-1) + start for c, w, start in self._parts]
+        return torch.stack(sums, dim=-1)
 
 
 def _with_backbone(backbone: nn.Module, head: nn.Module | None, formula: nn.Module) -> nn.Module:

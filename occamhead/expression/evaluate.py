@@ -181,11 +181,16 @@ class FormulaModule(nn.Module):
         self.served = self._serve()
 
     def _compute(self, x: Tensor) -> Tensor:
-        sums = self.constants.expand(*x.shape[:-1], len(self._sums))
-        if self._sums:
-            terms = x.index_select(-1, self.columns) * self.coefficients
-            sums = sums.index_add(-1, self.segments, terms)
+        sums = self._weighted_sums(x)
         return sums if self._only_sums else self._rest(x, sums)
+
+    def _weighted_sums(self, x: Tensor) -> Tensor:
+        """The sums over inputs, [..., sums]."""
+        sums = self.constants.expand(*x.shape[:-1], len(self._sums))
+        if not self._sums:
+            return sums
+        terms = x.index_select(-1, self.columns) * self.coefficients
+        return sums.index_add(-1, self.segments, terms)
 
     def _rest(self, x: Tensor, sums: Tensor) -> Tensor:
         values: list[Tensor] = []
