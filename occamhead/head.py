@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +14,13 @@ from occamhead.bases import Basis
 from occamhead.calibration import calibrated, check_limit
 from occamhead.expression import Expression, ExpressionBuilder, FormulaModule
 from occamhead.expression.serving import ServedSums
-from occamhead.network import OccamNet, check_counts, check_features
+from occamhead.network import OccamNet, check_counts, check_features, check_finite
 from occamhead.objective import get_objective, standardisation
 from occamhead.reading import Place, Reading, places
 from occamhead.screening import contrasts
+
+if TYPE_CHECKING:
+    from occamhead.pareto import ParetoPath
 
 FORMAT, VERSION = "occamhead.head", 1
 
@@ -108,6 +111,8 @@ class OccamHead(nn.Module):
         self.register_buffer("feature_scale", torch.ones(in_features))
         # Log-temperature of the probabilities; the formula and its scores are without it.
         self.register_buffer("calibration", torch.zeros(()))
+        # The formulas of other sizes that were fitted along with this one, if any.
+        self.path: ParetoPath | None = None
         self._formula_module: FormulaModule | None = None
         self._read: _Read | None = None
 
@@ -189,7 +194,7 @@ class OccamHead(nn.Module):
         return self._read
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_read": None}
+        return {**self.__dict__, "_read": None, "path": None}
 
     # --- probabilities ---------------------------------------------------------------------------
 
@@ -232,6 +237,21 @@ class OccamHead(nn.Module):
         }
         outputs = builder.copy(literal, standardised)
         return builder.build(outputs, self.in_features, names).simplified().rounded(self.digits)
+
+    def select(self, max_features: int | None = None) -> OccamHead:
+        """The head of another size from the path that this one was fitted in.
+
+        Args:
+            max_features: See :meth:`occamhead.pareto.ParetoPath.select`.
+
+        Raises:
+            ValueError: If this head is not of a path, or the path has none so small.
+        """
+        if self.path is None:
+            raise ValueError(
+                "this head was fitted alone; fit several with occamhead.pareto.fit_path"
+            )
+        return self.path.select(max_features).head
 
     @torch.no_grad()
     def log_prob(self) -> Tensor:
@@ -420,14 +440,3 @@ class OccamHead(nn.Module):
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}"
-
-
-def check_finite(features: Tensor) -> None:
-    """Raise ValueError if a feature is NaN or infinite, naming the first."""
-    # A sum is finite only if all it adds up is; it takes no memory, as a table of answers would.
-    if not features.sum().isfinite() and not features.isfinite().all():
-        row, column = (~features.isfinite()).nonzero()[0].tolist()
-        raise ValueError(
-            f"feature {column} of row {row} is {features[row, column].item()}; features must be"
-            " finite: drop the row or impute the value"
-        )

@@ -359,6 +359,17 @@ def check_features(x: Tensor, in_features: int) -> None:
         raise ValueError(f"expected features of shape [batch, {in_features}], got {tuple(x.shape)}")
 
 
+def check_finite(features: Tensor) -> None:
+    """Raise ValueError if a feature is NaN or infinite, naming the first."""
+    # A sum is finite only if all it adds up is; it takes no memory, as a table of answers would.
+    if not features.sum().isfinite() and not features.isfinite().all():
+        row, column = (~features.isfinite()).nonzero()[0].tolist()
+        raise ValueError(
+            f"feature {column} of row {row} is {features[row, column].item()}; features must be"
+            " finite: drop the row or impute the value"
+        )
+
+
 def _add_noise(parameter: Tensor, scale: float, generator: torch.Generator | None) -> None:
     if scale:
         # Drawn on the CPU, so that a seed gives the same start on every device.

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from occamhead.head import OccamHead, check_finite
-from occamhead.network import check_features
+from occamhead.head import OccamHead
+from occamhead.network import check_features, check_finite
 from occamhead.objective import CROSS_ENTROPY, Objective, Rows, minimise
 
 # Ridge penalties to choose from: on standardised features from hardly any shrinkage to almost
