@@ -27,10 +27,12 @@ from recipes import compare_plot, formula_heads, peer_heads, sparse_heads
 from recipes.report import prepare, versions
 from recipes.run import positive, quieten, say
 
-OURS = ("occamhead", "occamhead_evolution")
+OURS = ("occamhead", "occamhead_backprop", "occamhead_evolution", "occamhead_both")
 METHODS: dict[str, Any] = {
     "occamhead": formula_heads.occamhead,
+    "occamhead_backprop": formula_heads.occamhead_backprop,
     "occamhead_evolution": formula_heads.occamhead_evolution,
+    "occamhead_both": formula_heads.occamhead_both,
     "dense": sparse_heads.dense,
     "l1": sparse_heads.l1,
     "elastic_net": sparse_heads.elastic_net,

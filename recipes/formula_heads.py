@@ -12,9 +12,13 @@ import numpy as np
 
 from occamhead import Expression
 from occamhead.data import ArrayData
-from occamhead.fitting import fit_head
+from occamhead.fitting import Fit, fit_head
+from occamhead.pareto import fit_path
 from recipes.report import run_source
 from recipes.sparse_heads import Clock, Heads, Part, SparseHead, count_classes
+
+# Of each class, where each class has a budget of its own.
+NODES, TERMS = 16, 12
 
 
 def formula_head(formula: Expression, validation_accuracy: float) -> SparseHead:
@@ -40,8 +44,20 @@ def occamhead(
     seed: int,
     per_class: bool = False,
 ) -> Heads:
+    """Ours: a path, of weighted sums for counts in all, of blocks of nodes for those per class."""
+    clock, heads = Clock(seconds), Heads()
+    nodes, data = NODES if per_class else 0, as_data(train, validation)
+    for point in fit_path(data, counts, per_class=per_class, nodes=nodes, terms=TERMS, seed=seed):
+        heads.by_count[point.budget] = formula_head(point.formula, point.validation_accuracy)
+    heads.seconds, heads.cut = clock.spent, clock.over()
+    return heads
+
+
+def occamhead_backprop(
+    train: Part, validation: Part, counts: Sequence[int], seconds: float, seed: int
+) -> Heads:
     """Ours by backprop: a fit of its own for each count."""
-    return _fit_each(fit_head, train, validation, counts, seconds, seed, per_class)
+    return _fit_each(fit_head, train, validation, counts, seconds, seed)
 
 
 def occamhead_evolution(
@@ -50,7 +66,21 @@ def occamhead_evolution(
     """Ours by evolution: a fit of its own for each count."""
     from occamhead.search.heads import fit_head_by_evolution
 
-    return _fit_each(fit_head_by_evolution, train, validation, counts, seconds, seed, False)
+    return _fit_each(fit_head_by_evolution, train, validation, counts, seconds, seed)
+
+
+def occamhead_both(
+    train: Part, validation: Part, counts: Sequence[int], seconds: float, seed: int
+) -> Heads:
+    """Ours by backprop, then evolution from there: a fit of its own for each count."""
+    from occamhead.search.heads import fit_head_by_evolution
+
+    def fit(data: ArrayData, **options: Any) -> Fit:
+        shape = {"head": options.pop("head")}
+        start = fit_head(data, module=shape, **options).head
+        return fit_head_by_evolution(data, start=start, **options)
+
+    return _fit_each(fit, train, validation, counts, seconds, seed)
 
 
 def _fit_each(
@@ -60,19 +90,18 @@ def _fit_each(
     counts: Sequence[int],
     seconds: float,
     seed: int,
-    per_class: bool,
 ) -> Heads:
     clock, heads = Clock(seconds), Heads()
     for place, count in enumerate(counts):
         # A fit cannot be cut short: it is not begun where the one before took what is left.
         if place and clock.over(place / (place + 1)):
             break
-        terms = count if per_class else max(1, count // count_classes(train))
+        terms = max(1, count // count_classes(train))
         head = {"bases": [f"affine{terms}"]}
         options = {"module": {"head": head}} if fit is fit_head else {"head": head}
         found = fit(
             as_data(train, validation),
-            max_features=None if per_class else count,
+            max_features=count,
             seed=seed,
             trainer={"enable_progress_bar": False},
             **options,

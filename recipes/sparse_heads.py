@@ -20,7 +20,8 @@ from torch.nn import functional as F
 from occamhead.data import as_rows
 from occamhead.dense import PENALTIES, choose_dense_head, fit_dense_head
 from occamhead.fitting import accuracy
-from occamhead.objective import Rows, minimise, standardisation
+from occamhead.objective import Rows, standardisation
+from occamhead.subset import fit_weights
 from recipes.l1_path import PathPoint, sparse_path
 
 Part = tuple[np.ndarray, np.ndarray]
@@ -283,27 +284,9 @@ def _layer(rows: Rows, point: PathPoint, num_classes: int, ridge: float | None) 
     if ridge is not None:
         columns = point.support.any(dim=1).nonzero().flatten()
         shown = (rows[0][:, columns] - mean[columns]) / scale[columns], rows[1]
-        part, bias = refit(shown, weight[columns], bias, ridge)
+        part, bias = fit_weights(shown, weight[columns], bias, ridge)
         weight = torch.zeros_like(weight).index_copy(0, columns, part)
     layer = nn.Linear(len(mean), num_classes).requires_grad_(False)
     layer.weight.copy_((weight / scale.unsqueeze(1)).T)
     layer.bias.copy_(bias - layer.weight @ mean)
     return layer
-
-
-def refit(rows: Rows, weight: Tensor, bias: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
-    """Fit the weights that are not zero, and the intercepts, by cross-entropy and a ridge penalty.
-
-    Args:
-        rows: Standardised features and labels.
-        weight: Where to start, [features, classes]; zeros stay zero.
-        bias: Where to start, [classes].
-        ridge: Weight of the sum of squared weights beside the mean cross-entropy.
-    """
-    (z, y), mask = rows, (weight != 0).to(weight)
-    weight, bias = (each.clone().requires_grad_(True) for each in (weight, bias))
-    minimise(
-        [weight, bias],
-        lambda: F.cross_entropy(z @ (weight * mask) + bias, y) + ridge * weight.square().sum(),
-    )
-    return (weight * mask).detach(), bias.detach()

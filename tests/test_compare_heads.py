@@ -208,7 +208,7 @@ def test_ours_by_backprop_keeps_to_the_count(planted, monkeypatch):
         formula_heads, "fit_head", lambda *a, **k: quick(*a, **k, restarts=2, steps=60)
     )
     # The name in the module is the stub now, which takes the options of the real one.
-    heads = formula_heads.occamhead(rows.train, rows.validation, (2,), 60.0, 0)
+    heads = formula_heads.occamhead_backprop(rows.train, rows.validation, (2,), 60.0, 0)
     head = heads.by_count[2]
     assert set(head.features) == set(rows.informative.tolist())
     assert np.mean(head.predict(rows.test[0]) == rows.test[1]) > rows.bayes - 0.05
