@@ -7,7 +7,7 @@ thousands of features the covariance alone would let chance decide. Held-out row
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,8 +19,9 @@ from occamhead.objective import Rows, standardisation
 from occamhead.subset import best_subsets, fit_weights
 from occamhead.writing import Sums
 
-# What is aimed at when features are chosen, and how far the covariance is shrunk.
-AIMS = (("teacher", 0.1), ("teacher", 0.3), ("teacher", 0.9), ("labels", 0.3))
+# What is aimed at when features are chosen, and how far the covariance is shrunk. The first is
+# taken unless rows held out say otherwise: to choose freely among them made formulas worse.
+AIMS = (("teacher", 0.1), ("teacher", 0.9), ("labels", 0.3))
 # Ridge penalties of the weights; the first fit under each set of features is the strongest.
 RIDGES = (1e-1, 1e-2, 1e-3)
 
@@ -158,14 +159,27 @@ def hold_out(
                 said.setdefault(key, []).append(z[:, used] @ weight[used] + bias)
                 read.setdefault(key, []).append(frozenset(used.tolist()))
     target = torch.cat(labels)
-    best: dict[int, tuple[float, HeldOut]] = {}
-    for (budget, choice), parts in said.items():
-        scores = torch.cat(parts)
-        loss = F.cross_entropy(scores, target).item()
-        if budget not in best or loss < best[budget][0]:
-            features_read = tuple(read[budget, choice])
-            best[budget] = loss, HeldOut(choice, scores, target, features_read)
-    return {budget: held_out for budget, (_, held_out) in best.items()}
+    chosen = {}
+    for budget in budgets:
+        scores = {choice: torch.cat(parts) for (b, choice), parts in said.items() if b == budget}
+        choice = _choose(scores, target)
+        chosen[budget] = HeldOut(choice, scores[choice], target, tuple(read[budget, choice]))
+    return chosen
+
+
+def _choose(held: Mapping[Choice, Tensor], labels: Tensor) -> Choice:
+    """The ridge penalty of least loss for each aim; another aim than the first must be better.
+
+    Its loss must be less than that of the first by more than one standard error of the difference.
+    """
+    losses = {c: F.cross_entropy(scores, labels, reduction="none") for c, scores in held.items()}
+    best: dict[tuple[str, float], Choice] = {}
+    for choice in sorted(held, key=lambda choice: losses[choice].mean().item()):
+        best.setdefault(choice[:2], choice)
+    first, *others = (best[aim] for aim in AIMS if aim in best)
+    gains = {choice: losses[first] - losses[choice] for choice in others}
+    better = [c for c, g in gains.items() if g.mean() > g.std(correction=0) / len(g) ** 0.5]
+    return max(better, key=lambda choice: gains[choice].mean().item(), default=first)
 
 
 def _share(weight: Tensor, bias: Tensor) -> Sums:

@@ -197,6 +197,8 @@ def ebm(train: Part, validation: Part, counts: Sequence[int], seconds: float, se
 
 # Hidden nodes (none: a GAM of splines) and the weight of its sparsity penalty.
 KAN_SETTINGS = tuple(product((0, 2), (0.0, 0.01)))
+# On some features the least squares of a spline fail, and pykan trips over that.
+KAN_FAILS = (UnboundLocalError, RuntimeError)
 
 
 def kan(train: Part, validation: Part, counts: Sequence[int], seconds: float, seed: int) -> Heads:
@@ -243,7 +245,10 @@ def kan(train: Part, validation: Part, counts: Sequence[int], seconds: float, se
         for name, columns in candidates[count].items():
             if clock.over(0.7):
                 break
-            chances = fitted(train, columns, *setting)(validation[0])
+            try:
+                chances = fitted(train, columns, *setting)(validation[0])
+            except KAN_FAILS:
+                continue
             loss = log_loss(chances, validation[1])
             if count not in best or loss < best[count][0]:
                 accuracy = share(chances.argmax(axis=1), validation[1])
@@ -252,7 +257,10 @@ def kan(train: Part, validation: Part, counts: Sequence[int], seconds: float, se
     candidates = choices(rows)
     for count, (_, accuracy, name, setting) in best.items():
         columns = candidates[count][name]
-        final = fitted(rows, columns, *setting)
+        try:
+            final = fitted(rows, columns, *setting)
+        except KAN_FAILS:
+            continue
         heads.by_count[count] = SparseHead(most_likely(final), _columns(columns), accuracy)
     heads.seconds, heads.cut = clock.spent, clock.cut
     return heads
