@@ -242,3 +242,25 @@ def short_trainer(steps: int, options: Mapping[str, Any] | None = None) -> pl.Tr
         "enable_model_summary": False,
     }
     return pl.Trainer(**{**defaults, **(options or {})})
+
+
+def as_module(
+    head: OccamHead, data: ArrayDataModule, trainer: Mapping[str, Any] | None = None
+) -> OccamModule:
+    """A module that holds a head that was not trained by it, with a Trainer to write checkpoints.
+
+    Args:
+        head: The head; the module has a copy.
+        data: The rows that the head was fitted to.
+        trainer: Arguments of the ``Trainer``.
+    """
+    module = OccamModule(head.in_features, head.out_features, head=shape(head), initialise=False)
+    module.head.load_state_dict(head.state_dict())
+    # Nothing is trained: no step is taken.
+    short_trainer(0, {"limit_val_batches": 0, **(trainer or {})}).fit(module, datamodule=data)
+    return module.cpu().eval()
+
+
+def shape(head: OccamHead) -> dict[str, Any]:
+    """The arguments that make a head of the same kind for other numbers of features and scores."""
+    return {name: value for name, value in head.config().items() if not name.endswith("_features")}

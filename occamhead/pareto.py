@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +16,12 @@ from occamhead.calibration import fit_temperature
 from occamhead.data import ArrayDataModule, as_rows
 from occamhead.dense import choose_dense_head, fit_dense_head
 from occamhead.expression import Expression
-from occamhead.fitting import one_thread
+from occamhead.fitting import Fit, as_module, one_thread
 from occamhead.head import OccamHead
 from occamhead.network import check_counts, check_finite
 from occamhead.objective import Rows, standardisation
 from occamhead.pruning import BATCH, Pruning, prune_path
-from occamhead.sums import SumPath, hold_out
+from occamhead.sums import AIMS, SumPath, hold_out
 from occamhead.writing import write_head
 
 # With more rows than this the validation rows alone choose, without folds.
@@ -39,6 +40,7 @@ class PathPoint:
         head: The head, in eval mode; its formula is the model.
         validation_accuracy: Share of rows right, where each was held out of the fit.
         standard_error: Of the validation accuracy.
+        penalty: Ridge penalty of the weights; 0 with nodes, where only what is pruned is held back.
         returns: For the features of the formulas, in which share of the fits with rows held out
             they were chosen again; empty where there was one such fit only.
     """
@@ -47,6 +49,7 @@ class PathPoint:
     head: OccamHead
     validation_accuracy: float
     standard_error: float
+    penalty: float
     returns: dict[int, float]
 
     @property
@@ -104,6 +107,25 @@ class ParetoPath:
                 f" {', '.join(str(point.budget) for point in self.points)}"
             )
         return able[-1]
+
+    def fit(
+        self,
+        point: PathPoint,
+        data: ArrayDataModule,
+        trainer: Mapping[str, Any] | None = None,
+    ) -> Fit:
+        """A point as what :func:`occamhead.fitting.fit_head` returns.
+
+        Args:
+            point: A point of this path.
+            data: The rows that the path was fitted to.
+            trainer: Arguments of the ``Trainer`` that writes the checkpoint.
+        """
+        module = as_module(point.head, data, trainer)
+        module.head.path = self
+        return Fit(
+            module.head, self.dense, module, point.validation_accuracy, point.penalty, losses=()
+        )
 
 
 @one_thread()
@@ -189,6 +211,50 @@ def fit_path(
     return path
 
 
+@one_thread()
+def bootstrap_returns(
+    data: ArrayDataModule,
+    budgets: Sequence[int],
+    *,
+    per_class: bool = False,
+    resamples: int = 20,
+    seed: int = 0,
+) -> dict[int, dict[int, float]]:
+    """How often each feature is chosen for weighted sums when the rows are drawn anew.
+
+    Args:
+        data: Rows of features and labels; those of training and validation are resampled.
+        budgets: Most features.
+        per_class: Whether budgets count the features of each class.
+        resamples: Bootstrap samples, each of as many rows, drawn with replacement.
+        seed: Seed of the drawing.
+
+    Returns:
+        For each budget the share of the samples in which a feature was chosen, largest first;
+        features that never were are left out.
+
+    Source: Meinshausen and Buehlmann 2010 (arXiv 0809.2932).
+    """
+    check_counts(resamples=resamples)
+    data.prepare_data()
+    data.setup("fit")
+    train, validation = as_rows(data.arrays.train), as_rows(data.arrays.validation)
+    _, penalty = choose_dense_head(train, validation, data.num_classes)
+    features, labels = as_rows(data.merged().arrays.train)
+    generator = torch.Generator().manual_seed(seed)
+    counts: dict[int, Counter[int]] = {budget: Counter() for budget in budgets}
+    for _ in range(resamples):
+        drawn = torch.randint(len(labels), (len(labels),), generator=generator)
+        rows = features[drawn], labels[drawn]
+        path = SumPath(rows, data.num_classes, budgets, per_class, penalty)
+        for budget, mask in path.supports(*AIMS[0], budgets).items():
+            counts[budget].update(mask.any(dim=1).nonzero().flatten().tolist())
+    return {
+        budget: {feature: times / resamples for feature, times in count.most_common()}
+        for budget, count in counts.items()
+    }
+
+
 def _sum_points(
     splits: Iterator[tuple[Rows, Rows]],
     together: Rows,
@@ -204,10 +270,10 @@ def _sum_points(
         held = held_out[size]
         head = write_head(path.sums(size, held.choice), path.standardisation)
         counts = Counter(itertools.chain.from_iterable(held.features))
-        returns = {}
+        returns: dict[int, float] = {}
         if len(held.features) > 1:
             returns = {f: counts[f] / len(held.features) for f in head.formula().features}
-        points.append(_point(size, head, held.scores, held.labels, returns))
+        points.append(_point(size, head, held.scores, held.labels, held.choice[2], returns))
     return points
 
 
@@ -224,7 +290,7 @@ def _block_points(
         with torch.no_grad():
             said[size] = head(validation[0])
     heads = dict(_pruned(together, classes, sizes, pruning))
-    return [_point(size, heads[size], said[size], validation[1], {}) for size in sizes]
+    return [_point(size, heads[size], said[size], validation[1]) for size in sizes]
 
 
 def _pruned(
@@ -242,12 +308,19 @@ def _pruned(
 
 
 def _point(
-    budget: int, head: OccamHead, scores: Tensor, labels: Tensor, returns: dict[int, float]
+    budget: int,
+    head: OccamHead,
+    scores: Tensor,
+    labels: Tensor,
+    penalty: float = 0.0,
+    returns: Mapping[int, float] | None = None,
 ) -> PathPoint:
     head.calibration.fill_(math.log(fit_temperature(scores, labels)))
-    rate = float((scores.argmax(dim=1) == labels).double().mean())
-    error = math.sqrt(rate * (1 - rate) / len(labels))
-    return PathPoint(budget, head, rate, error, returns)
+    right, rows = int((scores.argmax(dim=1) == labels).sum()), len(labels)
+    # One more of each kind (Laplace): that all were right does not mean that none can be wrong.
+    smoothed = (right + 1) / (rows + 2)
+    rate, error = right / rows, math.sqrt(smoothed * (1 - smoothed) / rows)
+    return PathPoint(budget, head, rate, error, penalty, dict(returns or {}))
 
 
 def _folds(rows: Rows, classes: int, count: int, seed: int) -> Iterator[tuple[Rows, Rows]]:

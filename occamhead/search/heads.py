@@ -16,9 +16,8 @@ from torch.nn import functional as F
 
 from occamhead.data import ArrayDataModule, as_rows
 from occamhead.dense import choose_dense_head, fit_dense_head, teach
-from occamhead.fitting import Fit, accuracy, one_thread, short_trainer, vote
+from occamhead.fitting import Fit, accuracy, as_module, one_thread, shape, vote
 from occamhead.head import OccamHead
-from occamhead.module import OccamModule
 from occamhead.network import check_counts
 from occamhead.objective import Rows
 from occamhead.refit import choose_penalty, formula_loss, refit_constants
@@ -177,7 +176,7 @@ def fit_head_by_evolution(
     torch.manual_seed(seed)
     train, validation = as_rows(data.arrays.train), as_rows(data.arrays.validation)
     together = as_rows(data.merged().arrays.train)
-    config = dict(head or {}) if start is None else _config(start)
+    config = dict(head or {}) if start is None else shape(start)
     settings = {"max_steps": steps, "fitness": fitness, **(strategy or {})}
     searches = _Searches(data.num_classes, config, settings, prior, itertools.count(1000 * seed))
 
@@ -209,7 +208,7 @@ def fit_head_by_evolution(
         refit_constants(first, together, penalty, targets)
         losses.append(formula_loss(first, together[0], targets))
         best = first if losses[-1] <= min(losses) else best
-    module = _as_module(best, data, trainer)
+    module = as_module(best, data, trainer)
     return Fit(module.head, dense, module, validation_accuracy, penalty, tuple(losses))
 
 
@@ -290,18 +289,3 @@ def route_among(head: OccamHead, columns: Sequence[int]) -> NDArray[np.int32]:
             chosen = np.where(to_feature, place[np.where(to_feature, chosen, 0)], others)
         parts.append(chosen)
     return np.concatenate(parts).astype(np.int32)[None]
-
-
-def _config(head: OccamHead) -> dict[str, Any]:
-    return {name: value for name, value in head.config().items() if not name.endswith("_features")}
-
-
-def _as_module(
-    head: OccamHead, data: ArrayDataModule, trainer: Mapping[str, Any] | None
-) -> OccamModule:
-    """A module that holds a head, with the Trainer that can write its checkpoint."""
-    module = OccamModule(head.in_features, head.out_features, head=_config(head), initialise=False)
-    module.head.load_state_dict(head.state_dict())
-    # Nothing is trained: no step is taken.
-    short_trainer(0, {"limit_val_batches": 0, **(trainer or {})}).fit(module, datamodule=data)
-    return module.cpu().eval()
