@@ -241,11 +241,7 @@ class OccamHead(nn.Module):
     def select(self, max_features: int | None = None) -> OccamHead:
         """The head of another size from the path that this one was fitted in.
 
-        Args:
-            max_features: See :meth:`occamhead.pareto.ParetoPath.select`.
-
-        Raises:
-            ValueError: If this head is not of a path, or the path has none so small.
+        See :meth:`occamhead.pareto.ParetoPath.select`; ValueError if this head was fitted alone.
         """
         if self.path is None:
             raise ValueError(

@@ -171,22 +171,6 @@ def test_many_rows_are_followed_on_some(planted, monkeypatch):
     assert np.mean(head.predict(rows.test[0]) == rows.test[1]) > rows.bayes - 0.03
 
 
-def test_a_refit_is_that_of_scikit_learn(planted):
-    """The same ridge, and weights that were zero stay so."""
-    from sklearn.linear_model import LogisticRegression
-
-    z, y = standardised(planted(rows=150, features=5, informative=2).train)
-    start = torch.tensor([[-0.5, 0.5], [0, 0], [0.1, -0.1], [-1.0, 1.0], [0.2, -0.2]])
-    weight, bias = sparse_heads.refit((z, y), start, torch.zeros(2), 0.02)
-    assert (weight[1] == 0).all()
-    # Two weights of half the size each are penalised half as much as their difference.
-    model = LogisticRegression(C=1 / (0.02 * len(z)), tol=1e-8)
-    columns = [0, 2, 3, 4]
-    model.fit(z[:, columns].double().numpy(), y.numpy())
-    np.testing.assert_allclose((weight[:, 1] - weight[:, 0])[columns], model.coef_[0], atol=2e-3)
-    np.testing.assert_allclose(bias[1] - bias[0], model.intercept_[0], atol=2e-3)
-
-
 # --- ours ---------------------------------------------------------------------------------------
 
 
@@ -301,7 +285,7 @@ def test_the_whole_comparison_per_class(few_digits, tmp_path):
 
 def test_flags_that_do_not_go_together(capsys):
     for flags, words in (
-        (["--pixels", "--data", "mnist", "--backbone", "resnet50"], "takes no --backbone"),
+        (["--pixels", "--data", "mnist", "--backbone", "resnet50"], "take no --backbone"),
         (["--per-class", "4", "--methods", "tree"], "not tree"),
         (["--seconds", "0"], "must be above 0"),
     ):
