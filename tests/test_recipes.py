@@ -313,6 +313,30 @@ def test_evolution(mode, few_digits, tmp_path):
     assert found.results["features_used"] <= 12
 
 
+@pytest.mark.parametrize("nodes", [[], ["--nodes", "3", "--node-terms", "4", "--steps", "200"]])
+def test_a_path_of_sizes(nodes, few_digits, tmp_path):
+    """Its table, the size that was asked for, and all sizes in the results and on the page."""
+    flags = ["--mode", "path", "--data", str(few_digits), "--classes", "3", "5", "8"]
+    sizes = ["--per-class", "--budgets", "2", "6", "9", "--max-features", "6"]
+    found = run(mnist_binary, tmp_path / "out", *flags, *sizes, *nodes)
+    check(found, ["3", "5", "8"])
+    assert max(found.results["features_per_class"]) <= 6
+    assert len(found.results["features_per_class"]) == 3
+    assert found.results["rule_accuracy"] > 0.8
+    path = found.results["path"]
+    assert [row["budget"] for row in path] == [2, 6, 9]
+    assert all(row["features_per_class"] <= row["budget"] for row in path)
+    (chosen,) = [row for row in path if row["budget"] == 6]
+    assert chosen["validation_accuracy"] == found.results["validation_accuracy"]
+    assert (chosen["features"], chosen["operations"]) == (
+        found.results["features_used"], found.results["operations"],
+    )  # fmt: skip
+    (line,) = [line for line in found.stdout.splitlines() if line.endswith("chosen")]
+    assert line.split()[0] == "6"
+    run(mnist_binary, tmp_path / "page", *flags, *sizes, *nodes, "--report")
+    assert "Accuracy against size" in (tmp_path / "page" / "report.html").read_text()
+
+
 @pytest.mark.parametrize("more", [[], ["--reselect", "--unfreeze", "0", "1"]], ids=["", "anew"])
 def test_fine_tuning(colours, tmp_path, more):
     """The backbone has moved, and the table is of the moved one's features."""
