@@ -67,7 +67,10 @@ def _print(path: ParetoPath, chosen: PathPoint) -> None:
 
 
 def path_rows(path: ParetoPath) -> list[dict[str, Any]]:
-    """The points, for results.json."""
+    """The points, for results.json; `returns` as :class:`PathPoint` has it."""
     names = ("budget", "features", "features_per_class", "operations")
     numbers = ("validation_accuracy", "standard_error")
-    return [{name: getattr(point, name) for name in (*names, *numbers)} for point in path]
+    return [
+        {name: getattr(point, name) for name in (*names, *numbers)} | {"returns": point.returns}
+        for point in path
+    ]
