@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-# Ours stands out, and keeps its colour whatever else is drawn.
+# Ours stands out, and keeps its colours whatever else is drawn.
 OURS = {
     "occamhead": "#b2182b",
+    "occamhead_backprop": "#ef8a62",
     "occamhead_evolution": "#d6604d",
+    "occamhead_both": "#f4a582",
 }
 OTHERS = ("#2166ac", "#4dac26", "#7b3294", "#e08214", "#01665e", "#8c510a", "#555555")
 MARKERS = "os^Dvp*X"
@@ -49,7 +51,7 @@ def draw(
             color=colours.get(name),
             marker=MARKERS[place % len(MARKERS)],
             markersize=5,
-            linewidth=2.5 if name in OURS else 1.2,
+            linewidth=2.5 if name == "occamhead" else 1.2,
             zorder=3 if name in OURS else 2,
         )
     if dense is not None:
