@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -52,7 +53,7 @@ class PathPoint:
     penalty: float
     returns: dict[int, float]
 
-    @property
+    @cached_property
     def formula(self) -> Expression:
         return self.head.formula()
 
@@ -246,7 +247,7 @@ def bootstrap_returns(
     for _ in range(resamples):
         drawn = torch.randint(len(labels), (len(labels),), generator=generator)
         rows = features[drawn], labels[drawn]
-        path = SumPath(rows, data.num_classes, budgets, per_class, penalty)
+        path = SumPath(rows, data.num_classes, per_class, penalty)
         for budget, mask in path.supports(*AIMS[0], budgets).items():
             counts[budget].update(mask.any(dim=1).nonzero().flatten().tolist())
     return {
@@ -264,11 +265,12 @@ def _sum_points(
     penalty: float | None,
 ) -> list[PathPoint]:
     held_out = hold_out(splits, classes, sizes, per_class, penalty)
-    path = SumPath(together, classes, sizes, per_class, penalty)
+    path = SumPath(together, classes, per_class, penalty)
+    sums = path.sums({size: held.choice for size, held in held_out.items()})
     points = []
     for size in sizes:
         held = held_out[size]
-        head = write_head(path.sums(size, held.choice), path.standardisation)
+        head = write_head(sums[size], path.standardisation)
         counts = Counter(itertools.chain.from_iterable(held.features))
         returns: dict[int, float] = {}
         if len(held.features) > 1:

@@ -51,7 +51,6 @@ class SumPath:
     Args:
         rows: Features and labels.
         classes: Number of classes.
-        budgets: Most features of each class, or in all.
         per_class: Whether each class has features of its own. Two classes share a single score,
             and never have.
         penalty: Ridge penalty of the dense head that teaches; None learns from the labels.
@@ -61,19 +60,19 @@ class SumPath:
         self,
         rows: Rows,
         classes: int,
-        budgets: Sequence[int],
         per_class: bool,
         penalty: float | None,
     ) -> None:
         features, labels = rows
-        self.classes, self.budgets = classes, budgets
+        self.classes = classes
         self.per_class = per_class and classes > 2
         self.standardisation = standardisation(features)
-        self.z = self._standardised(features)
+        self.z = self.standardised(features)
         # In single precision: a product of tens of thousands of rows is the costly part.
         self.covariance = (self.z.T @ self.z / len(self.z)).double()
         shares = F.one_hot(labels, classes).to(self.z)
-        self.bias = shares.mean(dim=0).log()
+        # A class that is not among the rows counts as half a row.
+        self.bias = shares.mean(dim=0).clamp_min(0.5 / len(shares)).log()
         self.labels = self.z.T @ (shares - shares.mean(dim=0)) / len(self.z)
         self.targets = labels
         self.teacher: Tensor | None = None
@@ -84,7 +83,8 @@ class SumPath:
             # Scores that all classes share tell nothing.
             self.teacher = weight - weight.mean(dim=1, keepdim=True)
 
-    def _standardised(self, features: Tensor) -> Tensor:
+    def standardised(self, features: Tensor) -> Tensor:
+        """Other rows in the units of these."""
         mean, scale = self.standardisation
         return (features - mean) / scale
 
@@ -119,12 +119,15 @@ class SumPath:
                 weight = torch.zeros(len(mask), self.classes).index_copy(0, columns, part)
                 yield budget, ridge, weight, bias
 
-    def sums(self, budget: int, choice: Choice) -> Sums:
-        """The sums of one budget as chosen, on standardised features."""
-        for _, ridge, weight, bias in self.fits(choice[0], choice[1], [budget]):
-            if ridge == choice[2]:
-                return _share(weight, bias) if self.classes == 2 else Sums(weight.T, bias)
-        raise AssertionError("unreachable")
+    def sums(self, choices: Mapping[int, Choice]) -> dict[int, Sums]:
+        """The sums of each budget as chosen, on standardised features."""
+        found = {}
+        for aim in dict.fromkeys(choice[:2] for choice in choices.values()):
+            for budget, ridge, weight, bias in self.fits(*aim, list(choices)):
+                if choices[budget] == (*aim, ridge):
+                    two = self.classes == 2
+                    found[budget] = _share(weight, bias) if two else Sums(weight.T, bias)
+        return found
 
 
 def aims(taught: bool) -> tuple[tuple[str, float], ...]:
@@ -143,14 +146,15 @@ def hold_out(
 
     Args:
         splits: Rows to fit and rows held out; each row may be held out once.
-        classes, budgets, per_class, penalty: See :class:`SumPath`.
+        classes, per_class, penalty: See :class:`SumPath`.
+        budgets: Most features of each class, or in all.
     """
     said: dict[tuple[int, Choice], list[Tensor]] = {}
     read: dict[tuple[int, Choice], list[frozenset[int]]] = {}
     labels = []
     for fitted, (features, held) in splits:
-        path = SumPath(fitted, classes, budgets, per_class, penalty)
-        z = path._standardised(features)
+        path = SumPath(fitted, classes, per_class, penalty)
+        z = path.standardised(features)
         labels.append(held)
         for aim, shrinkage in aims(penalty is not None):
             for budget, ridge, weight, bias in path.fits(aim, shrinkage, budgets):
