@@ -22,7 +22,7 @@ from occamhead.head import OccamHead
 from occamhead.network import check_counts, check_finite
 from occamhead.objective import Rows, standardisation
 from occamhead.pruning import BATCH, Pruning, prune_path
-from occamhead.sums import AIMS, SumPath, hold_out
+from occamhead.sums import SumPath, hold_out
 from occamhead.writing import write_head
 
 # With more rows than this the validation rows alone choose, without folds.
@@ -146,8 +146,7 @@ def fit_path(
     """Fit formulas of several budgets of features to training and validation rows.
 
     Without nodes, each class's score is a weighted sum of features. The features are those best
-    subsets whose sums come nearest to the scores of a dense head (see :mod:`occamhead.sums`);
-    how that is measured, and the penalty on the weights, are chosen by the loss on held-out rows.
+    subsets whose sums come nearest to the scores of a dense head (see :mod:`occamhead.sums`).
     Two classes share one score: each formula has the features that speak for its class.
 
     With nodes, each class's score is a weighted sum of nodes of its own, functions of weighted
@@ -248,7 +247,7 @@ def bootstrap_returns(
         drawn = torch.randint(len(labels), (len(labels),), generator=generator)
         rows = features[drawn], labels[drawn]
         path = SumPath(rows, data.num_classes, per_class, penalty)
-        for budget, mask in path.supports(*AIMS[0], budgets).items():
+        for budget, mask in path.supports(budgets).items():
             counts[budget].update(mask.any(dim=1).nonzero().flatten().tolist())
     return {
         budget: {feature: times / resamples for feature, times in count.most_common()}
@@ -266,7 +265,7 @@ def _sum_points(
 ) -> list[PathPoint]:
     held_out = hold_out(splits, classes, sizes, per_class, penalty)
     path = SumPath(together, classes, per_class, penalty)
-    sums = path.sums({size: held.choice for size, held in held_out.items()})
+    sums = path.sums(sizes)
     points = []
     for size in sizes:
         held = held_out[size]
@@ -275,7 +274,7 @@ def _sum_points(
         returns: dict[int, float] = {}
         if len(held.features) > 1:
             returns = {f: counts[f] / len(held.features) for f in head.formula().features}
-        points.append(_point(size, head, held.scores, held.labels, held.choice[2], returns))
+        points.append(_point(size, head, held.scores, held.labels, path.aim(size).ridge, returns))
     return points
 
 

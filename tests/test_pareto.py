@@ -305,7 +305,7 @@ def test_without_a_teacher_the_labels_are_the_aim(planted):
     x, y = as_rows(planted(rows=100, features=12).train)
     path = SumPath((x, y), 2, False, None)
     assert path.teacher is None
-    assert path.supports("labels", 0.3, [2])[2].any(dim=1).sum() == 2
+    assert path.supports([2])[2].any(dim=1).sum() == 2
 
 
 @pytest.mark.parametrize(
