@@ -165,8 +165,8 @@ def fit_path(
         family: What a node is, see :data:`occamhead.bases.FAMILIES`.
         folds: Folds of training and validation rows that are held out in turn, at least 2; 1
             holds out the validation rows alone. None takes 5 for sums on up to 5000 rows, else 1.
-        steps: Optimiser steps on the way to each budget, and again at it, with nodes; None takes 8
-            passes over the rows, at least 800 steps.
+        steps: Optimiser steps on the way to each budget, and again at it, with nodes; None takes
+            16 passes over the rows, at least 800 steps.
         distil: Learn weighted sums from the dense head rather than from the labels.
         seed: Seed of the folds, of the nodes' weights and of their batches.
 
@@ -195,7 +195,7 @@ def fit_path(
     chosen, penalty = choose_dense_head(train, validation, classes)
     dense = fit_dense_head(together, classes, penalty, chosen)
     if nodes:
-        steps = steps or max(800, 8 * len(train[0]) // BATCH)
+        steps = steps or max(800, 16 * len(train[0]) // BATCH)
         pruning = Pruning(nodes, terms, family, per_class, steps, seed)
         points = _block_points(train, validation, together, classes, sizes, pruning)
     else:

@@ -14,7 +14,7 @@ from occamhead import OccamHead
 from occamhead.data import ArrayData, as_rows
 from occamhead.objective import standardisation
 from occamhead.pareto import _folds, bootstrap_returns, fit_path
-from occamhead.pruning import PrunedBlocks, Pruning, prune_path
+from occamhead.pruning import SMOOTHING, PrunedBlocks, Pruning, prune_path
 from occamhead.subset import best_subsets, fit_weights
 from occamhead.sums import SumPath
 from occamhead.writing import Blocks, Sums, write_head
@@ -155,7 +155,9 @@ def test_saliency_is_the_squared_derivative_by_a_gate():
         gates = torch.ones(3, 2, 5, requires_grad=True)
         sums = (network.weight * network.alive * gates) @ row + network.offset
         scores = (torch.tanh(sums) * network.outer).sum(dim=1) + network.bias
-        loss = torch.nn.functional.cross_entropy(scores.unsqueeze(0), label.unsqueeze(0))
+        loss = torch.nn.functional.cross_entropy(
+            scores.unsqueeze(0), label.unsqueeze(0), label_smoothing=SMOOTHING
+        )
         (slope,) = torch.autograd.grad(loss, gates)
         wanted_weight += slope.square()
         wanted_class += slope.sum(dim=1).square()
