@@ -21,8 +21,8 @@ OPTIONAL = {"matplotlib", "sklearn", "timm", "torchvision", "skimage", "mlxtend"
 # What these are: estimators of scikit-learn.
 MAY_USE_SKLEARN = {"estimators.py", "search/tabular.py"}
 STANDARD = set(sys.stdlib_module_names)
-KNOWN = {"torch", "numpy", "numba", "sympy", "pytorch_lightning", "torchmetrics", "occamhead",
-         *OPTIONAL}  # fmt: skip
+KNOWN = {"torch", "numpy", "numba", "scipy", "sympy", "pytorch_lightning", "torchmetrics",
+         "occamhead", *OPTIONAL}  # fmt: skip
 
 
 def module_name(path: Path) -> str:
@@ -100,6 +100,9 @@ def test_imports_of(path):
         assert all(name.startswith("occamhead.expression") for name in everything
                    if name.startswith("occamhead"))  # fmt: skip
         assert "sympy" not in at_top
+    if relative.parts[0] == "distill":
+        lower = {"expression", "essence", "distill"}
+        assert {name.split(".")[1] for name in everything if name.startswith("occamhead")} <= lower
 
 
 @pytest.mark.parametrize("path", FILES, ids=[module_name(path) for path in FILES])

@@ -1,0 +1,146 @@
+"""From rows and labels to a circuit, without gradients."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from occamhead.essence.covers import choose_planes
+from occamhead.essence.network import Circuit, description_length
+from occamhead.essence.patterns import Patterns, pool
+from occamhead.essence.subconcepts import Cuts, Partition, partition
+
+Strategy: TypeAlias = Literal["one_sided", "joint", "shortest"]
+_CUTS: dict[str, tuple[Cuts, ...]] = {
+    "one_sided": ("one_sided",),
+    "joint": ("joint",),
+    "shortest": ("one_sided", "joint"),
+}
+MAX_SUBCONCEPTS = 100
+
+
+def fit_circuit(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    classes: int | None = None,
+    min_support: int = 1,
+    min_purity: float = 0.5,
+    strategy: Strategy = "shortest",
+) -> Circuit:
+    """Learn an essence network: subconcepts, the planes between them, and the logic on top.
+
+    It is exact on all patterns that are kept (see :func:`occamhead.essence.patterns.pool`).
+
+    Args:
+        x: Inputs, [rows, inputs], whole numbers.
+        y: Class of each row, [rows] whole numbers from 0.
+        classes: Number of classes; None takes the highest label plus one.
+        min_support: Rows that a pattern needs.
+        min_purity: Share of a pattern's rows that must carry its most frequent label; patterns
+            that fall short are left out.
+        strategy: How classes are split: "one_sided" or "joint" cuts, or "shortest" for the one
+            of both circuits that has the shorter description; "one_sided" on a tie.
+
+    Raises:
+        ValueError: If inputs or labels are no whole numbers, no pattern is left, the strategy is
+            unknown, or the classes need more than 100 subconcepts.
+
+    Example:
+        >>> x = [[0, 0], [0, 1], [1, 0], [1, 1]]
+        >>> circuit = fit_circuit(x, [0, 1, 1, 0])
+        >>> circuit.predict(x).tolist()
+        [0, 1, 1, 0]
+
+    Source: Blazek & Lin, Nat Comput Sci 1, 607-618, 2021; what differs is said where it is done.
+    """
+    if strategy not in _CUTS:
+        raise ValueError(f"strategy must be one of {', '.join(_CUTS)}, got {strategy!r}")
+    patterns = pool(x, y, classes=classes, min_support=min_support, min_purity=min_purity)
+    fitted = [_fit(patterns, cuts) for cuts in _CUTS[strategy]]
+    circuits = [circuit for circuit in fitted if circuit is not None]
+    if not circuits:
+        raise ValueError(
+            f"{len(patterns.points)} patterns take more than {MAX_SUBCONCEPTS} subconcepts to"
+            " become separable; if their labels are noisy, raise min_support and min_purity"
+        )
+    return min(circuits, key=description_length)
+
+
+def _fit(patterns: Patterns, cuts: Cuts) -> Circuit | None:
+    """The circuit by one kind of cuts, or None if it takes too many subconcepts."""
+    points, labels = patterns.points, patterns.labels
+    default = int(np.bincount(labels).argmax())
+    # Inputs that never vary tell nothing, and equal columns must not make them join others.
+    varying = np.flatnonzero((points != points[0]).any(axis=0))
+    if len(np.unique(labels)) == 1:
+        nothing = np.zeros((0, points.shape[1]), dtype=np.int64)
+        return Circuit(nothing, np.zeros(0), ((),), (default,), patterns.num_classes, default)
+    seen = points[:, varying]
+    centred = seen - seen.mean(axis=0)
+    parts = partition(centred / np.abs(centred).max(), labels, cuts, MAX_SUBCONCEPTS)
+    if parts is None:
+        return None
+    planes = choose_planes(seen, parts)
+    weights = np.zeros((len(planes.weights), points.shape[1]), dtype=np.int64)
+    weights[:, varying] = planes.weights
+    truth = points @ weights.T + planes.bias > 0
+    literals, concepts = _logic(truth, labels, parts)
+    used = sorted({d for terms in literals for d, _ in terms})
+    place = {d: i for i, d in enumerate(used)}
+    return Circuit(
+        weights=weights[used],
+        bias=planes.bias[used],
+        literals=tuple(tuple((place[d], wanted) for d, wanted in terms) for terms in literals),
+        concepts=tuple(concepts),
+        classes=patterns.num_classes,
+        default=default,
+    )
+
+
+def _logic(
+    truth: NDArray[np.bool_], labels: NDArray[np.int64], parts: Partition
+) -> tuple[list[tuple[tuple[int, bool], ...]], list[int]]:
+    """The AND of each subconcept, pruned, without subconcepts that the others cover."""
+    literals = [
+        _conjunction(truth[rows], truth[labels != concept])
+        for rows, concept in zip(parts.members, parts.classes, strict=True)
+    ]
+    holds = np.array([_holds(terms, truth) for terms in literals])
+    order = sorted(range(len(literals)), key=lambda s: (parts.classes[s], s))
+    kept = list(order)
+    # The ones that need most literals go first, if others of their class cover their patterns.
+    for s in sorted(order, key=lambda s: (-len(literals[s]), holds[s].sum())):
+        others = [o for o in kept if o != s and parts.classes[o] == parts.classes[s]]
+        if others and holds[others][:, labels == parts.classes[s]].any(axis=0).all():
+            kept.remove(s)
+    return [literals[s] for s in kept], [parts.classes[s] for s in kept]
+
+
+def _conjunction(own: NDArray[np.bool_], others: NDArray[np.bool_]) -> tuple[tuple[int, bool], ...]:
+    """The fewest literals found that hold on all own patterns and together on no other."""
+    available = [(d, True) for d in np.flatnonzero(own.all(axis=0))]
+    available += [(d, False) for d in np.flatnonzero(~own.any(axis=0))]
+    available.sort()
+    excluded = np.array([others[:, d] != wanted for d, wanted in available])
+    left = np.ones(len(others), dtype=bool)
+    chosen: list[int] = []
+    while left.any():
+        best = int(excluded[:, left].sum(axis=1).argmax())
+        assert excluded[best, left].any(), "planes separate each subconcept from all others"
+        chosen.append(best)
+        left &= ~excluded[best]
+    for index in list(chosen):
+        rest = [other for other in chosen if other != index]
+        if rest and excluded[rest].any(axis=0).all():
+            chosen = rest
+    return tuple((int(available[i][0]), available[i][1]) for i in sorted(chosen))
+
+
+def _holds(terms: tuple[tuple[int, bool], ...], truth: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    held = np.ones(len(truth), dtype=bool)
+    for d, wanted in terms:
+        held &= truth[:, d] == wanted
+    return held
