@@ -1,0 +1,149 @@
+"""From a discrete head to the shortest program that is proven to equal it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from occamhead.distill.collapse import Predict, tables_of
+from occamhead.distill.cover import cover_node, two_level
+from occamhead.distill.one_line import form_node, one_line
+from occamhead.distill.prove import Certificate, prove
+from occamhead.distill.spec import FeatureSpec
+from occamhead.distill.table import Table
+from occamhead.distill.tree import if_tree, tree_node
+from occamhead.essence import Circuit
+from occamhead.expression import Expression, ExpressionBuilder
+from occamhead.expression.program_source import body_tokens, to_program
+
+
+def distill(network: Circuit | Predict, spec: FeatureSpec) -> tuple[Expression, Certificate]:
+    """The shortest program of a discrete head, and the certificate that it is the head.
+
+    Written are, for every table that the head is (see :func:`tables_of`), the shortest Boolean
+    line, the smallest if-tree and the two-level form, and for a circuit its own three layers; the
+    one whose body has the fewest Python tokens is proven and returned.
+
+    Args:
+        network: A circuit, or a function from whole-number rows [rows, inputs] to classes [rows].
+        spec: Names and domains of the inputs.
+
+    Returns:
+        A program whose one output is the class, and its certificate; see
+        :attr:`Certificate.lossless`.
+
+    Raises:
+        ValueError: If a callable has too many inputs to be tabulated, or circuit and spec differ
+            in their number of inputs.
+
+    Example:
+        >>> spec = FeatureSpec.booleans(["left", "centre", "right"])
+        >>> program, certificate = distill(lambda x: x[:, 0] ^ (x[:, 1] | x[:, 2]), spec)
+        >>> str(program)
+        'xor(left, max(centre, right))'
+        >>> certificate.kind, certificate.cells, certificate.lossless
+        ('exhaustive', 8, True)
+
+    Source: the notes' sections 2 (condenser), 3.3 and 4 (design of ours).
+    """
+    if isinstance(network, Circuit) and network.inputs != spec.num_inputs:
+        raise ValueError(
+            f"the circuit takes {network.inputs} inputs, the spec declares {spec.num_inputs}"
+        )
+    written = [form for table in tables_of(network, spec) for form in _forms(table, spec)]
+    own = subconcepts = None
+    if isinstance(network, Circuit):
+        own, subconcepts = own_layers(network, spec)
+        written.append(own)
+    program = min(written, key=lambda form: body_tokens(source(form, spec)))
+    # Of a program that has the network's layers these are compared as well.
+    inner = subconcepts if program is own else None
+    certificate = prove(program, network, spec, subconcepts=inner)
+    assert certificate.wrong == 0, f"{program} {certificate}"
+    return program, certificate
+
+
+def source(program: Expression, spec: FeatureSpec, certificate: Certificate | None = None) -> str:
+    """Stand-alone Python of a program: ``predict(x)`` for a list of whole numbers.
+
+    The docstring tells what the certificate says; the word lossless stands there only if the
+    program is proven to be the network.
+    """
+    comment = "The class of x." if certificate is None else _sentence(str(certificate))
+    return to_program(program, comment, spec.binary, spec.groups)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
+
+
+def _forms(table: Table, spec: FeatureSpec) -> Iterator[Expression]:
+    """The programs of a table."""
+    line, terms = one_line(table), two_level(table)
+    writers: list[Callable[[ExpressionBuilder, dict[int, int]], int | None]] = []
+    tree = if_tree(table)
+    writers.append(lambda builder, nodes: tree_node(tree, builder, nodes))
+    if _is_identity(table):
+        writers.append(lambda builder, nodes: nodes[0])
+    if line is not None:
+        writers.append(lambda builder, nodes: form_node(line, builder, nodes))
+    if terms is not None:
+        writers.append(lambda builder, nodes: cover_node(terms, table, builder, nodes))
+    for write in writers:
+        builder = ExpressionBuilder()
+        nodes = {axis: c.node(builder) for axis, c in enumerate(table.coordinates)}
+        output = write(builder, nodes)
+        if output is not None:
+            yield builder.build([output], spec.num_inputs, spec.names)
+
+
+def _is_identity(table: Table) -> bool:
+    """Whether the class is the value of the only coordinate."""
+    (*axes,) = table.coordinates
+    return len(axes) == 1 and axes[0].is_whole and table.values.tolist() == [*axes[0].starts]
+
+
+def own_layers(circuit: Circuit, spec: FeatureSpec) -> tuple[Expression, Expression]:
+    """A circuit as it is: its class, and its subconcepts, one output each.
+
+    Differentiae become comparisons of whole numbers, subconcepts minima of these, and the class
+    is a chain of choices, lowest class first.
+    """
+    builder = ExpressionBuilder()
+    true = [
+        _differentia(builder, weights.tolist(), float(bias))
+        for weights, bias in zip(circuit.weights, circuit.bias, strict=True)
+    ]
+    subconcepts = []
+    for literals in circuit.literals:
+        held = [true[d] if wanted else _not(builder, true[d]) for d, wanted in literals]
+        subconcepts.append(_joined(builder, "min", held, empty=1))
+    result = builder.constant(circuit.default)
+    for label in sorted(set(circuit.concepts), reverse=True):
+        own = [s for s, c in zip(subconcepts, circuit.concepts, strict=True) if c == label]
+        chosen = builder.constant(label)
+        result = builder.apply("where", _joined(builder, "max", own, empty=0), chosen, result)
+
+    def build(outputs: list[int]) -> Expression:
+        return builder.build(outputs, spec.num_inputs, spec.names)
+
+    return build([result]), build(subconcepts)
+
+
+def _differentia(builder: ExpressionBuilder, weights: list[int], bias: float) -> int:
+    """``weights @ x + bias > 0`` as a comparison of a sum with a whole number."""
+    terms = [(float(w), builder.input(i)) for i, w in enumerate(weights) if w]
+    if not terms:
+        return builder.constant(float(bias > 0))
+    # A sum of whole numbers is above -bias if it is above the whole number below it.
+    threshold = builder.constant(-bias // 1)
+    return builder.apply("gt", builder.affine(0, terms), threshold)
+
+
+def _not(builder: ExpressionBuilder, node: int) -> int:
+    return builder.affine(1, [(-1, node)])
+
+
+def _joined(builder: ExpressionBuilder, operator: str, nodes: list[int], empty: int) -> int:
+    if not nodes:
+        return builder.constant(empty)
+    return builder.apply(operator, *nodes) if len(nodes) > 1 else nodes[0]
