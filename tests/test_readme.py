@@ -11,8 +11,8 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-def test_readme_has_the_two_commands_and_four_examples():
-    assert len(BLOCKS) == 4
+def test_readme_has_the_two_commands_and_six_examples():
+    assert len(BLOCKS) == 6
     assert (
         len(
             re.findall(r"^python3 -m venv .* -m (?:pytest|recipes\.imagenet_binary)$", README, re.M)
@@ -49,8 +49,25 @@ def test_attach_example(monkeypatch, capsys):
     assert "x" in printed and float(re.search(r"tensor\(([0-9.]+)\)", printed)[1]) > 0.9
 
 
+@pytest.mark.slow
+def test_path_example(capsys):
+    if not os.environ.get("OCCAMHEAD_DATA"):
+        pytest.skip("OCCAMHEAD_DATA is not set")
+    space: dict = {}
+    exec(BLOCKS[2], space)
+    assert len(capsys.readouterr().out.splitlines()) == 2 * 6  # a line for each class
+    assert space["smaller"].formula().features == space["path"].points[2].formula.features
+    assert space["path"].select().validation_accuracy > 0.9
+
+
+def test_distilling_example(capsys):
+    """The program that README shows is the one that its code prints."""
+    exec(BLOCKS[4], {})
+    assert f"```text\n{capsys.readouterr().out.strip()}\n```" in README
+
+
 def test_law_example(capsys):
-    exec(BLOCKS[2], {})
+    exec(BLOCKS[3], {})
     printed = capsys.readouterr().out
     assert printed.startswith("3.7*x0/(x1 + 2)\n")
     assert "sin(3*x0 + 2) exact" in printed and "linear model" in printed
