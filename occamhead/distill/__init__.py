@@ -1,7 +1,20 @@
-"""From a discrete head to a short program that is proven to equal it; see :func:`distill`."""
+"""From a discrete head to a short program: :func:`distill`, and :func:`lift` to every size."""
 
+from occamhead.distill.lift import Lifted, LiftedCertificate, lift, lift_step
 from occamhead.distill.programs import distill, source
 from occamhead.distill.prove import Certificate, prove
 from occamhead.distill.spec import Bool, FeatureSpec, Int
 
-__all__ = ["Bool", "Certificate", "FeatureSpec", "Int", "distill", "prove", "source"]
+__all__ = [
+    "Bool",
+    "Certificate",
+    "FeatureSpec",
+    "Int",
+    "Lifted",
+    "LiftedCertificate",
+    "distill",
+    "lift",
+    "lift_step",
+    "prove",
+    "source",
+]

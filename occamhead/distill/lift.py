@@ -1,0 +1,238 @@
+"""From circuits for a few sizes to one program for every size.
+
+The directions of the circuits are read as one family of weights by position; each training row is
+then a number, its weighted sum, and what the classes do along that number is read as bounds or
+residues whose constants are formulas of the size. Nothing is proven by that: a lifted program is a
+conjecture that holds at the sizes that were looked at, and held-out sizes have to agree.
+
+Source: the notes' section 3.6 (design of ours; the public record is silent on sizes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from occamhead.distill.size_rules import Answer, Recurrence, SizeRule
+from occamhead.distill.size_search import Heads, Ints, Samples, pair_rules, sum_rules
+from occamhead.distill.spec import FeatureSpec
+from occamhead.essence import Circuit
+from occamhead.expression import Expression
+from occamhead.expression.program_source import body_tokens
+
+Rows: TypeAlias = tuple[ArrayLike, ArrayLike]
+
+_FEWEST_SIZES = 3  # two points fit any line
+
+
+@dataclass(frozen=True)
+class LiftedCertificate:
+    """At which sizes a lifted program is right; beyond them it is a conjecture.
+
+    Args:
+        fitted: By size, how many rows it was fitted to; none for a step that was learned by itself.
+        checked: By held-out size, how many rows it was right on.
+        refuted: Shorter programs that were right at the fitted sizes and wrong at a held-out one.
+    """
+
+    fitted: Mapping[int, int]
+    checked: Mapping[int, int]
+    refuted: int = 0
+    kind: Literal["lifted"] = "lifted"
+
+    @property
+    def lossless(self) -> bool:
+        """Never: no network is there at other sizes to be equal to."""
+        return False
+
+    def __str__(self) -> str:
+        def listed(rows: Mapping[int, int]) -> str:
+            return ", ".join(f"{size} ({count} rows)" for size, count in rows.items())
+
+        origin = f"size {listed(self.fitted)}" if self.fitted else "one step"
+        return (
+            f"lifted from {origin}, right at held-out size {listed(self.checked)}; a conjecture at"
+            " others"
+        )
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """A program for flat lists of any length, and what is known of it."""
+
+    rule: SizeRule
+    certificate: LiftedCertificate
+
+    def predict(self, x: Sequence[int]) -> Answer:
+        """The class of a flat list of whole numbers; one class per output if there are several.
+
+        Raises:
+            ValueError: If the length of x is no multiple of the number of parts.
+        """
+        if not len(x) or len(x) % self.rule.parts:
+            raise ValueError(
+                f"x is cut into {self.rule.parts} equal parts, got {len(x)} entries; give each"
+                " part as many"
+            )
+        return self.rule.value([int(v) for v in x])
+
+    def source(self) -> str:
+        """Stand-alone Python: ``predict(x)`` of a flat list of whole numbers of any length."""
+        return _source(self.rule, str(self.certificate))
+
+    def __str__(self) -> str:
+        return self.source()
+
+
+def lift(
+    circuits: Mapping[int, Circuit | Sequence[Circuit]],
+    rows: Mapping[int, Rows],
+    holdout: Mapping[int, Rows],
+) -> Lifted:
+    """The shortest program for every size that is right at all of these.
+
+    Two kinds of programs are looked for. One reads the class off one weighted sum of the entries:
+    the weights are 1, ``2**i`` or i + 1 along each of up to four equal parts of the list, and the
+    class changes at a few bounds or is a residue, of constants that are formulas of the size (see
+    :func:`occamhead.distill.formulas.fit`). The other compares all pairs of entries: argmax or
+    argmin.
+
+    Args:
+        circuits: By number of inputs, the circuit that was learned there, or one per output; at
+            three sizes or more.
+        rows: By the same sizes, the inputs [rows, size] and the classes [rows] or
+            [rows, outputs] that they were learned from.
+        holdout: The same for other sizes, which take no part in fitting: the whole truth or a
+            sample.
+
+    Raises:
+        ValueError: If there are fewer than three sizes or none held out, if sizes or shapes do not
+            fit, or if no program is right at all sizes; the message says how far the search came.
+
+    Example:
+        >>> from occamhead.distill import FeatureSpec
+        >>> from occamhead.essence import fit_circuit
+        >>> x = {n: FeatureSpec.booleans(n).rows() for n in (3, 4, 5, 6)}
+        >>> data = {n: (x[n], x[n].sum(axis=1) > n // 2) for n in x}
+        >>> held_out = {6: data.pop(6)}
+        >>> lifted = lift({n: fit_circuit(*pair) for n, pair in data.items()}, data, held_out)
+        >>> lifted.source().splitlines()[-2:]
+        ['    s = sum(x)', '    return s > n // 2']
+    """
+    heads = {n: [c] if isinstance(c, Circuit) else list(c) for n, c in circuits.items()}
+    seen, held_out = _samples(rows), _samples(holdout)
+    _check(heads, seen, held_out)
+    many = any(not isinstance(c, Circuit) for c in circuits.values())
+    candidates: list[SizeRule] = list(sum_rules(heads, seen, many))
+    if not many:
+        candidates += pair_rules({n: c[0] for n, c in heads.items()})
+    right = [rule for rule in candidates if _errors(rule, seen) == 0]
+    if not right:
+        raise ValueError(
+            f"no program of one weighted sum or of all pairs explains sizes {sorted(seen)}, of"
+            f" {len(candidates)} that were looked at; the weights of the circuits perhaps differ"
+            " by size, or the rows are too few"
+        )
+    right.sort(key=lambda rule: body_tokens(_source(rule, "")))
+    return _accepted(right, seen, held_out)
+
+
+def lift_step(
+    output: Expression,
+    state: Expression,
+    spec: FeatureSpec,
+    holdout: Mapping[int, Rows],
+) -> Lifted:
+    """The program that runs a distilled step along a list of any length.
+
+    That the task is a recurrence is declared, not found; what is learned is its step.
+
+    Args:
+        output: What a step puts out, as :func:`occamhead.distill.distill` gives it.
+        state: The state that it hands on; 0 at the start.
+        spec: Names and domains of the inputs of both: one entry of each part of the list, and the
+            state as the last.
+        holdout: By length of the list, inputs [rows, length] and answers [rows, outputs]: one per
+            step, and the last state.
+
+    Raises:
+        ValueError: If nothing is held out, or the program is wrong there.
+    """
+    held_out = _samples(holdout)
+    if not held_out:
+        raise ValueError("holdout holds no size; a lifted program has to be checked at one")
+    return _accepted([Recurrence(output, state, spec)], {}, held_out)
+
+
+# --- checks ---------------------------------------------------------------------------------------
+
+
+def _samples(rows: Mapping[int, Rows]) -> Samples:
+    """The rows as arrays, the classes [rows, outputs]."""
+    found: dict[int, tuple[Ints, Ints]] = {}
+    for size, (x, y) in sorted(rows.items()):
+        inputs, labels = np.asarray(x).astype(np.int64), np.asarray(y).astype(np.int64)
+        if inputs.ndim != 2 or inputs.shape[1] != size or len(labels) != len(inputs):
+            raise ValueError(
+                f"size {size} needs inputs [rows, {size}] and as many classes, got shapes"
+                f" {inputs.shape} and {labels.shape}"
+            )
+        if not (np.array_equal(inputs, x) and np.array_equal(labels, y)):
+            raise ValueError(f"inputs and classes of size {size} hold fractions; round or bin them")
+        found[size] = inputs, labels.reshape(len(labels), -1)
+    return found
+
+
+def _check(heads: Heads, seen: Samples, held_out: Samples) -> None:
+    if len(heads) < _FEWEST_SIZES or set(heads) != set(seen):
+        raise ValueError(
+            f"circuits and rows of the same three sizes or more are needed, got circuits of"
+            f" {sorted(heads)} and rows of {sorted(seen)}"
+        )
+    if not held_out or set(held_out) & set(seen):
+        raise ValueError(
+            f"holdout must hold sizes other than {sorted(seen)}, got {sorted(held_out)}"
+        )
+    for n, found in heads.items():
+        if any(circuit.inputs != n for circuit in found) or len(found) != seen[n][1].shape[1]:
+            raise ValueError(
+                f"at size {n} there are circuits of {[c.inputs for c in found]} inputs for"
+                f" {seen[n][1].shape[1]} outputs; give one of {n} inputs per output"
+            )
+
+
+def _errors(rule: SizeRule, samples: Samples) -> int:
+    wrong = 0
+    for n, (x, y) in samples.items():
+        if n % rule.parts:
+            wrong += len(x)
+            continue
+        for row, label in zip(x.tolist(), y.tolist(), strict=True):
+            answer = rule.value(row)
+            wrong += (answer if isinstance(answer, list) else [answer]) != label
+    return wrong
+
+
+def _accepted(right: Sequence[SizeRule], seen: Samples, held_out: Samples) -> Lifted:
+    """The first rule that is right on all that is held out."""
+    fitted = {n: len(x) for n, (x, _) in seen.items()}
+    checked = {n: len(x) for n, (x, _) in held_out.items()}
+    for refuted, rule in enumerate(right):
+        if _errors(rule, held_out) == 0:
+            return Lifted(rule, LiftedCertificate(fitted, checked, refuted))
+    text = "".join(f"\n    {line}" for line in right[0].lines())
+    raise ValueError(
+        f"a program that is right at {f'sizes {sorted(seen)}' if seen else 'its step'} is wrong on"
+        f" {_errors(right[0], held_out)} of {sum(checked.values())} held-out rows of sizes"
+        f" {sorted(checked)}; learn at these sizes as well, and hold out others:{text}"
+    )
+
+
+def _source(rule: SizeRule, comment: str) -> str:
+    sentence = f"{comment[:1].upper()}{comment[1:]}."
+    body = "".join(f"    {line}\n" for line in rule.lines())
+    return f'def predict(x):\n    """{sentence}"""\n{body}'

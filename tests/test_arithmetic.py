@@ -1,0 +1,68 @@
+"""The recipe of arithmetic: what it prints and writes, on few and on all tasks."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from recipes import arithmetic
+
+WANTED = {"task", "method", "seed", "samples", "exact", "certificate", "program", "tokens",
+          "seconds"}  # fmt: skip
+
+
+def test_rows_and_table(tmp_path, capsys):
+    flags = ["--tasks", "majority", "adder step", "argmax", "--seeds", "0", "--lists", "10"]
+    results = arithmetic.main([*flags, "--out", str(tmp_path / "run")])
+    assert json.loads((tmp_path / "run" / "results.json").read_text()) == results
+    rows = {(row["task"], row["method"]): row for row in results["rows"]}
+    assert len(rows) == 3 * 4 and all(set(row) >= WANTED for row in rows.values())
+    for task in ("majority", "adder step", "argmax"):
+        ours = rows[task, "essence"]
+        assert ours["exact"] and ours["error"] is None and "lifted" in ours["certificate"].lower()
+    assert rows["argmax", "essence"]["samples"] == 25 + 50 + 200
+    # Others have no answer at other sizes, but for a step that runs in the loop.
+    assert rows["argmax", "decision_tree"]["long"] is None
+    assert not rows["argmax", "decision_tree"]["exact"]
+    assert rows["adder step", "decision_tree"]["exact"]
+    assert not rows["adder step", "logistic_regression"]["exact"]
+    printed = capsys.readouterr().out
+    assert "return s > n // 2" in printed and "1.000 at 1001" in printed
+
+
+def test_the_reason_is_kept_where_nothing_is_lifted(monkeypatch):
+    task = arithmetic.Task(lambda x: x[0] ^ x[-1], {3: None, 4: None, 5: None}, 6, 9,
+                           arithmetic.of_bits)  # fmt: skip
+    monkeypatch.setitem(arithmetic.TASKS, "ends", task)
+    ours = arithmetic.rows_of("ends", seed=0, lists=5)[0]
+    assert not ours["exact"] and ours["program"] is None and "no program" in ours["error"]
+    assert ours["accuracy"] == 1.0
+
+
+def test_long_lists_are_hard():
+    """Among them are sums next to half, equal numbers, long carries and doubled largest entries."""
+    rng = np.random.default_rng(0)
+    sums = [sum(arithmetic.of_bits(rng, 101)) for _ in range(100)]
+    assert {50, 51} < set(sums)
+    pairs = [arithmetic.of_pairs(rng, 100) for _ in range(100)]
+    assert any(x[:50] == x[50:] for x in pairs)
+    assert any(sum(a != b for a, b in zip(x[:50], x[50:], strict=True)) == 1 for x in pairs)
+    assert any(sum(a == b for a, b in zip(x[:50], x[50:], strict=True)) == 1 for x in pairs)
+    lists = [arithmetic.of_numbers(rng, 100) for _ in range(100)]
+    assert sum(x.count(max(x)) > 1 for x in lists) > 20
+
+
+def test_the_sum_of_halves():
+    assert arithmetic.sum_of_halves([1, 1, 0, 1, 0, 1]) == [0, 0, 0, 1]  # 3 + 5
+    assert arithmetic.sum_of_halves([0, 0]) == [0, 0]
+
+
+@pytest.mark.slow
+def test_all_of_it(tmp_path):
+    """The figures of the table: every task, lifted by machine, exact with every seed."""
+    results = arithmetic.main(["--out", str(tmp_path / "run")])
+    ours = [row for row in results["rows"] if row["method"] == "essence"]
+    assert len(ours) == 7 * 5 and all(row["exact"] for row in ours)
+    assert sum(row["seconds"] for row in ours) <= 30
