@@ -71,6 +71,7 @@ def path_rows(path: ParetoPath) -> list[dict[str, Any]]:
     names = ("budget", "features", "features_per_class", "operations")
     numbers = ("validation_accuracy", "standard_error")
     return [
-        {name: getattr(point, name) for name in (*names, *numbers)} | {"returns": point.returns}
+        {name: getattr(point, name) for name in (*names, *numbers)}
+        | {"returns": {f"x{feature}": share for feature, share in point.returns.items()}}
         for point in path
     ]

@@ -193,10 +193,10 @@ class TorchValues:
         weights = torch.from_numpy(wanted.weights).to(device)
         final, sloped = _scaled(real, target, weights)
         deviations = torch.from_numpy(wanted.deviations).to(device)[index]
-        after = ((final - target).square() @ weights).sqrt() / deviations
+        after = _mean((final - target).square(), weights).sqrt() / deviations
         error = after
         if not wanted.scaled:
-            error = ((real - target).square() @ weights).sqrt() / deviations
+            error = _mean((real - target).square(), weights).sqrt() / deviations
         fitness = _fitness(real, target, weights, error, wanted)
         shape = torch.where(sloped, 1 / (1 + after), fitness.clamp_max(0.5))
         undefined, similar = error.isnan(), torch.zeros_like(error, dtype=torch.bool)
@@ -234,13 +234,22 @@ class TorchValues:
 CHUNK = 64
 
 
+def _mean(values: Tensor, weights: Tensor) -> Tensor:
+    """The weighted mean of each row.
+
+    Not a matrix product: the last bit of one may depend on where in memory a row lies, and which
+    functions are kept, and so the whole search, on the last bit.
+    """
+    return (values * weights).sum(dim=1)
+
+
 def _scaled(predicted: Tensor, target: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Predictions after the best linear scaling, and whether that has a slope."""
-    centre = predicted @ weights
+    centre = _mean(predicted, weights)
     centred = predicted - centre.unsqueeze(1)
-    mean = (target @ weights).unsqueeze(1)
-    variance = centred.square() @ weights
-    slope = ((centred * (target - mean)) @ weights) / variance
+    mean = _mean(target, weights).unsqueeze(1)
+    variance = _mean(centred.square(), weights)
+    slope = _mean(centred * (target - mean), weights) / variance
     varies = variance > scoring.ROUNDING * centre.square()
     slope = torch.where(varies & slope.isfinite(), slope, 0.0).unsqueeze(1)
     undefined = torch.where(predicted.isfinite().all(dim=1, keepdim=True), 0.0, torch.nan)
@@ -255,8 +264,8 @@ def _fitness(
         return 1 / (1 + error)
     if wanted.kind == scoring.GAUSSIAN:
         exponents = ((predicted - target) / wanted.sigma).square() / 2
-        return torch.where(exponents < 40, torch.exp(-exponents), 0.0) @ weights
+        return _mean(torch.where(exponents < 40, torch.exp(-exponents), 0.0), weights)
     if wanted.kind == scoring.ACCURACY:
-        return ((predicted > 0.5) == (target > 0.5)).double() @ weights
+        return _mean(((predicted > 0.5) == (target > 0.5)).double(), weights)
     losses = predicted.clamp_min(0) - predicted * target + torch.exp(-predicted.abs()).log1p()
-    return torch.exp(-(losses @ weights))
+    return torch.exp(-_mean(losses, weights))
