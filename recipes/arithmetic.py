@@ -20,11 +20,7 @@ Source: Blazek et al. 2024 (Nat Comput Sci 4, 110-118), whose figure 3 has code 
 from __future__ import annotations
 
 import argparse
-import json
-import shlex
-import sys
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,13 +34,13 @@ from occamhead.distill.lift import Lifted, lift, lift_step
 from occamhead.essence import Circuit, fit_circuit
 from occamhead.expression.program_source import body_tokens
 from occamhead.fitting import one_thread
-from recipes.report import prepare, versions
+from recipes.baselines import BASELINES, fitted
+from recipes.report import prepare, write_results
 from recipes.run import positive, say
 
 Ints = NDArray[np.int64]
 Truth = Callable[[list[int]], Any]  # the class of a list, or one class per output
 Predictor = Callable[[Ints], Ints]
-BASELINES = ("decision_tree", "mlp", "logistic_regression")
 STEP = FeatureSpec.booleans(["a", "b", "carry"])
 _FRESH = 5000  # rows on which methods that learn from samples are compared
 _HELD_OUT = 1000  # rows of a held-out size whose table would be too large
@@ -158,16 +154,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     for name in args.tasks:
         programs = [row["program"] for row in rows if row["task"] == name and row["program"]]
         say(f"\n{name}:\n{programs[0].strip() if programs else 'no program'}")
-    results = {
-        "task": "arithmetic",
-        "rows": rows,
-        "lists": args.lists,
-        "versions": versions(),
-        "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
-    }
-    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    say(f"results in {out}")
-    return results
+    return write_results(
+        out,
+        {
+            "task": "arithmetic",
+            "rows": rows,
+            "lists": args.lists,
+        },
+    )
 
 
 # --- the methods ----------------------------------------------------------------------------------
@@ -265,19 +259,7 @@ def right(predicted: Ints, truth: Ints) -> float:
 
 def learned(method: str, x: Ints, y: Ints, seed: int) -> Predictor:
     """A classifier per output, from rows to classes [rows, outputs]."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neural_network import MLPClassifier
-    from sklearn.tree import DecisionTreeClassifier
-
-    makers: Mapping[str, Callable[[], Any]] = {
-        "decision_tree": lambda: DecisionTreeClassifier(random_state=seed),
-        # On so few rows L-BFGS is the solver that scikit-learn advises.
-        "mlp": lambda: MLPClassifier((64, 64), solver="lbfgs", max_iter=500, random_state=seed),
-        "logistic_regression": lambda: LogisticRegression(max_iter=1000),
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of steps that were not enough: the table tells
-        models = [makers[method]().fit(x, column) for column in columns(y)]
+    models = [fitted(method, x, column, seed) for column in columns(y)]
     return lambda rows: np.stack([model.predict(rows) for model in models], axis=1)
 
 

@@ -12,12 +12,8 @@ Source: Blazek et al. 2024 (Nat Comput Sci 4, 110-118), whose figure 2 has these
 from __future__ import annotations
 
 import argparse
-import json
-import shlex
-import sys
 import time
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +25,14 @@ from occamhead.essence import fit_circuit
 from occamhead.expression import Expression
 from occamhead.expression.program_source import body_tokens
 from occamhead.fitting import one_thread
-from recipes.report import prepare, versions
+from recipes.baselines import BASELINES, fitted
+from recipes.report import prepare, write_results
 from recipes.run import positive, say
 from recipes.two_level import minimum
 
 Ints = NDArray[np.int64]
 WINDOW = FeatureSpec.window()
 CELLS = FeatureSpec.booleans(["left", "centre", "right"])
-BASELINES = ("decision_tree", "mlp", "logistic_regression")
 _STRIP = 64  # rows of a board that are computed at once
 
 
@@ -91,16 +87,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             f"on a board of {args.board} x {args.board} the program {verdict} Life for"
             f" {args.steps} steps ({board['seconds']:.1f} s)"
         )
-    results = {
-        "task": "cellular_automata",
-        "rows": rows,
-        "boards": boards,
-        "versions": versions(),
-        "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
-    }
-    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    say(f"results in {out}")
-    return results
+    return write_results(
+        out,
+        {
+            "task": "cellular_automata",
+            "rows": rows,
+            "boards": boards,
+        },
+    )
 
 
 # --- the rules ------------------------------------------------------------------------------------
@@ -161,24 +155,12 @@ def by_others(
     task: str, x: Ints, y: Ints, all_x: Ints, all_y: Ints, seed: int
 ) -> list[dict[str, Any]]:
     """What others make of the same windows; of one class alone there is nothing to learn."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neural_network import MLPClassifier
-    from sklearn.tree import DecisionTreeClassifier
-
-    makers: Mapping[str, Callable[[], Any]] = {
-        "decision_tree": lambda: DecisionTreeClassifier(random_state=seed),
-        # On so few rows L-BFGS is the solver that scikit-learn advises.
-        "mlp": lambda: MLPClassifier((64, 64), solver="lbfgs", max_iter=500, random_state=seed),
-        "logistic_regression": lambda: LogisticRegression(max_iter=1000),
-    }
     rows = []
     for name in BASELINES:
         started = time.perf_counter()
         predicted = np.full_like(all_y, y[0])
         if len(np.unique(y)) > 1:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of steps that were not enough: the table tells
-                predicted = makers[name]().fit(x, y).predict(all_x)
+            predicted = fitted(name, x, y, seed).predict(all_x)
         accuracy = float(np.mean(predicted == all_y))
         rows.append(
             {

@@ -21,11 +21,8 @@ Source: ``deep use`` of essence networks, a design of ours; the rule is a task o
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import runpy
-import shlex
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +41,7 @@ from occamhead.essence.patterns import pool
 from occamhead.expression.program_source import body_tokens
 from occamhead.fitting import one_thread
 from recipes.cellular_automata import WINDOW, life
-from recipes.report import prepare, versions
+from recipes.report import prepare, write_results
 from recipes.run import positive, say
 
 Ints = NDArray[np.int64]
@@ -96,15 +93,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             line = found[0]["program"].splitlines()[-1].strip()
             say(f"{samples} boards, seed {seed}: {', '.join(cells)}; {verdict}: {line}")
         say_table([row for row in rows if row["samples"] == samples])
-    results = {
-        "task": "digit_life",
-        "rows": rows,
-        "versions": versions(),
-        "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
-    }
-    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    say(f"results in {out}")
-    return results
+    return write_results(
+        out,
+        {
+            "task": "digit_life",
+            "rows": rows,
+        },
+    )
 
 
 def learn(samples: int, tests: int, steps: int, seed: int, out: Path) -> list[dict[str, Any]]:

@@ -16,9 +16,6 @@ Source: Blazek et al. 2024 (Nat Comput Sci 4, 110-118) have the task; inputs and
 from __future__ import annotations
 
 import argparse
-import json
-import shlex
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -46,7 +43,7 @@ from recipes.greedy_assignment import (
     two_pass_probability,
     weighing,
 )
-from recipes.report import prepare, versions
+from recipes.report import prepare, write_results
 from recipes.run import positive, say
 
 LENGTHS = 3  # literals of the longest clause
@@ -126,16 +123,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     tests = [test for size in outcomes for test in pooled(size, outcomes[size])]
     say_rules(rows)
     say_tests(tests)
-    results = {
-        "task": "maxsat",
-        "rows": rows,
-        "tests": tests,
-        "versions": versions(),
-        "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
-    }
-    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    say(f"results in {out}")
-    return results
+    return write_results(
+        out,
+        {
+            "task": "maxsat",
+            "rows": rows,
+            "tests": tests,
+        },
+    )
 
 
 def learn(

@@ -23,11 +23,7 @@ images are drawn anew.
 from __future__ import annotations
 
 import argparse
-import json
-import shlex
-import sys
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,12 +35,12 @@ from occamhead.distill.grids import GridRule, lift_grid
 from occamhead.distill.lift import Lifted
 from occamhead.expression.program_source import body_tokens
 from occamhead.fitting import one_thread
-from recipes.report import prepare, versions
+from recipes.baselines import BASELINES, fitted
+from recipes.report import prepare, write_results
 from recipes.run import positive, say
 
 Ints = NDArray[np.int64]
 Predictor = Callable[[Ints], Ints]
-BASELINES = ("decision_tree", "mlp", "logistic_regression")
 LEARNED, HELD_OUT = (5, 6, 7), 8
 _SIDE = 28  # at which other methods learn, and program and network are compared
 _RANDOM = 1000  # images of nothing in particular, on which these are compared as well
@@ -193,16 +189,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         f"\nat side {_SIDE} the program differs from the network on {compared['wrong']} of"
         f" {compared['images']} images"
     )
-    results = {
-        "task": "orientation",
-        "rows": rows,
-        "compared": compared,
-        "versions": versions(),
-        "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
-    }
-    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    say(f"results in {out}")
-    return results
+    return write_results(
+        out,
+        {
+            "task": "orientation",
+            "rows": rows,
+            "compared": compared,
+        },
+    )
 
 
 def run_text(text: str) -> Predictor:
@@ -230,23 +224,11 @@ def own_rows(
 
 def other_rows(count: int, seed: int) -> list[dict[str, Any]]:
     """What others make of the full lines at the side at which they are tested."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neural_network import MLPClassifier
-    from sklearn.tree import DecisionTreeClassifier
-
-    makers: Mapping[str, Callable[[], Any]] = {
-        "decision_tree": lambda: DecisionTreeClassifier(random_state=seed),
-        # On so few rows L-BFGS is the solver that scikit-learn advises.
-        "mlp": lambda: MLPClassifier((64, 64), solver="lbfgs", max_iter=500, random_state=seed),
-        "logistic_regression": lambda: LogisticRegression(max_iter=1000),
-    }
     x, y = lines(_SIDE)
     rows = []
     for name in BASELINES:
         started = time.perf_counter()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of steps that were not enough: the table tells
-            model = makers[name]().fit(x, y)
+        model = fitted(name, x, y, seed)
         shared = {
             "method": name,
             "samples": len(x),

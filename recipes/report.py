@@ -201,6 +201,15 @@ def run_source(source: str, x: np.ndarray) -> tuple[list[list[float]], np.ndarra
     return [module["scores"](row) for row in rows], np.array([module["predict"](r) for r in rows])
 
 
+def write_results(out: Path, results: dict[str, Any]) -> dict[str, Any]:
+    """Write results.json, with versions and command added; returns what it holds."""
+    command = shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]])
+    results = {**results, "versions": versions(), "command": command}
+    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    print(f"results in {out}", flush=True)
+    return results
+
+
 def versions() -> dict[str, str]:
     """Versions of what the figures depend on."""
     names = ("occamhead", "torch", "torchvision", "pytorch-lightning", "numpy")

@@ -1,0 +1,29 @@
+"""What stands beside a distilled program: classifiers of scikit-learn on the same rows."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BASELINES = ("decision_tree", "mlp", "logistic_regression")
+
+
+def fitted(method: str, x: NDArray[np.int64], y: NDArray[np.int64], seed: int) -> Any:
+    """One of `BASELINES`, fitted to rows [rows, inputs] and classes [rows]."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    makers: Mapping[str, Callable[[], Any]] = {
+        "decision_tree": lambda: DecisionTreeClassifier(random_state=seed),
+        # On so few rows L-BFGS is the solver that scikit-learn advises.
+        "mlp": lambda: MLPClassifier((64, 64), solver="lbfgs", max_iter=500, random_state=seed),
+        "logistic_regression": lambda: LogisticRegression(max_iter=1000),
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of steps that were not enough: the table tells
+        return makers[method]().fit(x, y)
