@@ -487,6 +487,9 @@ trainer.fit(module, **pictures(32))
 Path(f"rank{{trainer.global_rank}}.json").write_text(json.dumps({{
     "moved": [n for n, v in net.state_dict().items() if not torch.equal(v, before[n])],
     "weights": [p.flatten().tolist() for p in module.parameters()]}}))
+# A process that ends while gloo's threads still run may be aborted.
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()
 """
 
 

@@ -516,6 +516,9 @@ rank = trainer.global_rank
 Path(f"rank{rank}.json").write_text(json.dumps({
     "seen": Watched.seen, "formula": formula, "metrics": metrics, "steps": trainer.global_step,
     "weights": [p.flatten().tolist() for p in module.parameters()]}))
+# A process that ends while gloo's threads still run may be aborted.
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()
 """
 
 

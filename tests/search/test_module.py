@@ -252,6 +252,9 @@ Path(f"rank{trainer.global_rank}.json").write_text(json.dumps({
     "error": module.search.archive.least.tolist(), "rows": module.search.rows,
     "formula": module.eval().head.formula().text(),
     "weights": [p.flatten().tolist() for p in module.parameters()]}))
+# A process that ends while gloo's threads still run may be aborted.
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()
 """
 
 

@@ -182,7 +182,7 @@ def test_the_command_line_can_build_them(name, monkeypatch):
 def test_two_processes_compute_features_once(small_set, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
-        "import logging, pytorch_lightning as pl\n"
+        "import logging, torch, pytorch_lightning as pl\n"
         "from occamhead.vision import FeatureData\n"
         "from tests.vision.test_datamodules import Linear\n"
         "logging.basicConfig(format='%(process)d %(message)s')\n"
@@ -193,6 +193,9 @@ def test_two_processes_compute_features_once(small_set, tmp_path):
         "    trainer = pl.Trainer(accelerator='cpu', devices=2, strategy='ddp', max_epochs=1,\n"
         "        logger=False, enable_checkpointing=False, enable_progress_bar=False)\n"
         "    trainer.fit(Linear(1280), datamodule=data)\n"
+        # A process that ends while gloo's threads still run may be aborted.
+        "    torch.distributed.barrier()\n"
+        "    torch.distributed.destroy_process_group()\n"
     )
     environment = os.environ | {"PYTHONPATH": str(PROJECT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
