@@ -23,7 +23,6 @@ import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,8 +34,9 @@ from occamhead.essence import Circuit, fit_circuit
 from occamhead.expression.program_source import body_tokens
 from occamhead.fitting import one_thread
 from recipes.baselines import BASELINES, fitted
+from recipes.flags import add_output, positive, recipe_parser
 from recipes.report import prepare, write_results
-from recipes.run import positive, say
+from recipes.run import say
 
 Ints = NDArray[np.int64]
 Truth = Callable[[list[int]], Any]  # the class of a list, or one class per output
@@ -126,17 +126,12 @@ TASKS: Mapping[str, Task] = {
 
 
 def arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m recipes.arithmetic",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = recipe_parser("arithmetic", __doc__)
     add = parser.add_argument
     add("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     add("--lists", type=positive, default=200, help="long lists on which a program is tested")
-    add("--out", type=Path, help="folder for the results; default runs/arithmetic-TIME")
-    add("--overwrite", action="store_true", help="replace results that are in --out already")
+    add_output(parser, "arithmetic")
     return parser
 
 

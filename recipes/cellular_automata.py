@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +25,9 @@ from occamhead.expression import Expression
 from occamhead.expression.program_source import body_tokens
 from occamhead.fitting import one_thread
 from recipes.baselines import BASELINES, fitted
+from recipes.flags import add_output, positive, recipe_parser
 from recipes.report import prepare, write_results
-from recipes.run import positive, say
+from recipes.run import say
 from recipes.two_level import minimum
 
 Ints = NDArray[np.int64]
@@ -37,11 +37,7 @@ _STRIP = 64  # rows of a board that are computed at once
 
 
 def arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m recipes.cellular_automata",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = recipe_parser("cellular_automata", __doc__)
     add = parser.add_argument
     add("--rules", nargs="+", type=int, default=list(range(256)), metavar="RULE")
     add(
@@ -55,8 +51,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     add("--board", type=positive, default=1024, help="side of the board on which Life runs")
     add("--steps", type=positive, default=100, help="steps for which it runs")
-    add("--out", type=Path, help="folder for the results; default runs/cellular_automata-TIME")
-    add("--overwrite", action="store_true", help="replace results that are in --out already")
+    add_output(parser, "cellular_automata")
     return parser
 
 

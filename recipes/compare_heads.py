@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,8 +23,9 @@ from occamhead.data import LabelledArrays
 from occamhead.fitting import one_thread
 from occamhead.vision import Backbone, featurise, load_backbone, mnist_splits, photograph_splits
 from recipes import compare_plot, formula_heads, peer_heads, sparse_heads
-from recipes.report import prepare, versions
-from recipes.run import positive, quieten, say
+from recipes.flags import add_output, positive, recipe_parser
+from recipes.report import prepare, write_results
+from recipes.run import quieten, say
 
 OURS = ("occamhead", "occamhead_backprop", "occamhead_evolution", "occamhead_both")
 METHODS: dict[str, Any] = {
@@ -54,11 +53,7 @@ Means = dict[str, dict[int, float]]
 
 
 def arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m recipes.compare_heads",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = recipe_parser("compare_heads", __doc__)
     add = parser.add_argument
     add(
         "--data",
@@ -91,8 +86,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--methods", nargs="+", choices=METHODS, metavar="METHOD", help=", ".join(METHODS))
     add("--seconds", type=float, default=30.0, help="CPU seconds of each method, for all counts")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
-    add("--out", type=Path, help="folder for the results; default runs/compare_heads-TIME")
-    add("--overwrite", action="store_true", help="replace results that are in --out already")
+    add_output(parser, "compare_heads")
     return parser
 
 
@@ -162,12 +156,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "cut": cut,
         "cells_won": {name: cells_won(means, name) for name in OURS if name in means},
         "rows": rows,
-        "versions": versions(),
-        "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
     }
-    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     report(results, means, out)
-    return results
+    return write_results(out, results)
 
 
 def read(args: argparse.Namespace, backbone: Backbone | None, seed: int) -> LabelledArrays:
@@ -294,7 +285,6 @@ def report(results: Mapping[str, Any], means: Means, out: Path) -> None:
     elif sparse:
         title = f"{results['backbone']}: {', '.join(results['classes'])}"
         compare_plot.draw(sparse, dense, out / "compare.png", title, unit)
-    say(f"results in {out}")
 
 
 if __name__ == "__main__":

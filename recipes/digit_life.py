@@ -41,8 +41,9 @@ from occamhead.essence.patterns import pool
 from occamhead.expression.program_source import body_tokens
 from occamhead.fitting import one_thread
 from recipes.cellular_automata import WINDOW, life
+from recipes.flags import add_output, positive, recipe_parser
 from recipes.report import prepare, write_results
-from recipes.run import positive, say
+from recipes.run import say
 
 Ints = NDArray[np.int64]
 CELLS = WINDOW.num_inputs
@@ -62,18 +63,13 @@ METHODS = {
 
 
 def arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m recipes.digit_life",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = recipe_parser("digit_life", __doc__)
     add = parser.add_argument
     add("--samples", nargs="+", type=positive, default=[2000], help="boards to learn from")
     add("--tests", type=positive, default=5000, help="new boards to test on")
     add("--steps", type=positive, default=1600, help=f"training steps, of {BATCH} boards each")
     add("--seeds", nargs="+", type=int, default=list(range(10)))
-    add("--out", type=Path, help="folder for the results; default runs/digit_life-TIME")
-    add("--overwrite", action="store_true", help="replace results that are in --out already")
+    add_output(parser, "digit_life")
     return parser
 
 

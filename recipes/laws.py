@@ -8,7 +8,6 @@ moving each number by at most 1 % gets it there. The laws are in ``configs/laws.
 
 from __future__ import annotations
 
-import argparse
 import math
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,10 +22,10 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from occamhead import Expression
+from recipes.flags import add_output, positive, recipe_parser
 from recipes.peers import Method, get_methods, largest_error, mse
 from recipes.pmlb import Record
 from recipes.report import prepare
-from recipes.run import positive
 
 CONFIG = Path(__file__).parents[1] / "configs" / "laws.yaml"
 TOLERANCE = 1e-6  # relative error of a law that is found
@@ -209,19 +208,14 @@ def _is_structure(value: float) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Run the comparison; returns the rows that it writes to results.json."""
-    parser = argparse.ArgumentParser(
-        "python -m recipes.laws",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = recipe_parser("laws", __doc__)
     add = parser.add_argument
     add("--config", type=Path, default=CONFIG, help="file of the laws")
     add("--laws", nargs="+", metavar="NAME", help="only these")
     add("--seeds", type=positive, default=3, help="samples of each law, seeded 0, 1, ...")
     add("--seconds", type=float, default=20.0, help="most CPU seconds of each fit")
     add("--methods", nargs="+", default=["occamhead", "operon"], help="those of recipes.peers")
-    add("--out", type=Path, help="folder for the results; default runs/laws-TIME")
-    add("--overwrite", action="store_true", help="replace results that are in --out already")
+    add_output(parser, "laws")
     args = parser.parse_args(argv)
     study = load_study(args.config)
     if not 0 < args.seconds < math.inf:

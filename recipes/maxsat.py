@@ -19,7 +19,6 @@ import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,6 +29,7 @@ from occamhead.essence.patterns import pool
 from occamhead.expression import Expression
 from occamhead.expression.program_source import body_tokens
 from occamhead.fitting import one_thread
+from recipes.flags import add_output, positive, recipe_parser
 from recipes.greedy_assignment import (
     Choice,
     Floats,
@@ -44,7 +44,7 @@ from recipes.greedy_assignment import (
     weighing,
 )
 from recipes.report import prepare, write_results
-from recipes.run import positive, say
+from recipes.run import say
 
 LENGTHS = 3  # literals of the longest clause
 NAMES = ("unit", "binary", "ternary")  # clauses of one, two and three literals: plain - negated
@@ -67,11 +67,7 @@ METHODS = {
 
 
 def arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m recipes.maxsat",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = recipe_parser("maxsat", __doc__)
     add = parser.add_argument
     add("--samples", type=positive, default=3000, help="small formulas to learn from")
     add("--support", type=positive, default=20, help="examples that a pattern needs")
@@ -94,8 +90,7 @@ def arguments() -> argparse.ArgumentParser:
         help="variables of one more formula, at the first density and seed",
     )
     add("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
-    add("--out", type=Path, help="folder for the results; default runs/maxsat-TIME")
-    add("--overwrite", action="store_true", help="replace results that are in --out already")
+    add_output(parser, "maxsat")
     return parser
 
 

@@ -25,7 +25,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,8 +35,9 @@ from occamhead.distill.lift import Lifted
 from occamhead.expression.program_source import body_tokens
 from occamhead.fitting import one_thread
 from recipes.baselines import BASELINES, fitted
+from recipes.flags import add_output, positive, recipe_parser
 from recipes.report import prepare, write_results
-from recipes.run import positive, say
+from recipes.run import say
 
 Ints = NDArray[np.int64]
 Predictor = Callable[[Ints], Ints]
@@ -145,17 +145,12 @@ def drawn(shape: str, side: int, count: int, seed: int) -> tuple[Ints, Ints]:
 
 
 def arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        "python -m recipes.orientation",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = recipe_parser("orientation", __doc__)
     add = parser.add_argument
     add("--sides", nargs="+", type=side, default=[28, 100], help="of the shapes; 16 or more")
     add("--images", type=positive, default=300, help="per shape, side and seed")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    add("--out", type=Path, help="folder for the results; default runs/orientation-TIME")
-    add("--overwrite", action="store_true", help="replace results that are in --out already")
+    add_output(parser, "orientation")
     return parser
 
 

@@ -7,13 +7,11 @@ paper's own split is unknown, so its figures stand beside ours for orientation o
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import json
 import math
 import os
 import platform
-import shlex
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -24,9 +22,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from recipes.flags import add_output, positive, recipe_parser
 from recipes.peers import Part, get_methods, mse
-from recipes.report import prepare
-from recipes.run import positive
+from recipes.report import command_line, prepare
 
 SETS = (
     "1027_ESL",
@@ -72,7 +70,7 @@ class Record:
         self.path = path
         self.rows: list[dict[str, Any]] = []
         self.about = {
-            "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
+            "command": command_line(),
             "processor": platform.processor() or platform.machine(),
             "versions": {"python": platform.python_version()}
             | {package: _version(package) for package in packages},
@@ -166,11 +164,7 @@ def numbers(texts: Sequence[str], last: int = len(SETS)) -> list[int]:
 
 def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Run the comparison; returns the rows that it writes to results.json."""
-    parser = argparse.ArgumentParser(
-        "python -m recipes.pmlb",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = recipe_parser("pmlb", __doc__)
     add = parser.add_argument
     add("--data", help="folder of the tables; default $OCCAMHEAD_DATA/pmlb")
     add("--sets", nargs="+", default=["1-15"], metavar="N", help="numbers of Table 5: 1-4 7 12")
@@ -182,8 +176,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
         default=["occamhead", "ridge", "gplearn", "operon"],
         help="also 'ridge (train)', which ridge brings along, and 'occamhead (train)'",
     )
-    add("--out", type=Path, help="folder for the results; default runs/pmlb-TIME")
-    add("--overwrite", action="store_true", help="replace results that are in --out already")
+    add_output(parser, "pmlb")
     args = parser.parse_args(argv)
     names = list(dict.fromkeys(args.methods))
     if "ridge" in names and "ridge (train)" not in names:

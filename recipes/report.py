@@ -123,7 +123,7 @@ def write(
         "train_seconds": train_seconds,
         "feature_seconds": feature_seconds,
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
+        "command": command_line(),
         **({"finetuning": tuning} if tuning else {}),
     }
     _save(out, task, formula, results, source, scores, predicted, labels)
@@ -203,11 +203,15 @@ def run_source(source: str, x: np.ndarray) -> tuple[list[list[float]], np.ndarra
 
 def write_results(out: Path, results: dict[str, Any]) -> dict[str, Any]:
     """Write results.json, with versions and command added; returns what it holds."""
-    command = shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]])
-    results = {**results, "versions": versions(), "command": command}
+    results = {**results, "versions": versions(), "command": command_line()}
     (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     print(f"results in {out}", flush=True)
     return results
+
+
+def command_line() -> str:
+    """The command that this process was started with."""
+    return shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]])
 
 
 def versions() -> dict[str, str]:

@@ -18,16 +18,13 @@ from occamhead.fitting import Fit, fit_head
 from occamhead.vision import Backbone, featurise, load_backbone
 from recipes import path, report
 from recipes.finetune import add_arguments, finetune
+from recipes.flags import add_output, positive, recipe_parser
 from recipes.task import Task
 
 
 def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
     """The flags that every image recipe has."""
-    parser = argparse.ArgumentParser(
-        f"python -m recipes.{name}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = recipe_parser(name, description)
     add = parser.add_argument
     add(
         "--mode",
@@ -46,8 +43,7 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
         help="side to which pictures are scaled for the backbone; default: that of its training",
     )
     add("--seed", type=int, default=0)
-    add("--out", type=Path, help="folder for the results; default runs/NAME-TIME")
-    add("--overwrite", action="store_true", help="replace results that are in --out already")
+    add_output(parser, name)
     add("--report", action="store_true", help="also write report.html: the formulas explained")
     add("--cache", help="folder of the feature cache; default ~/.cache/occamhead/features")
     add(
@@ -82,14 +78,6 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
     path.add_arguments(parser, positive)
     add_arguments(parser, positive)
     return parser
-
-
-def positive(text: str) -> int:
-    """A whole number from 1 up."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
-    return number
 
 
 def devices(text: str) -> int | str:

@@ -11,14 +11,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import shlex
 import statistics
 import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -27,7 +25,7 @@ from tqdm import tqdm
 from occamhead import Expression
 from occamhead.search import Regularisation, Strategy, evolve
 from recipes import report
-from recipes.run import positive
+from recipes.flags import add_output, positive, recipe_parser
 from recipes.table1_tasks import Task, succeeds
 
 ENGINES = ("occamhead", "literal", "no-learning")
@@ -188,19 +186,14 @@ def spread(text: str) -> float:
 
 def arguments() -> argparse.ArgumentParser:
     """The flags of the recipe."""
-    parser = argparse.ArgumentParser(
-        "python -m recipes.table1",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = recipe_parser("table1", __doc__)
     add = parser.add_argument
     add("--tasks", type=lines, default=lines("1-21"), help="lines such as 1,3,5-8; default all")
     add("--seeds", type=positive, default=10, help="searches per line and engine")
     add("--engine", nargs="+", choices=ENGINES, default=list(ENGINES), help="default all three")
     add("--noise", type=spread, default=0.0, help="of the targets, in their standard deviations")
     add("--functions", type=positive, help="most functions per search; default: the line's limit")
-    add("--out", type=Path, help="folder for the results; default runs/table1-TIME")
-    add("--overwrite", action="store_true", help="replace results that are in --out already")
+    add_output(parser, "table1")
     return parser
 
 
@@ -221,7 +214,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "rows": [],
         "seeds": args.seeds,
         "noise": args.noise,
-        "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
+        "command": report.command_line(),
         "versions": {
             **report.versions(),
             **{name: version(name) for name in ("numba", "sympy")},

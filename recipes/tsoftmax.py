@@ -9,12 +9,10 @@ chose. The layer at T = 1 is no formula: what its most probable edges spell is t
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +24,9 @@ from occamhead.fitting import accuracy
 from occamhead.objective import Rows
 from occamhead.tsoftmax import TSoftmaxLinear
 from occamhead.vision import featurise, load_backbone, mnist_splits
+from recipes.flags import add_output, positive, recipe_parser
 from recipes.report import prepare, versions
-from recipes.run import positive, quieten, say
+from recipes.run import quieten, say
 
 PAPER = {"t-softmax": 0.9918, "linear": 0.9843}
 LEARNING_RATE, BATCH = 0.05, 64
@@ -95,11 +94,7 @@ def summary(rows: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the recipe; returns what it writes to results.json."""
-    parser = argparse.ArgumentParser(
-        "python -m recipes.tsoftmax",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = recipe_parser("tsoftmax", __doc__)
     add = parser.add_argument
     add("--data", help="folder of MNIST; also looked for below $OCCAMHEAD_DATA")
     add("--backbone", help="torchvision or timm name, or efficientnet_lite0; default resnet50")
@@ -110,8 +105,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     add("--seeds", type=int, nargs="+", default=list(range(5)))
     add("--rows", type=positive, help="train on so many digits only, for a quick look")
     add("--cache", help="folder of the feature cache")
-    add("--out", type=Path, help="folder for results.json; default runs/tsoftmax-TIME")
-    add("--overwrite", action="store_true")
+    add_output(parser, "tsoftmax")
     args = parser.parse_args(argv)
     quieten()
     out = prepare(args.out, "tsoftmax", args.overwrite)

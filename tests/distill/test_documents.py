@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.distill.printed import predict_of
+
 PAGE = (Path(__file__).parents[2] / "docs" / "programs.md").read_text()
 PROGRAMS = dict(re.findall(r"### (.+?)\n\n```python\n(.*?)```", PAGE, re.DOTALL))
 
 
 def load(title: str):
-    space: dict = {}
-    exec(PROGRAMS[title], space)
-    return space["predict"]
+    return predict_of(PROGRAMS[title])
 
 
 def bits(count: int, width: int) -> list[list[int]]:

@@ -8,6 +8,7 @@ import pytest
 from occamhead.distill.grids import GridNetwork, GridRule, Layer, learn_grid, lift_grid
 from occamhead.distill.lift import Lifted
 from occamhead.expression.program_source import body_tokens
+from tests.distill.printed import predict_of
 
 
 def lines(side, horizontal=0):
@@ -26,12 +27,6 @@ def lifted(horizontal=0, sides=(5, 6, 7), held_out=8) -> Lifted:
     return lift_grid(
         {m: lines(m, horizontal) for m in sides}, {held_out: lines(held_out, horizontal)}
     )
-
-
-def run(source: str):
-    namespace = {}
-    exec(compile(source, "program", "exec"), namespace)
-    return namespace["predict"]
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +60,7 @@ def test_the_program_is_short(found):
 @pytest.mark.parametrize("horizontal", [0, 1])
 def test_program_network_and_rule_agree(side, horizontal):
     own = lifted(horizontal)
-    predict, rows = run(own.source()), images(side)
+    predict, rows = predict_of(own.source()), images(side)
     printed = [predict(row) for row in rows.tolist()]
     assert printed == own.rule.network(side).predict(rows).tolist()
     assert printed == [own.predict(row) for row in rows.tolist()]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-
 import numpy as np
 import pytest
 
@@ -12,17 +10,9 @@ from occamhead.distill.formulas import Polynomial, number
 from occamhead.distill.lift import Lifted, LiftedCertificate, lift, lift_step
 from occamhead.distill.size_rules import Direction, Steps, SumRule
 from occamhead.essence import Circuit, fit_circuit
+from tests.distill.printed import predict_of
 
 STEP = FeatureSpec.booleans(["a", "b", "carry"])
-
-
-def predict_of(text: str):
-    """The function that a program's source defines; it must import nothing."""
-    tree = ast.parse(text)
-    assert not any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(tree))
-    namespace: dict = {}
-    exec(compile(tree, "program", "exec"), namespace)
-    return namespace["predict"]
 
 
 def table(size: int, truth):

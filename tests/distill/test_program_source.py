@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from occamhead.distill import FeatureSpec, distill
 from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.expression.program_source import body_tokens, to_program
-from tests.distill.test_programs import life, predict_of
+from tests.distill.printed import predict_of
+from tests.distill.test_programs import life
 
 OPERATORS = ("mul", "abs", "max", "min", "le", "lt", "ge", "gt", "eq", "ne", "where", "xor")
 ARITY = {"abs": 1, "where": 3}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 
 import numpy as np
@@ -14,18 +13,10 @@ from occamhead.essence import Circuit, fit_circuit
 from occamhead.expression import Apply, Expression
 from occamhead.expression.program_source import body_tokens
 from recipes.two_level import minimum
+from tests.distill.printed import predict_of
 
 WINDOW = FeatureSpec.window()
 CELLS = FeatureSpec.booleans(["left", "centre", "right"])
-
-
-def predict_of(text: str):
-    """The function that a program's source defines; it must import nothing."""
-    tree = ast.parse(text)
-    assert not any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.walk(tree))
-    namespace: dict = {}
-    exec(compile(tree, "program", "exec"), namespace)
-    return namespace["predict"]
 
 
 def check(network, spec: FeatureSpec, rows=None) -> tuple[Expression, str]:
