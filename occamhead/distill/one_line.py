@@ -117,7 +117,7 @@ class _Search:
                 if self.pairs > _MOST_PAIRS:
                     return
 
-    def add(self, mask: int, strength: int, form: Form, brackets: int = 0) -> None:
+    def add(self, mask: int, strength: int, form: Form) -> None:
         if mask in (0, self.everything):
             return
         tight = False
