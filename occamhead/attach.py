@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from occamhead.head import OccamHead
+from occamhead.kinds import build_head
 
 # Where torchvision (and most hand-written) models keep their classifier.
 _USUAL_NAMES = ("fc", "classifier", "head", "heads", "last_linear", "_fc")
@@ -19,9 +19,10 @@ def attach_head(
     *,
     name: str | None = None,
     head: nn.Module | None = None,
+    kind: str = "occam",
     **options: Any,
-) -> OccamHead:
-    """Replace the classifier of a model by an OccamHead; the model is changed in place.
+) -> Any:
+    """Replace the classifier of a model by a head that is a formula, in place.
 
     The classifier is found by timm's ``get_classifier``, by the usual attribute names of
     torchvision (``fc``, ``classifier``, ``head``, ``heads``; the last ``nn.Linear`` of a
@@ -32,7 +33,9 @@ def attach_head(
         num_classes: Number of classes; by default that of the replaced classifier.
         name: Dotted name of the attribute to replace, for models of other conventions.
         head: A head to attach instead of a new one.
-        **options: Further arguments of :class:`OccamHead`.
+        kind: "occam" for an :class:`OccamHead`, "essence" for an
+            :class:`occamhead.essence.EssenceHead`, which has to be fitted before it is used.
+        **options: Further arguments of the head.
 
     Returns:
         The head, which is now part of the model.
@@ -54,9 +57,9 @@ def attach_head(
     if head is None:
         if num_classes is None:
             num_classes = original.out_features
-        head = OccamHead(original.in_features, num_classes, **options)
-    elif options or num_classes is not None:
-        raise ValueError("give either a head or the options of a new one")
+        head = build_head(kind, original.in_features, num_classes, **options)
+    elif options or num_classes is not None or kind != "occam":
+        raise ValueError("give either a head or the options (and kind) of a new one")
     elif getattr(head, "in_features", original.in_features) != original.in_features:
         raise ValueError(
             f"the model's classifier takes {original.in_features} features, the head"
@@ -68,7 +71,7 @@ def attach_head(
     setattr(parent, attribute, head)
     if hasattr(model, "num_classes"):
         model.num_classes = getattr(head, "out_features", model.num_classes)
-    return head  # type: ignore[return-value]
+    return head
 
 
 def detach_head(model: nn.Module) -> nn.Module:

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from occamhead.expression import Expression, FormulaModule
 
 if TYPE_CHECKING:
-    from occamhead.head import OccamHead
+    from occamhead.symbolic import SymbolicHead
 
 
 def export(
-    model: Expression | OccamHead,
+    model: Expression | SymbolicHead,
     path: str | Path,
     *,
     names: Sequence[str] | None = None,

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from occamhead.bases import Basis
-from occamhead.calibration import calibrated, check_limit
 from occamhead.expression import Expression, ExpressionBuilder, FormulaModule
 from occamhead.expression.serving import ServedSums
 from occamhead.network import OccamNet, check_counts, check_features, check_finite
 from occamhead.objective import get_objective, standardisation
 from occamhead.reading import Place, Reading, places
 from occamhead.screening import contrasts
+from occamhead.symbolic import SymbolicHead
 
 if TYPE_CHECKING:
     from occamhead.pareto import ParetoPath
-
-FORMAT, VERSION = "occamhead.head", 1
 
 # Logit of an edge that must not be chosen: its probability and its gradient are exactly zero.
 BARRED = -1e4
@@ -32,7 +28,7 @@ BARRED = -1e4
 _Read: TypeAlias = tuple[Callable[[], bool], ServedSums | None, FormulaModule]
 
 
-class OccamHead(nn.Module):
+class OccamHead(SymbolicHead):
     """A head whose every class score is a formula of the features.
 
     In ``train()`` mode it runs the soft OccamNet on standardised features. In ``eval()`` mode it
@@ -68,9 +64,10 @@ class OccamHead(nn.Module):
         2
     """
 
+    kind = "occam"
+
     feature_mean: Tensor
     feature_scale: Tensor
-    calibration: Tensor
 
     def __init__(
         self,
@@ -106,11 +103,8 @@ class OccamHead(nn.Module):
             noise=noise,
         )
         self.digits = digits
-        self.soft_eval = False
         self.register_buffer("feature_mean", torch.zeros(in_features))
         self.register_buffer("feature_scale", torch.ones(in_features))
-        # Log-temperature of the probabilities; the formula and its scores are without it.
-        self.register_buffer("calibration", torch.zeros(()))
         # The formulas of other sizes that were fitted along with this one, if any.
         self.path: ParetoPath | None = None
         self._formula_module: FormulaModule | None = None
@@ -196,27 +190,6 @@ class OccamHead(nn.Module):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_read": None, "path": None}
 
-    # --- probabilities ---------------------------------------------------------------------------
-
-    def probabilities(self, x: Tensor) -> Tensor:
-        """Probability of each class, [batch, out_features]: a softmax of the scores.
-
-        At the temperature that was fitted on held-out rows, where one was; see
-        :func:`occamhead.calibration.fit_temperature`. It changes no class.
-        """
-        return calibrated(self(x), self.calibration)
-
-    @torch.no_grad()
-    def predict(self, x: Tensor, reject_below: float = 0.0) -> Tensor:
-        """The class of each row, [batch]; -1 where its probability is below `reject_below`, or NaN.
-
-        Raises:
-            ValueError: If `reject_below` is no probability.
-        """
-        check_limit(reject_below)
-        probability, label = self.probabilities(x).max(dim=-1)
-        return torch.where(probability >= reject_below, label, -1)
-
     # --- formula ---------------------------------------------------------------------------------
 
     @torch.no_grad()
@@ -255,7 +228,19 @@ class OccamHead(nn.Module):
         routes, _ = self.network.most_probable()
         return self.network.log_prob(routes)[0]
 
-    # --- preparation -----------------------------------------------------------------------------
+    # --- training --------------------------------------------------------------------------------
+
+    def begin(self, x: Tensor, y: Tensor, **options: Any) -> None:
+        """:meth:`initialise` with the rows that will be trained on."""
+        self.initialise(x, y, **options)
+
+    def anneal(self, progress: float, end_temperature: float) -> None:
+        """Lower the temperatures; see :meth:`OccamNet.anneal`."""
+        self.network.anneal(progress, end_temperature)
+
+    def penalty(self) -> Tensor:
+        """The sum of the squared free constants."""
+        return torch.stack([c.square().sum() for c in self.network.free_constants]).sum()
 
     @torch.no_grad()
     def initialise(
@@ -373,56 +358,9 @@ class OccamHead(nn.Module):
             "digits": self.digits,
         }
 
-    def save(self, path: str | Path) -> None:
-        """Save configuration and weights; :meth:`load` needs nothing else."""
-        torch.save(
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                "config": self.config(),
-                "state_dict": self.state_dict(),
-                "formula": self.formula().text(),
-            },
-            path,
-        )
-
-    @classmethod
-    def load(cls, path: str | Path) -> OccamHead:
-        """Load a head that :meth:`save` wrote; no code is run from the file.
-
-        Raises:
-            ValueError: If the file is not a head, or of an unknown version.
-        """
-        try:
-            data = torch.load(path, weights_only=True, map_location="cpu")
-        except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
-            raise ValueError(f"{path} is not a saved OccamHead: {error}") from error
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
-            raise ValueError(f"{path} is not a saved OccamHead")
-        if data.get("version") != VERSION:
-            raise ValueError(f"{path} has format version {data.get('version')}; known: {VERSION}")
-        if missing := {"config", "state_dict"} - set(data):
-            raise ValueError(f"{path} is damaged: it lacks {', '.join(sorted(missing))}")
-        head = cls(**data["config"])
-        head.load_state_dict(data["state_dict"])
-        return head.eval()
-
-    def export(self, path: str | Path, **options: Any) -> Path:
-        """Write the formula as .py, .json, .c, .sql or .onnx; see :func:`occamhead.export.export`.
-
-        Example:
-            >>> head.export("formula.c", classes=["ants", "bees"])  # doctest: +SKIP
-            >>> head.export("model.onnx", backbone=resnet, example=(3, 224, 224))  # doctest: +SKIP
-        """
-        from occamhead.export import export
-
-        return export(self, path, **options)
-
     def _load_from_state_dict(
         self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
     ) -> None:
-        # Checkpoints written before heads were calibrated.
-        state_dict.setdefault(f"{prefix}calibration", torch.zeros_like(self.calibration))
         mine = {f"{prefix}{name}": value for name, value in self.state_dict().items()}
         for name, value in mine.items():
             found = state_dict.get(name)
@@ -433,6 +371,3 @@ class OccamHead(nn.Module):
                     " the checkpoint's in_features, out_features, bases and depth"
                 )
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-
-    def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}"

@@ -13,10 +13,21 @@ from occamhead.data import as_rows
 from occamhead.dense import teach
 from occamhead.finetuning import Stage, hold_still, parameter_groups
 from occamhead.head import OccamHead
+from occamhead.kinds import build_head
 from occamhead.network import check_counts, check_temperature
 from occamhead.objective import Objective, get_objective
 
 IN_CHECKPOINT = "in the checkpoint"
+# The arguments in which a module must equal that of a checkpoint.
+IN_ARCHITECTURE = (
+    "in_features",
+    "num_classes",
+    "backbone",
+    "kind",
+    "head",
+    "restarts",
+    "columns",
+)
 
 
 class OccamModule(pl.LightningModule):
@@ -33,7 +44,10 @@ class OccamModule(pl.LightningModule):
             of features.
         weights: Weights of the backbone, see :func:`occamhead.vision.load_backbone`.
         freeze_backbone: Train the head alone. The backbone is then in eval mode throughout.
-        head: Further arguments of :class:`OccamHead`, as plain values.
+        kind: "occam", or "essence": see :func:`occamhead.kinds.build_head`. An essence head has no
+            weights that gradients change: it is fitted in closed form, by `initialise` or by
+            :class:`occamhead.refitting.RefitHead`, and the backbone is trained through it.
+        head: Further arguments of the head, as plain values.
         restarts: Heads trained side by side on the same batches, each from its own start;
             :meth:`keep` picks one. Accuracies are means over them.
         columns: Features that the heads see while they are trained; None shows them all.
@@ -45,8 +59,8 @@ class OccamModule(pl.LightningModule):
             head has them, as the paper does.
         anneal_fraction: Share of the steps in which it is reached; 0 starts there.
         constant_penalty: Weight of the sum of squared free constants in the loss.
-        initialise: Call :meth:`OccamHead.initialise` with the training rows at the start of a fit
-            whose data module has arrays; else the head starts as it is.
+        initialise: Call the head's ``begin`` with the training rows at the start of a fit whose
+            data module has arrays (:meth:`OccamHead.initialise`); else the head starts as it is.
         prior, spread: See :meth:`OccamHead.initialise`.
         teacher: A model of the features whose class probabilities are the targets of training
             in place of the labels. It is neither trained nor saved.
@@ -70,6 +84,7 @@ class OccamModule(pl.LightningModule):
         backbone: str | None = None,
         weights: str | None = None,
         freeze_backbone: bool = False,
+        kind: str = "occam",
         head: dict[str, Any] | None = None,
         restarts: int = 1,
         columns: Sequence[int] | None = None,
@@ -113,8 +128,9 @@ class OccamModule(pl.LightningModule):
             raise ValueError(f"columns must be among the {in_features} features, got {columns}")
         width = in_features if columns is None else len(columns)
         self._heads = nn.ModuleList(
-            OccamHead(width, num_classes, **(head or {})) for _ in range(restarts)
+            build_head(kind, width, num_classes, **(head or {})) for _ in range(restarts)
         )
+        self._check_learning(kind)
         self.in_features = self.hparams["in_features"] = in_features
         shown = None if columns is None else torch.as_tensor(columns)
         self.register_buffer("columns", shown, persistent=False)
@@ -133,24 +149,44 @@ class OccamModule(pl.LightningModule):
         if numbers["end_temperature"] is not None:
             check_temperature(end_temperature=numbers["end_temperature"])
 
+    def _check_learning(self, kind: str) -> None:
+        """Refuse what a head without weights of its own cannot do."""
+        if kind == OccamHead.kind:
+            return
+        numbers = self.hparams
+        if self.backbone is None or numbers["freeze_backbone"]:
+            raise ValueError(
+                f"gradients change nothing in a head of kind {kind!r}: fit it to the features by"
+                " head.fit(x, y), or give a backbone that may train"
+            )
+        if numbers["restarts"] > 1 or numbers["columns"] is not None:
+            raise ValueError(
+                f"a head of kind {kind!r} takes neither restarts, which would be alike, nor columns"
+            )
+        if numbers["loss"] != "cross_entropy":
+            raise ValueError(
+                f"a head of kind {kind!r} learns classes, so that loss must be 'cross_entropy', got"
+                f" {numbers['loss']!r}"
+            )
+
     @property
     def objective(self) -> Objective:
         """What the heads are trained towards."""
         return get_objective(self.hparams["loss"])
 
     @property
-    def heads(self) -> list[OccamHead]:
-        """The heads that are trained side by side."""
-        return list(self._heads)  # type: ignore[arg-type]
+    def heads(self) -> list[Any]:
+        """The heads that are trained side by side, of the kind that was asked for."""
+        return list(self._heads)
 
     @property
-    def head(self) -> OccamHead:
+    def head(self) -> Any:
         """The head; the first one while several are trained side by side."""
         return self.heads[0]
 
     def keep(self, restart: int) -> OccamHead:
         """Keep one of the heads trained side by side, widened to all features."""
-        head = self.heads[restart]
+        head: OccamHead = self.heads[restart]
         if self.columns is not None:
             head = head.widened(self.in_features, self.columns.tolist())
         self._heads = nn.ModuleList([head])
@@ -182,7 +218,7 @@ class OccamModule(pl.LightningModule):
             x, y = as_rows(arrays.train)
             for head in self.heads:
                 given = {name: self.hparams[name] for name in ("prior", "spread", "loss")}
-                head.initialise(self.shown(x), y, **given)
+                head.begin(self.shown(x), y, **given)
 
     def train(self, mode: bool = True) -> OccamModule:
         super().train(mode)
@@ -200,7 +236,7 @@ class OccamModule(pl.LightningModule):
         steps = self.hparams["anneal_fraction"] * float(self.trainer.estimated_stepping_batches)
         progress = self.global_step / steps if steps else 1.0
         for head in self.heads:
-            head.network.anneal(progress, self.hparams["end_temperature"])
+            head.anneal(progress, self.hparams["end_temperature"])
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, y = batch
@@ -210,8 +246,7 @@ class OccamModule(pl.LightningModule):
         targets = teach(self.teacher, features, y, self.objective)
         losses = []
         for head in self.heads:
-            squares = torch.stack([c.square().sum() for c in head.network.free_constants])
-            penalty = self.hparams["constant_penalty"] * squares.sum()
+            penalty = self.hparams["constant_penalty"] * head.penalty()
             losses.append(self.objective.loss(head.soft(shown), targets) + penalty)
         # The sum, since the heads share no weights: each trains as if it were alone.
         loss = torch.stack(losses).sum()
@@ -266,7 +301,7 @@ class OccamModule(pl.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         theirs = checkpoint.get("hyper_parameters", {})
-        for name in ("in_features", "num_classes", "backbone", "head", "restarts", "columns"):
+        for name in IN_ARCHITECTURE:
             if name in theirs and theirs[name] != self.hparams[name]:
                 raise ValueError(
                     f"the checkpoint is of another architecture: it has {name} ="

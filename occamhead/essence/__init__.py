@@ -1,13 +1,17 @@
 """Essence neural networks: classifiers learned from few rows without gradients."""
 
 from occamhead.essence.fitting import fit_circuit
+from occamhead.essence.formula import class_scores
 from occamhead.essence.head import EssenceHead
 from occamhead.essence.network import Circuit, EssenceNetwork, description_length
+from occamhead.essence.real import fit_real_circuit
 
 __all__ = [
     "Circuit",
     "EssenceHead",
     "EssenceNetwork",
+    "class_scores",
     "description_length",
     "fit_circuit",
+    "fit_real_circuit",
 ]

@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from occamhead.essence.fitting import Strategy, fit_circuit
+from occamhead.essence.fitting import fit_circuit
+from occamhead.essence.formula import class_scores
 from occamhead.essence.network import Circuit, EssenceNetwork
+from occamhead.essence.real import fit_real_circuit
+from occamhead.essence.terms import quadratic_terms
+from occamhead.expression import Expression, FormulaModule
+from occamhead.symbolic import SymbolicHead
+
+if TYPE_CHECKING:
+    from occamhead.distill import Certificate, FeatureSpec
+
+Inputs: TypeAlias = Literal["whole", "real"]
+Differentiae: TypeAlias = Literal["linear", "quadratic"]
+
+_FITS: dict[str, Callable[..., Circuit]] = {"whole": fit_circuit, "real": fit_real_circuit}
+_DIFFERENTIAE = ("linear", "quadratic")
 
 
-class EssenceHead(nn.Module):
-    """A head whose classes are ORs of ANDs of whole-number half-spaces of the features.
+class EssenceHead(SymbolicHead):
+    """A head whose classes are made of half-spaces of the features, and of the logic between them.
 
-    It is fitted in closed form by :meth:`fit`. In ``eval()`` mode it is the circuit; in
-    ``train()`` mode the steps are sigmoids, so that a backbone can be trained through it.
+    It is fitted in closed form by :meth:`fit`. In ``eval()`` mode it is the circuit, which
+    :meth:`formula` prints; in ``train()`` mode the steps are sigmoids, so that a backbone can be
+    trained through it.
 
     Args:
-        in_features: Number of features, which take whole numbers.
+        in_features: Number of features.
         out_features: Number of classes.
-        strategy: How classes are split; see :func:`occamhead.essence.fit_circuit`.
-        min_support: Rows that a pattern needs to count.
-        min_purity: Share of a pattern's rows that must carry its most frequent label.
+        inputs: What the features are: "whole" numbers, of which a circuit is learned that is
+            right on all patterns (:func:`occamhead.essence.fit_circuit`), or "real" ones
+            (:func:`occamhead.essence.fit_real_circuit`).
+        differentiae: "linear": half-spaces of the features; "quadratic": of these and of their
+            products, which are quadrics.
         slope: Slope of the sigmoids in ``train()`` mode.
+        **options: Further arguments of the function that fits the circuit.
 
     Shape:
         Input [batch, in_features]; output [batch, out_features].
+
+    Raises:
+        ValueError: If an argument is out of range or the fit takes no such option.
 
     Example:
         >>> rows = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -36,6 +58,8 @@ class EssenceHead(nn.Module):
         [0, 1, 1, 0]
     """
 
+    kind = "essence"
+
     network: EssenceNetwork | None
 
     def __init__(
@@ -43,10 +67,10 @@ class EssenceHead(nn.Module):
         in_features: int,
         out_features: int,
         *,
-        strategy: Strategy = "shortest",
-        min_support: int = 1,
-        min_purity: float = 0.5,
+        inputs: Inputs = "whole",
+        differentiae: Differentiae = "linear",
         slope: float = 8.0,
+        **options: Any,
     ) -> None:
         super().__init__()
         if in_features < 1 or out_features < 1:
@@ -54,47 +78,115 @@ class EssenceHead(nn.Module):
                 "in_features and out_features must be at least 1, got"
                 f" {in_features} and {out_features}"
             )
-        self.in_features, self.out_features = in_features, out_features
-        self.strategy, self.slope = strategy, slope
-        self.min_support, self.min_purity = min_support, min_purity
+        if inputs not in _FITS:
+            raise ValueError(f"inputs must be one of {', '.join(_FITS)}, got {inputs!r}")
+        if differentiae not in _DIFFERENTIAE:
+            raise ValueError(
+                f"differentiae must be one of {', '.join(_DIFFERENTIAE)}, got {differentiae!r}"
+            )
+        known = set(inspect.signature(_FITS[inputs]).parameters) - {"x", "y", "classes"}
+        if unknown := sorted(set(options) - known):
+            raise ValueError(
+                f"a circuit of {inputs} inputs takes no option {unknown[0]!r}; its options:"
+                f" {', '.join(sorted(known))}"
+            )
+        if not slope > 0:
+            raise ValueError(f"slope must be positive, got {slope}")
+        self._sizes = in_features, out_features
+        self.inputs, self.differentiae = inputs, differentiae
+        self.slope, self.options = slope, options
+        # What the circuit's inputs are, where they are not the features themselves.
+        self.terms = quadratic_terms(in_features) if differentiae == "quadratic" else None
+        self.features = None if self.terms is None else FormulaModule(self.terms)
         self.circuit: Circuit | None = None
         self.network = None
+
+    @property
+    def in_features(self) -> int:
+        return self._sizes[0]
+
+    @property
+    def out_features(self) -> int:
+        return self._sizes[1]
 
     def fit(self, x: Tensor, y: Tensor) -> EssenceHead:
         """Learn the circuit of these rows; the head moves to their device.
 
         Args:
-            x: Features, [rows, in_features], whole numbers.
+            x: Features, [rows, in_features].
             y: Class of each row, [rows], whole numbers.
 
         Raises:
-            ValueError: On a wrong shape, or as :func:`occamhead.essence.fit_circuit` does.
+            ValueError: On a wrong shape, or as the function that fits the circuit does.
         """
         self._check(x)
-        circuit = fit_circuit(
-            x.detach().cpu().numpy(),
+        rows = np.asarray(x.detach().cpu())
+        circuit = _FITS[self.inputs](
+            rows if self.terms is None else self.terms(rows),
             y.detach().cpu().numpy(),
             classes=self.out_features,
-            min_support=self.min_support,
-            min_purity=self.min_purity,
-            strategy=self.strategy,
+            **self.options,
         )
         self._take(circuit)
         return self.to(x.device)
 
+    def begin(self, x: Tensor, y: Tensor, **options: Any) -> None:
+        """:meth:`fit` to the rows that will be trained on."""
+        self.fit(x, y)
+
+    # --- the two forms of the head ---------------------------------------------------------------
+
     def forward(self, x: Tensor) -> Tensor:
-        """Scores, [batch, out_features]; those of ``eval()`` mode are 0, 1 or 2."""
+        """Scores, [batch, out_features]; those of ``eval()`` mode are whole numbers."""
+        return self.soft(x) if self.soft_eval else self._network(x)(self._seen(x))
+
+    def soft(self, x: Tensor) -> Tensor:
+        return self._network(x).soft(self._seen(x))
+
+    def _network(self, x: Tensor) -> EssenceNetwork:
+        self._check(x)
         if self.network is None:
             raise ValueError("this head has no circuit yet; call fit(x, y) first")
-        self._check(x)
-        scores: Tensor = self.network(x)
-        return scores
+        return self.network
 
-    @torch.no_grad()
-    def predict(self, x: Tensor) -> Tensor:
-        """The class of each row, [batch]; of equal scores the lowest class."""
-        scores: Tensor = self(x)
-        return scores.argmax(dim=-1)
+    def _seen(self, x: Tensor) -> Tensor:
+        return x if self.features is None else self.features(x.to(self.calibration.dtype))
+
+    def formula(self, names: Sequence[str] | None = None) -> Expression:
+        """The score of each class over the features; see :func:`occamhead.essence.class_scores`."""
+        if self.circuit is None:
+            raise ValueError("this head has no formula yet; call fit(x, y) first")
+        scores = class_scores(self.circuit)
+        if self.terms is not None:
+            scores = scores.compose(self.terms)
+        return scores.renamed(names)
+
+    def program(self, spec: FeatureSpec) -> tuple[Expression, Certificate]:
+        """The shortest program, with its certificate; see :func:`occamhead.distill.distill`.
+
+        Raises:
+            ValueError: If the inputs are real, which no certificate covers.
+        """
+        from occamhead.distill import distill
+
+        if self.circuit is None:
+            raise ValueError("this head has no program yet; call fit(x, y) first")
+        terms, circuit = self.terms, self.circuit
+        if terms is None or circuit.default is None:
+            return distill(circuit, spec)
+        return distill(lambda rows: circuit.predict(terms(rows)), spec)
+
+    # --- storage ---------------------------------------------------------------------------------
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "in_features": self.in_features,
+            "out_features": self.out_features,
+            "inputs": self.inputs,
+            "differentiae": self.differentiae,
+            "slope": self.slope,
+            **self.options,
+        }
 
     def get_extra_state(self) -> dict[str, Any] | None:
         """The circuit in plain numbers, so that a state_dict holds it."""
@@ -107,13 +199,23 @@ class EssenceHead(nn.Module):
         if state is None:
             self.circuit = self.network = None
             return
-        weights = np.array(state["weights"], dtype=np.int64).reshape(-1, self.in_features)
+        width = self.in_features if self.terms is None else len(self.terms)
+        dtype = np.float64 if state["default"] is None else np.int64
+        rows = state["weights"]
+        if state["classes"] != self.out_features or any(len(row) != width for row in rows):
+            raise ValueError(
+                f"the checkpoint is of another architecture: its circuit has {state['classes']}"
+                f" classes and {len(rows[0]) if rows else 0} weights per differentia, this head"
+                f" {self.out_features} and {width}; build the head with the checkpoint's arguments"
+            )
+        weights = np.array(rows, dtype=dtype).reshape(-1, width)
         bias = np.array(state["bias"], dtype=np.float64)
         self._take(Circuit(**{**state, "weights": weights, "bias": bias}))
 
     def _take(self, circuit: Circuit) -> None:
         self.circuit = circuit
-        self.network = EssenceNetwork(circuit, self.slope).train(self.training)
+        network = EssenceNetwork(circuit, self.slope).train(self.training)
+        self.network = network.to(self.calibration.device, self.calibration.dtype)
 
     def _check(self, x: Tensor) -> None:
         if x.ndim != 2 or x.shape[1] != self.in_features:

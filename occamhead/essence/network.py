@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,27 +18,35 @@ from occamhead.essence.covers import NEURON_PRICE, planes_price
 class Circuit:
     """Differentiae (half-spaces), subconcepts (ANDs of them) and concepts (ORs of those).
 
-    A row's class is the lowest of which some subconcept is true.
+    A row's class is the lowest of which some subconcept is true. Where none is, it is `default`,
+    or, if that is None, the class of the subconcept that comes nearest: the one of which fewest
+    literals fail, of equals the lowest class.
 
     Attributes:
-        weights: [differentiae, inputs] int64.
-        bias: [differentiae] float64, whole or half numbers; differentia d is true where
-            ``weights[d] @ x + bias[d] > 0``.
+        weights: [differentiae, inputs] int64; float64 where inputs are real.
+        bias: [differentiae] float64, whole or half numbers where weights are whole; differentia d
+            is true where ``weights[d] @ x + bias[d] > 0``.
         literals: Per subconcept, the pairs (differentia, whether it must be true or false) that
             must all hold; none is always true.
         concepts: Per subconcept, its class.
         classes: Number of classes.
-        default: Class of rows of which no subconcept is true.
+        default: Class of rows of which no subconcept is true; None takes the nearest one's.
 
     Source: the layers and their names are those of Blazek & Lin, Nat Comput Sci 1, 607-618, 2021.
+    Differs from the paper: the nearest subconcept is that of fewest failing literals, a whole
+    number, where the paper weighs analogue outputs.
     """
 
-    weights: NDArray[np.int64]
+    weights: NDArray[Any]
     bias: NDArray[np.float64]
     literals: tuple[tuple[tuple[int, bool], ...], ...]
     concepts: tuple[int, ...]
     classes: int
-    default: int
+    default: int | None
+
+    def __post_init__(self) -> None:
+        if self.default is None and not self.concepts:
+            raise ValueError("a circuit without a default class needs at least one subconcept")
 
     @property
     def inputs(self) -> int:
@@ -53,22 +63,27 @@ class Circuit:
             rows = rows.astype(np.int64)  # or small unsigned sums would wrap around
         return np.asarray(rows @ self.weights.T + self.bias > 0)
 
-    def subconcepts(self, x: ArrayLike) -> NDArray[np.bool_]:
-        """On which rows which subconcept is true: [rows, subconcepts]."""
+    def failing(self, x: ArrayLike) -> NDArray[np.int64]:
+        """How many literals of each subconcept fail on each row: [rows, subconcepts]."""
         true = self.differentiae(x)
-        held = np.ones((len(true), len(self.literals)), dtype=bool)
+        count = np.zeros((len(true), len(self.literals)), dtype=np.int64)
         for s, literals in enumerate(self.literals):
             for d, wanted in literals:
-                held[:, s] &= true[:, d] == wanted
-        return held
+                count[:, s] += true[:, d] != wanted
+        return count
+
+    def subconcepts(self, x: ArrayLike) -> NDArray[np.bool_]:
+        """On which rows which subconcept is true: [rows, subconcepts]."""
+        return np.asarray(self.failing(x) == 0)
 
     def predict(self, x: ArrayLike) -> NDArray[np.int64]:
         """The class of each row, [rows]."""
-        held = self.subconcepts(x)
-        label = np.full(len(held), self.classes, dtype=np.int64)
-        for s, concept in enumerate(self.concepts):
-            label[held[:, s]] = np.minimum(label[held[:, s]], concept)
-        return np.where(label == self.classes, self.default, label)
+        failing = self.failing(x)
+        # Without a default there is at least one subconcept, so that the nearest is among them.
+        nearest = failing.min(axis=1, keepdims=True) if self.default is None else 0
+        label = np.where(failing == nearest, self.concepts, self.classes)
+        lowest = label.min(axis=1, initial=self.classes)
+        return np.where(lowest == self.classes, self.default or 0, lowest)
 
 
 def description_length(circuit: Circuit) -> float:
@@ -86,7 +101,7 @@ def description_length(circuit: Circuit) -> float:
 
 
 class EssenceNetwork(nn.Module):
-    """A circuit as three linear layers with steps between them.
+    """A circuit as linear layers with steps between them.
 
     In ``eval()`` mode the scores are whole numbers and their argmax is ``circuit.predict``. In
     ``train()`` mode the steps are sigmoids, so that gradients reach what computes the inputs; the
@@ -97,8 +112,9 @@ class EssenceNetwork(nn.Module):
         slope: Beta, the slope of the sigmoids' argument.
 
     Shape:
-        Input [rows, inputs], whole numbers, whose weighted sums must stay below 2**24 to be
-        exact in float32; output [rows, classes], 0 to 2.
+        Input [rows, inputs]; where they are whole numbers, weighted sums must stay below 2**24 to
+        be exact in float32. Output [rows, classes]: 0 to 2, or, of a circuit without a default
+        class, minus the number of literals that fail in the class's nearest subconcept.
 
     Differs from the paper: a sigmoid where Blazek & Lin (2021) have tanh of slope 8: equal but
     for scales and offset.
@@ -107,43 +123,53 @@ class EssenceNetwork(nn.Module):
     weight: Tensor
     bias: Tensor
     conjunction: Tensor
-    conjunction_bias: Tensor
-    disjunction: Tensor
-    scale: Tensor
-    offset: Tensor
+    required: Tensor
+    concepts: Tensor
 
     def __init__(self, circuit: Circuit, slope: float = 8.0) -> None:
         super().__init__()
         if not slope > 0:
             raise ValueError(f"slope must be positive, got {slope}")
         self.slope = slope
+        self.classes, self.default = circuit.classes, circuit.default
         conjunction = np.zeros((len(circuit.literals), len(circuit.weights)))
         for s, literals in enumerate(circuit.literals):
             for d, wanted in literals:
                 conjunction[s, d] = 1 if wanted else -1
-        disjunction = np.zeros((circuit.classes, len(circuit.literals)))
-        disjunction[list(circuit.concepts), np.arange(len(circuit.literals))] = 1
-        # A class that holds scores 2, others 0; the default class scores 1 where it does not hold.
-        is_default = np.arange(circuit.classes) == circuit.default
         for name, values in {
             "weight": circuit.weights,
             "bias": circuit.bias,
             "conjunction": conjunction,
-            "conjunction_bias": 0.5 - (conjunction > 0).sum(axis=1),
-            "disjunction": disjunction,
-            "scale": np.where(is_default, 1, 2),
-            "offset": is_default,
+            "required": (conjunction > 0).sum(axis=1),
         }.items():
             self.register_buffer(name, torch.tensor(values, dtype=torch.get_default_dtype()))
+        self.register_buffer("concepts", torch.tensor(circuit.concepts, dtype=torch.long))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.to(self.weight.dtype)
-        differentiae = self._step(nn.functional.linear(x, self.weight, self.bias))
-        subconcepts = self._step(
-            nn.functional.linear(differentiae, self.conjunction, self.conjunction_bias)
-        )
-        concepts = self._step(nn.functional.linear(subconcepts, self.disjunction) - 0.5)
-        return concepts * self.scale + self.offset
+        return self.soft(x) if self.training else self._scores(x, _step)
 
-    def _step(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(self.slope * x) if self.training else (x > 0).to(x.dtype)
+    def soft(self, x: Tensor) -> Tensor:
+        """The scores with sigmoids for steps, whatever the mode."""
+        return self._scores(x, lambda sums: torch.sigmoid(self.slope * sums))
+
+    def _scores(self, x: Tensor, step: Callable[[Tensor], Tensor]) -> Tensor:
+        differentiae = step(nn.functional.linear(x.to(self.weight.dtype), self.weight, self.bias))
+        # Minus the number of literals that fail.
+        nearness = nn.functional.linear(differentiae, self.conjunction, -self.required)
+        if self.default is None:
+            # No subconcept has more literals than there are differentiae.
+            return self._by_class("amax", nearness, -1.0 - len(self.weight))
+        subconcepts = step(nearness + 0.5)
+        concepts = step(self._by_class("sum", subconcepts, 0.0) - 0.5)
+        # A class that holds scores 2, others 0; the default class scores 1 where it does not hold.
+        is_default = torch.arange(self.classes, device=x.device) == self.default
+        return torch.where(is_default, concepts + 1, 2 * concepts)
+
+    def _by_class(self, reduce: str, subconcepts: Tensor, empty: float) -> Tensor:
+        """Reduce subconcepts [rows, subconcepts] to their classes [rows, classes]."""
+        start = subconcepts.new_full((subconcepts.shape[0], self.classes), empty)
+        return start.scatter_reduce(1, self.concepts.expand_as(subconcepts), subconcepts, reduce)
+
+
+def _step(x: Tensor) -> Tensor:
+    return (x > 0).to(x.dtype)

@@ -58,7 +58,7 @@ def pool(
     before any plane is fitted.
     """
     points = whole_numbers(x)
-    labels = _labels(y, len(points), classes)
+    labels = class_labels(y, len(points), classes)
     num_classes = int(labels.max()) + 1 if classes is None else classes
     if min_support < 1 or not 0 <= min_purity <= 1:
         raise ValueError(
@@ -114,7 +114,12 @@ def whole_numbers(x: ArrayLike) -> NDArray[np.int64]:
     return values.astype(np.int64)
 
 
-def _labels(y: ArrayLike, rows: int, classes: int | None) -> NDArray[np.int64]:
+def class_labels(y: ArrayLike, rows: int, classes: int | None) -> NDArray[np.int64]:
+    """The labels as int64, [rows].
+
+    Raises:
+        ValueError: If they are not one per row, no whole numbers, or out of range.
+    """
     labels: NDArray[Any] = np.asarray(y)
     if labels.shape != (rows,):
         raise ValueError(f"{rows} rows need as many labels, got shape {labels.shape}")
