@@ -15,6 +15,7 @@ from occamhead.essence.network import Circuit, EssenceNetwork
 from occamhead.essence.real import fit_real_circuit
 from occamhead.essence.terms import quadratic_terms
 from occamhead.expression import Expression, FormulaModule
+from occamhead.network import check_features
 from occamhead.symbolic import SymbolicHead
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class EssenceHead(SymbolicHead):
         Raises:
             ValueError: On a wrong shape, or as the function that fits the circuit does.
         """
-        self._check(x)
+        check_features(x, self.in_features)
         rows = np.asarray(x.detach().cpu())
         circuit = _FITS[self.inputs](
             rows if self.terms is None else self.terms(rows),
@@ -144,7 +145,7 @@ class EssenceHead(SymbolicHead):
         return self._network(x).soft(self._seen(x))
 
     def _network(self, x: Tensor) -> EssenceNetwork:
-        self._check(x)
+        check_features(x, self.in_features)
         if self.network is None:
             raise ValueError("this head has no circuit yet; call fit(x, y) first")
         return self.network
@@ -216,9 +217,3 @@ class EssenceHead(SymbolicHead):
         self.circuit = circuit
         network = EssenceNetwork(circuit, self.slope).train(self.training)
         self.network = network.to(self.calibration.device, self.calibration.dtype)
-
-    def _check(self, x: Tensor) -> None:
-        if x.ndim != 2 or x.shape[1] != self.in_features:
-            raise ValueError(
-                f"the head takes rows of {self.in_features} features, got shape {tuple(x.shape)}"
-            )

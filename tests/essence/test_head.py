@@ -61,7 +61,7 @@ def test_what_is_wrong_is_told():
     head = EssenceHead(9, 2)
     with pytest.raises(ValueError, match="call fit"):
         head(WINDOWS)
-    with pytest.raises(ValueError, match=r"9 features, got shape \(4, 2\)"):
+    with pytest.raises(ValueError, match=r"\[batch, 9\], got \(4, 2\)"):
         head.fit(torch.zeros(4, 2), torch.zeros(4, dtype=torch.long))
     with pytest.raises(ValueError, match="from 0 to 1, got 2"):
         head.fit(WINDOWS, CELL * 2)
