@@ -56,6 +56,8 @@ HEADS = {
     "real": (three_blobs, lambda rows: essence(rows, inputs="real", subconcepts=5)),
     "real, quadratic": (disc, lambda rows: essence(rows, inputs="real", differentiae="quadratic",
                                                    penalty=100.0, negligible=0.05)),
+    "real, found": (disc, lambda rows: essence(rows, inputs="real", differentiae="occam",
+                                               max_functions=20_000)),
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from occamhead.essence.formula import class_scores
 from occamhead.essence.head import EssenceHead
 from occamhead.essence.network import Circuit, EssenceNetwork, description_length
 from occamhead.essence.real import fit_real_circuit
+from occamhead.essence.searched import fit_occam_circuit
 
 __all__ = [
     "Circuit",
@@ -13,5 +14,6 @@ __all__ = [
     "class_scores",
     "description_length",
     "fit_circuit",
+    "fit_occam_circuit",
     "fit_real_circuit",
 ]

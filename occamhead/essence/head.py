@@ -13,6 +13,7 @@ from occamhead.essence.fitting import fit_circuit
 from occamhead.essence.formula import class_scores
 from occamhead.essence.network import Circuit, EssenceNetwork
 from occamhead.essence.real import fit_real_circuit
+from occamhead.essence.searched import fit_occam_circuit
 from occamhead.essence.terms import quadratic_terms
 from occamhead.expression import Expression, FormulaModule
 from occamhead.network import check_features
@@ -22,10 +23,10 @@ if TYPE_CHECKING:
     from occamhead.distill import Certificate, FeatureSpec
 
 Inputs: TypeAlias = Literal["whole", "real"]
-Differentiae: TypeAlias = Literal["linear", "quadratic"]
+Differentiae: TypeAlias = Literal["linear", "quadratic", "occam"]
 
 _FITS: dict[str, Callable[..., Circuit]] = {"whole": fit_circuit, "real": fit_real_circuit}
-_DIFFERENTIAE = ("linear", "quadratic")
+_DIFFERENTIAE = ("linear", "quadratic", "occam")
 
 
 class EssenceHead(SymbolicHead):
@@ -42,7 +43,8 @@ class EssenceHead(SymbolicHead):
             right on all patterns (:func:`occamhead.essence.fit_circuit`), or "real" ones
             (:func:`occamhead.essence.fit_real_circuit`).
         differentiae: "linear": half-spaces of the features; "quadratic": of these and of their
-            products, which are quadrics.
+            products, which are quadrics; "occam": of formulas that an OccamNet finds
+            (:func:`occamhead.essence.fit_occam_circuit`), for real inputs.
         slope: Slope of the sigmoids in ``train()`` mode.
         **options: Further arguments of the function that fits the circuit.
 
@@ -85,22 +87,30 @@ class EssenceHead(SymbolicHead):
             raise ValueError(
                 f"differentiae must be one of {', '.join(_DIFFERENTIAE)}, got {differentiae!r}"
             )
-        known = set(inspect.signature(_FITS[inputs]).parameters) - {"x", "y", "classes"}
-        if unknown := sorted(set(options) - known):
+        if (inputs, differentiae) == ("whole", "occam"):
             raise ValueError(
-                f"a circuit of {inputs} inputs takes no option {unknown[0]!r}; its options:"
-                f" {', '.join(sorted(known))}"
+                "differentiae that an OccamNet finds leave errors, which a circuit of whole numbers"
+                " does not; give inputs='real'"
+            )
+        known = set(inspect.signature(self._fit_of(inputs, differentiae)).parameters)
+        if unknown := sorted(set(options) - known | set(options) & {"x", "y", "classes"}):
+            raise ValueError(
+                f"a circuit of {inputs} inputs with {differentiae} differentiae takes no option"
+                f" {unknown[0]!r}; its options:"
+                f" {', '.join(sorted(known - {'x', 'y', 'classes'}))}"
             )
         if not slope > 0:
             raise ValueError(f"slope must be positive, got {slope}")
         self._sizes = in_features, out_features
         self.inputs, self.differentiae = inputs, differentiae
         self.slope, self.options = slope, options
-        # What the circuit's inputs are, where they are not the features themselves.
-        self.terms = quadratic_terms(in_features) if differentiae == "quadratic" else None
-        self.features = None if self.terms is None else FormulaModule(self.terms)
         self.circuit: Circuit | None = None
         self.network = None
+        # What the circuit's inputs are, where they are not the features themselves.
+        self.terms: Expression | None = None
+        self._term_values: FormulaModule | None = None
+        if differentiae == "quadratic":
+            self._see(quadratic_terms(in_features))
 
     @property
     def in_features(self) -> int:
@@ -121,15 +131,21 @@ class EssenceHead(SymbolicHead):
             ValueError: On a wrong shape, or as the function that fits the circuit does.
         """
         check_features(x, self.in_features)
-        rows = np.asarray(x.detach().cpu())
-        circuit = _FITS[self.inputs](
-            rows if self.terms is None else self.terms(rows),
-            y.detach().cpu().numpy(),
-            classes=self.out_features,
-            **self.options,
-        )
+        rows, labels = np.asarray(x.detach().cpu()), y.detach().cpu().numpy()
+        fit = self._fit_of(self.inputs, self.differentiae)
+        if self.differentiae == "occam":
+            terms, circuit = fit(rows, labels, classes=self.out_features, **self.options)
+            self._see(terms)
+        else:
+            seen = rows if self.terms is None else self.terms(rows)
+            circuit = fit(seen, labels, classes=self.out_features, **self.options)
         self._take(circuit)
         return self.to(x.device)
+
+    @staticmethod
+    def _fit_of(inputs: str, differentiae: str) -> Callable[..., Any]:
+        """The function that learns such a circuit."""
+        return fit_occam_circuit if differentiae == "occam" else _FITS[inputs]
 
     def begin(self, x: Tensor, y: Tensor, **options: Any) -> None:
         """:meth:`fit` to the rows that will be trained on."""
@@ -151,7 +167,8 @@ class EssenceHead(SymbolicHead):
         return self.network
 
     def _seen(self, x: Tensor) -> Tensor:
-        return x if self.features is None else self.features(x.to(self.calibration.dtype))
+        values = self._term_values
+        return x if values is None else values(x.to(self.calibration.dtype))
 
     def formula(self, names: Sequence[str] | None = None) -> Expression:
         """The score of each class over the features; see :func:`occamhead.essence.class_scores`."""
@@ -194,12 +211,17 @@ class EssenceHead(SymbolicHead):
         circuit = self.circuit
         if circuit is None:
             return None
-        return {**vars(circuit), "weights": circuit.weights.tolist(), "bias": circuit.bias.tolist()}
+        arrays = {"weights": circuit.weights.tolist(), "bias": circuit.bias.tolist()}
+        terms = self.terms.to_json() if self.differentiae == "occam" and self.terms else None
+        return {**vars(circuit), **arrays, "terms": terms}
 
     def set_extra_state(self, state: dict[str, Any] | None) -> None:
         if state is None:
             self.circuit = self.network = None
             return
+        state = dict(state)
+        if (terms := state.pop("terms", None)) is not None:
+            self._see(Expression.from_json(terms))
         width = self.in_features if self.terms is None else len(self.terms)
         dtype = np.float64 if state["default"] is None else np.int64
         rows = state["weights"]
@@ -212,6 +234,12 @@ class EssenceHead(SymbolicHead):
         weights = np.array(rows, dtype=dtype).reshape(-1, width)
         bias = np.array(state["bias"], dtype=np.float64)
         self._take(Circuit(**{**state, "weights": weights, "bias": bias}))
+
+    def _see(self, terms: Expression) -> None:
+        """Take formulas of the features for the circuit's inputs."""
+        self.terms = terms
+        values = FormulaModule(terms, self.calibration.dtype)
+        self._term_values = values.to(self.calibration.device)
 
     def _take(self, circuit: Circuit) -> None:
         self.circuit = circuit

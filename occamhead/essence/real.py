@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -66,50 +68,83 @@ def fit_real_circuit(
     """
     points = real_numbers(x)
     labels = class_labels(y, len(points), classes)
-    present = np.unique(labels)
-    count = len(present) if subconcepts is None else subconcepts
-    _check(count, labels, penalty, negligible, digits)
+    _check(penalty, negligible, digits)
     centre, scale = points.mean(axis=0), points.std(axis=0)
     # Of an input that hardly varies the scale is left alone.
     scale = np.where(scale > 1e-6, scale, 1.0) if standardise else np.full_like(scale, scale.max())
     scaled = (points - centre) / scale
-    members, concepts = clusters(scaled, labels, count)
+    parts = between_clusters(scaled, labels, subconcepts)
     weights: list[Floats] = []
     bias: list[float] = []
-    literals: list[list[tuple[int, bool]]] = [[] for _ in members]
-    for t in range(len(members)):
-        for s in range(t):
-            if concepts[s] == concepts[t]:
-                continue
-            plane, offset = _plane(scaled[members[s]], scaled[members[t]], penalty, negligible)
-            literals[s].append((len(weights), True))
-            literals[t].append((len(weights), False))
-            weights.append(plane / scale)
-            bias.append(offset - plane @ (centre / scale))
+    for s, t in parts.pairs:
+        above, below = scaled[parts.members[s]], scaled[parts.members[t]]
+        plane, offset = _plane(above, below, penalty, negligible)
+        weights.append(plane / scale)
+        bias.append(offset - plane @ (centre / scale))
     return Circuit(
         weights=significant(np.array(weights), digits),
         bias=significant(np.array(bias), digits),
-        literals=tuple(map(tuple, literals)),
-        concepts=tuple(concepts),
-        classes=int(present[-1]) + 1 if classes is None else classes,
+        literals=parts.literals,
+        concepts=parts.concepts,
+        classes=int(labels.max()) + 1 if classes is None else classes,
         default=None,
     )
 
 
-def clusters(points: Floats, labels: Rows, count: int) -> tuple[list[Rows], list[int]]:
-    """Split classes into so many clusters in all.
+@dataclass(frozen=True)
+class Clusters:
+    """Subconcepts, and one differentia between every two of different classes.
+
+    Attributes:
+        members: The rows of each subconcept.
+        concepts: The class of each.
+        pairs: The subconcepts (s, t) that each differentia tells apart, s < t: true on s.
+    """
+
+    members: tuple[Rows, ...]
+    concepts: tuple[int, ...]
+    pairs: tuple[tuple[int, int], ...]
+
+    @property
+    def literals(self) -> tuple[tuple[tuple[int, bool], ...], ...]:
+        """What holds of each subconcept, as a circuit has it."""
+        return tuple(
+            tuple((d, own == s) for d, (s, t) in enumerate(self.pairs) if own in (s, t))
+            for own in range(len(self.members))
+        )
+
+
+def between_clusters(points: Floats, labels: Rows, subconcepts: int | None) -> Clusters:
+    """Split classes by Ward's linkage; cut next is the longest branch of all classes.
 
     Args:
         points: [rows, inputs].
         labels: Class of each, [rows].
-        count: Clusters in all, from the number of classes to that of rows.
+        subconcepts: Clusters in all; None makes one per class.
 
-    Returns:
-        The rows of each cluster, and its class; by class.
+    Raises:
+        ValueError: If there is one class only, or more or fewer clusters than can be.
     """
+    sizes = np.unique(labels, return_counts=True)[1]
+    count = len(sizes) if subconcepts is None else subconcepts
+    if len(sizes) < 2:
+        raise ValueError(
+            f"all {len(labels)} rows are of class {labels[0]}; give rows of two classes or more"
+        )
+    if not len(sizes) <= count <= len(labels):
+        raise ValueError(
+            f"subconcepts must be from {len(sizes)}, one per class, to {len(labels)}, one per row,"
+            f" got {count}"
+        )
+    if count > len(sizes) and sizes.max() > _MOST_ROWS:
+        raise ValueError(
+            f"a class has {sizes.max()} rows, of which all pairs would be compared; give at most"
+            f" {_MOST_ROWS} of each class, drawn at random"
+        )
     own = {int(c): np.flatnonzero(labels == c) for c in np.unique(labels)}
-    trees = {c: ward(points[rows]) for c, rows in own.items() if len(rows) > 1}
     parts = dict.fromkeys(own, 1)
+    split = count > len(own)
+    trees = {c: ward(points[rows]) for c, rows in own.items() if split and len(rows) > 1}
     while sum(parts.values()) < count:
         # The height of the merge that one more cluster would undo.
         heights = {
@@ -117,13 +152,14 @@ def clusters(points: Floats, labels: Rows, count: int) -> tuple[list[Rows], list
         }
         longest = max(heights, key=lambda c: (heights[c], -c))
         parts[longest] += 1
-    members, concepts = [], []
+    members: list[Rows] = []
+    concepts: list[int] = []
     for c, rows in own.items():
-        part = fcluster(trees[c], parts[c], "maxclust") if c in trees else np.ones(1, np.int64)
-        for index in np.unique(part):
-            members.append(rows[part == index])
-            concepts.append(c)
-    return members, concepts
+        part = fcluster(trees[c], parts[c], "maxclust") if c in trees else np.ones(len(rows))
+        members += [rows[part == index] for index in np.unique(part)]
+        concepts += [c] * (len(members) - len(concepts))
+    pairs = [(s, t) for s, t in combinations(range(len(members)), 2) if concepts[s] != concepts[t]]
+    return Clusters(tuple(members), tuple(concepts), tuple(pairs))
 
 
 def _plane(above: Floats, below: Floats, penalty: float, negligible: float) -> tuple[Floats, float]:
@@ -180,22 +216,7 @@ def real_numbers(x: ArrayLike) -> Floats:
     return values.astype(np.float64)
 
 
-def _check(count: int, labels: Rows, penalty: float, negligible: float, digits: int) -> None:
-    sizes = np.unique(labels, return_counts=True)[1]
-    if len(sizes) < 2:
-        raise ValueError(
-            f"all {len(labels)} rows are of class {labels[0]}; give rows of two classes or more"
-        )
-    if not len(sizes) <= count <= len(labels):
-        raise ValueError(
-            f"subconcepts must be from {len(sizes)}, one per class, to {len(labels)}, one per row,"
-            f" got {count}"
-        )
-    if sizes.max() > _MOST_ROWS:
-        raise ValueError(
-            f"a class has {sizes.max()} rows, of which all pairs would be compared; give at most"
-            f" {_MOST_ROWS} of each class, drawn at random"
-        )
+def _check(penalty: float, negligible: float, digits: int) -> None:
     if not 0 < penalty < float("inf"):
         raise ValueError(f"penalty must be positive and finite, got {penalty}")
     if not 0 <= negligible <= 1:
