@@ -12,6 +12,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from PIL import Image
+from torch import nn
 
 from occamhead.data import ArrayData
 
@@ -157,3 +158,21 @@ def make_trainer(tmp_path: Path) -> Callable[..., pl.Trainer]:
         return pl.Trainer(**{**defaults, **options})  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def resnet_file(tmp_path_factory):
+    """Weights of a ResNet-18 whose batch statistics are not trivial."""
+    import torchvision
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = torchvision.models.resnet18(weights=None)
+        for part in network.modules():
+            if isinstance(part, nn.BatchNorm2d):
+                part.running_mean.uniform_(-0.1, 0.1)
+                part.running_var.uniform_(0.9, 1.1)
+                nn.init.uniform_(part.weight, 0.5, 1.0)
+    file = tmp_path_factory.mktemp("weights") / "resnet18.pth"
+    torch.save(network.state_dict(), file)
+    return file

@@ -517,23 +517,6 @@ def test_impossible_numbers_are_refused_at_construction(name, value):
 # --- with a backbone ----------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def resnet_file(tmp_path_factory):
-    import torchvision
-
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        network = torchvision.models.resnet18(weights=None)
-        for part in network.modules():
-            if isinstance(part, nn.BatchNorm2d):
-                part.running_mean.uniform_(-0.1, 0.1)
-                part.running_var.uniform_(0.9, 1.1)
-                nn.init.uniform_(part.weight, 0.5, 1.0)
-    file = tmp_path_factory.mktemp("weights") / "resnet18.pth"
-    torch.save(network.state_dict(), file)
-    return file
-
-
 @pytest.fixture
 def resnet(resnet_file):
     def make(**options: Any) -> OccamModule:
