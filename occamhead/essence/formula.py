@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from occamhead.essence.network import Circuit
+from occamhead.essence.network import NO_SUBCONCEPT, Circuit
 from occamhead.expression import Expression, ExpressionBuilder
 
 
@@ -23,13 +23,12 @@ def class_scores(circuit: Circuit, names: Sequence[str] | None = None) -> Expres
         true = differentiae(circuit, builder)
         subconcepts = [
             builder.affine(
-                -sum(wanted for _, wanted in literals),
+                circuit.most_literals - sum(wanted for _, wanted in literals),
                 [(1.0 if wanted else -1.0, true[d]) for d, wanted in literals],
             )
             for literals in circuit.literals
         ]
-        # As the network has it: lower than any subconcept can be.
-        empty = -1 - len(circuit.weights)
+        empty = NO_SUBCONCEPT
     else:
         subconcepts, empty = conjunctions(circuit, builder), 0
     outputs = []

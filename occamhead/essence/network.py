@@ -13,6 +13,9 @@ from torch import Tensor, nn
 
 from occamhead.essence.covers import NEURON_PRICE, planes_price
 
+# Score of a class without subconcepts, where others have the number of literals that hold.
+NO_SUBCONCEPT = -1
+
 
 @dataclass(frozen=True)
 class Circuit:
@@ -47,6 +50,11 @@ class Circuit:
     def __post_init__(self) -> None:
         if self.default is None and not self.concepts:
             raise ValueError("a circuit without a default class needs at least one subconcept")
+
+    @property
+    def most_literals(self) -> int:
+        """Literals of the subconcept that has most."""
+        return max(map(len, self.literals), default=0)
 
     @property
     def inputs(self) -> int:
@@ -114,7 +122,8 @@ class EssenceNetwork(nn.Module):
     Shape:
         Input [rows, inputs]; where they are whole numbers, weighted sums must stay below 2**24 to
         be exact in float32. Output [rows, classes]: 0 to 2, or, of a circuit without a default
-        class, minus the number of literals that fail in the class's nearest subconcept.
+        class, how many literals hold in the class's nearest subconcept; one of fewer literals than
+        others is credited with those that it lacks.
 
     Differs from the paper: a sigmoid where Blazek & Lin (2021) have tanh of slope 8: equal but
     for scales and offset.
@@ -124,6 +133,7 @@ class EssenceNetwork(nn.Module):
     bias: Tensor
     conjunction: Tensor
     required: Tensor
+    most: Tensor
     concepts: Tensor
 
     def __init__(self, circuit: Circuit, slope: float = 8.0) -> None:
@@ -141,6 +151,7 @@ class EssenceNetwork(nn.Module):
             "bias": circuit.bias,
             "conjunction": conjunction,
             "required": (conjunction > 0).sum(axis=1),
+            "most": circuit.most_literals,
         }.items():
             self.register_buffer(name, torch.tensor(values, dtype=torch.get_default_dtype()))
         self.register_buffer("concepts", torch.tensor(circuit.concepts, dtype=torch.long))
@@ -157,8 +168,7 @@ class EssenceNetwork(nn.Module):
         # Minus the number of literals that fail.
         nearness = nn.functional.linear(differentiae, self.conjunction, -self.required)
         if self.default is None:
-            # No subconcept has more literals than there are differentiae.
-            return self._by_class("amax", nearness, -1.0 - len(self.weight))
+            return self._by_class("amax", self.most + nearness, NO_SUBCONCEPT)
         subconcepts = step(nearness + 0.5)
         concepts = step(self._by_class("sum", subconcepts, 0.0) - 0.5)
         # A class that holds scores 2, others 0; the default class scores 1 where it does not hold.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike
 from occamhead.essence.network import Circuit
 from occamhead.essence.patterns import class_labels
 from occamhead.essence.real import Floats, between_clusters, real_numbers, significant
-from occamhead.expression import Expression, ExpressionBuilder
+from occamhead.expression import Affine, Expression, ExpressionBuilder
 
 BASES = ("add", "sub", "mul", "mul", "sin", "add_constant", "mul_constant")
 
@@ -24,7 +25,7 @@ def fit_occam_circuit(
     subconcepts: int | None = None,
     bases: Sequence[str] = BASES,
     depth: int = 3,
-    max_functions: int = 50_000,
+    max_functions: int = 200_000,
     max_complexity: int = 15,
     digits: int = 4,
     seed: int = 0,
@@ -106,7 +107,7 @@ def _differentia(
     )
     best: tuple[int, Expression, float, float] | None = None
     for candidate in found.fronts[0]:  # the simplest first
-        formula = candidate.expression.rounded(digits)
+        formula = _without_constant(candidate.expression.rounded(digits))
         values = formula(rows)[:, 0]
         if not np.isfinite(values).all():
             continue
@@ -115,6 +116,17 @@ def _differentia(
             best = errors, formula, sign, threshold
     assert best is not None, "a constant is in every front"
     return best[1:]
+
+
+def _without_constant(formula: Expression) -> Expression:
+    """The formula without the number that a sum at its root adds: the threshold holds it."""
+    (output,) = formula.outputs
+    root = formula.nodes[output]
+    if not isinstance(root, Affine) or not root.terms:
+        return formula
+    nodes = list(formula.nodes)
+    nodes[output] = Affine(0.0, root.terms)
+    return replace(formula, nodes=tuple(nodes)).simplified()
 
 
 def _threshold(values: Floats, side: Floats) -> tuple[int, float, float]:
