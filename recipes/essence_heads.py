@@ -8,7 +8,8 @@ learn from, then fitted to all of them, and tested once:
 - essence: the printed source of the circuit that did best on the fifth;
 - essence_short: that of the circuit of fewest weights that did about as well;
 - essence_soft: the soft network of `essence`;
-- occamhead: the printed formula of an OccamHead of at most 40 features;
+- occamhead: the printed formula of an OccamHead of at most 32 features, or 16 for each of several
+  classes;
 - dense: logistic regression; rbf: a support vector machine with a Gaussian kernel; mlp.
 
 On the shapes: circuits of lines, of quadrics, and of formulas that an OccamNet finds, with the
@@ -31,12 +32,13 @@ import torch
 from numpy.typing import NDArray
 
 from occamhead import Expression
-from occamhead.data import ArrayData
 from occamhead.dense import choose_dense_head, fit_dense_head
 from occamhead.essence import EssenceHead, choose_real_options
 from occamhead.expression.program_source import body_tokens, to_program
-from occamhead.fitting import fit_head, one_thread
+from occamhead.fitting import one_thread
+from occamhead.pareto import fit_path
 from occamhead.vision import featurise, load_backbone, photograph_splits
+from recipes import formula_heads
 from recipes.flags import add_output, recipe_parser
 from recipes.report import prepare, write_results
 from recipes.run import quieten, say
@@ -207,12 +209,20 @@ def printed(formula: Expression) -> str:
 
 
 def occamhead(train: Part, validation: Part, test: Part, seed: int) -> dict[str, Any]:
+    """Of two classes 32 features in all; of more 16 for each, in blocks of nodes."""
+    first, second = ((x.astype(np.float32), y) for x, y in (train, validation))
+    per_class = len(np.unique(train[1])) > 2
     started = time.process_time()
-    first, second, third = ((x.astype(np.float32), y) for x, y in (train, validation, test))
-    quiet = {"enable_progress_bar": False}
-    fit = fit_head(ArrayData(first, second, third), seed=seed, trainer=quiet)
+    (point,) = fit_path(
+        formula_heads.as_data(first, second),
+        [min(train[0].shape[1], 16 if per_class else 32)],
+        per_class=per_class,
+        nodes=formula_heads.NODES if per_class else 0,
+        terms=formula_heads.TERMS,
+        seed=seed,
+    )
     seconds = time.process_time() - started
-    return {**tested(fit.head.formula(), test), "seconds": seconds}
+    return {**tested(point.formula, test), "seconds": seconds}
 
 
 def dense(train: Part, validation: Part, together: Part, seed: int) -> Callable[[Floats], Ints]:

@@ -357,8 +357,10 @@ class _Printer:
             for coefficient, child in terms
             if isinstance(node := self.nodes[child], Input)
         }
+        if len(numbers) < len(terms):
+            return None
         section = _slice(sorted(numbers), self.expression.num_inputs)
-        if len(numbers) < len(terms) or section is None:
+        if section is None:
             return None
         weights = ", ".join(number_text(numbers[index]) for index in sorted(numbers))
         return f"sum(w * v for w, v in zip(({weights}), {section}))"

@@ -136,3 +136,10 @@ def rows_tensor(rows: np.ndarray):
     import torch
 
     return torch.tensor(rows, dtype=torch.float32)
+
+
+def test_a_sum_of_many_terms_of_which_few_are_inputs():
+    text = "x0 + 2*(x1 > 0) + 3*(x2 > 0) + 4*(x3 > 0)"
+    expression = Expression.parse(text, 4)
+    predict = predict_of(to_program(expression))
+    assert predict([7, 1, 0, 1]) == 13
