@@ -15,7 +15,7 @@ from occamhead.essence.real import fit_real_circuit, real_numbers
 
 PER_CLASS = (1, 2, 3, 5)
 PENALTIES = (0.01, 0.1, 1.0, 10.0)
-NEGLIGIBLE = (0.1, 0.2, 0.3, 0.4)
+NEGLIGIBLE = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
 
 
 @dataclass(frozen=True)
