@@ -1,8 +1,8 @@
-"""Which circuit of real inputs suits some rows: the options, chosen on rows held out."""
+"""Which circuit of real inputs suits some rows: the options, chosen by cross-validation."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from occamhead.essence.patterns import class_labels
 from occamhead.essence.real import fit_real_circuit, real_numbers
 
-PER_CLASS = (1, 2, 3, 5)
-PENALTIES = (0.01, 0.1, 1.0, 10.0)
+PER_CLASS = (1, 2, 3)
+PENALTIES = (1.0, 0.1, 10.0)
 NEGLIGIBLE = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
 
 
@@ -24,69 +24,88 @@ class Choice:
 
     Attributes:
         options: The options.
-        validation_accuracy: Share of the validation rows that the circuit has right.
-        weights: Weights of the circuit that are not zero.
+        accuracy: Share of the rows that circuits of the other folds have right.
+        weights: Weights of these circuits that are not zero, on average.
     """
 
     options: dict[str, Any] = field(hash=False)
-    validation_accuracy: float
-    weights: int
+    accuracy: float
+    weights: float
 
 
 def choose_real_options(
-    train: tuple[ArrayLike, ArrayLike],
-    validation: tuple[ArrayLike, ArrayLike],
+    x: ArrayLike,
+    y: ArrayLike,
     *,
     per_class: Sequence[int] = PER_CLASS,
     penalties: Sequence[float] = PENALTIES,
     negligible: Sequence[float] = NEGLIGIBLE,
+    folds: int = 5,
 ) -> tuple[Choice, Choice]:
-    """The options that did best on the validation rows, and the shortest that did about as well.
+    """The options that do best in cross-validation, and the shortest that do about as well.
 
     First the number of subconcepts, the penalty and the scaling of the inputs are varied; then
     weights are dropped from the best circuit of each number of subconcepts.
 
     Args:
-        train: Inputs [rows, inputs] and classes [rows] to fit to.
-        validation: The same to choose on.
+        x: Inputs, [rows, inputs].
+        y: Class of each row, [rows].
         per_class: Subconcepts per class to try.
         penalties: Penalties of the support vector machines to try.
         negligible: Shares of the largest weight to try, beside 0.
+        folds: Number of folds, in which classes are shared out evenly.
 
     Returns:
-        Of the most accurate circuits the one of fewest weights, and the one of fewest weights that
-        is within one standard error of their accuracy (Breiman et al. 1984).
+        The most accurate options, of equals the first tried; and those of the fewest weights that
+        are within one standard error of their accuracy (Breiman et al. 1984).
 
     Raises:
-        ValueError: As :func:`occamhead.essence.fit_real_circuit` does.
+        ValueError: As :func:`occamhead.essence.fit_real_circuit` does, or if there are fewer rows
+            of a class than folds.
+        ImportError: Without scikit-learn.
     """
-    points = real_numbers(train[0])
-    labels = class_labels(train[1], len(points), None)
-    held_out = np.asarray(validation[1])
+    points = real_numbers(x)
+    labels = class_labels(y, len(points), None)
+    splits = _splits(labels, folds)
     classes = len(np.unique(labels))
-    counts = sorted({min(classes * k, len(labels)) for k in per_class})
+    room = min(len(rest) for rest, _ in splits)
 
     def tried(options: dict[str, Any]) -> Choice:
-        circuit = fit_real_circuit(points, labels, **options)
-        right = circuit.predict(validation[0]) == held_out
-        return Choice(options, float(right.mean()), int(np.count_nonzero(circuit.weights)))
+        right, weights = 0, 0
+        for rest, own in splits:
+            circuit = fit_real_circuit(points[rest], labels[rest], **options)
+            right += int((circuit.predict(points[own]) == labels[own]).sum())
+            weights += np.count_nonzero(circuit.weights)
+        return Choice(options, right / len(labels), weights / len(splits))
 
     found: list[Choice] = []
-    for count in counts:
-        grid = product(penalties, (True, False))
+    for count in sorted({min(classes * k, room) for k in per_class}):
         own = [
             tried({"subconcepts": count, "penalty": penalty, "standardise": standardise})
-            for penalty, standardise in grid
+            for penalty, standardise in product(penalties, (True, False))
         ]
-        start = _best(own)
-        found += own
-        found += [tried({**start.options, "negligible": share}) for share in negligible]
-    best = _best(found)
-    p = best.validation_accuracy
-    error = (p * (1 - p) / len(held_out)) ** 0.5
-    close = [choice for choice in found if choice.validation_accuracy >= p - error]
-    return best, min(close, key=lambda choice: (choice.weights, -choice.validation_accuracy))
+        start = max(own, key=lambda choice: choice.accuracy).options
+        found += own + [tried({**start, "negligible": share}) for share in negligible]
+    best = max(found, key=lambda choice: choice.accuracy)
+    error = (best.accuracy * (1 - best.accuracy) / len(labels)) ** 0.5
+    close = [choice for choice in found if choice.accuracy >= best.accuracy - error]
+    return best, min(close, key=lambda choice: (choice.weights, -choice.accuracy))
 
 
-def _best(choices: Iterable[Choice]) -> Choice:
-    return max(choices, key=lambda choice: (choice.validation_accuracy, -choice.weights))
+def _splits(labels: np.ndarray, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The rows outside and inside of each fold."""
+    try:
+        from sklearn.model_selection import StratifiedKFold
+    except ImportError as error:
+        raise ImportError(
+            "circuits of real inputs need scikit-learn: pip install 'occamhead[tabular]'"
+        ) from error
+    if folds < 2:
+        raise ValueError(f"folds must be at least 2, got {folds}")
+    fewest = int(np.unique(labels, return_counts=True)[1].min())
+    if fewest < folds:
+        raise ValueError(
+            f"{folds} folds need as many rows of each class, but one has {fewest}; lower folds"
+        )
+    split = StratifiedKFold(folds, shuffle=True, random_state=0).split(labels[:, None], labels)
+    return list(split)

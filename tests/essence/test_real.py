@@ -106,14 +106,22 @@ def test_significant_digits():
     assert all(float(f"{w:.2g}") == w for w in circuit.weights.flat)
 
 
-def test_options_are_chosen_on_rows_held_out():
+def test_options_are_chosen_by_cross_validation():
     x, y = blobs(0, 80)
-    best, short = choose_real_options((x[:60], y[:60]), (x[60:], y[60:]), penalties=(0.1, 1.0))
+    best, short = choose_real_options(x, y, penalties=(0.1, 1.0))
     assert best.options["subconcepts"] > 2, "one subconcept a class cannot tell these apart"
-    assert best.validation_accuracy == 1.0 and short.weights <= best.weights
-    circuit = fit_real_circuit(x[:60], y[:60], **best.options)
-    assert np.count_nonzero(circuit.weights) == best.weights
-    assert (circuit.predict(x[60:]) == y[60:]).mean() == best.validation_accuracy
+    assert best.accuracy == 1.0 and short.weights <= best.weights
+    right = 0
+    from sklearn.model_selection import StratifiedKFold
+
+    for rest, own in StratifiedKFold(5, shuffle=True, random_state=0).split(x, y):
+        circuit = fit_real_circuit(x[rest], y[rest], **short.options)
+        right += (circuit.predict(x[own]) == y[own]).sum()
+    assert right / 80 == short.accuracy
+    with pytest.raises(ValueError, match="5 folds need as many rows of each class, but one has 2"):
+        choose_real_options(x[:4].repeat(2, axis=0), [0, 0, 1, 1, 1, 1, 1, 1])
+    with pytest.raises(ValueError, match="folds must be at least 2, got 1"):
+        choose_real_options(x, y, folds=1)
 
 
 @pytest.mark.parametrize(
