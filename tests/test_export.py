@@ -157,6 +157,15 @@ def test_every_operator_at_every_singular_point(tmp_path, language):
     assert np.isnan(wanted).any() and np.isinf(wanted).any()
 
 
+def test_residues_round_down_in_every_language(tmp_path):
+    """C and SQL of their own truncate towards zero."""
+    formula = Expression.parse(["x0 // x1", "x0 % x1"])
+    rows = np.array(list(itertools.product(range(-9, 10), (-3, -2, 2, 5))), dtype=float)
+    for language, (scores, _) in run_all(formula, tmp_path, rows).items():
+        wanted = [list(divmod(int(a), int(b))) for a, b in rows]
+        np.testing.assert_array_equal(scores, wanted, err_msg=language)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_operator_at_every_singular_point_in_onnx(tmp_path, dtype):
     pytest.importorskip("onnxscript")

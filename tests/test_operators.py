@@ -123,6 +123,51 @@ def test_conditions_are_zero_or_one(name):
     assert set(values.tolist()) == {0.0, 1.0}
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_residues_of_whole_numbers_are_those_of_python(dtype):
+    largest = 2**23 if dtype == torch.float32 else 2**52
+    near = [sign * (end - k) for end in (20, largest) for k in range(19) for sign in (1, -1)]
+    rng = np.random.default_rng(0)
+    rows = [(a, b) for a in near for b in (-7, -3, -2, -1, 1, 2, 3, 10, 2**20)]
+    rows += rng.integers([-largest, 1], [largest, 10**6], (2000, 2)).tolist()
+    expression = Expression.parse(["x0 // x1", "x0 % x1"])
+    found = expression(torch.tensor(rows, dtype=dtype)).tolist()
+    assert found == [list(divmod(a, b)) for a, b in rows]
+    scores = scores_of(expression.python())
+    assert [scores(row) for row in rows] == [list(divmod(a, b)) for a, b in rows]
+
+
+def test_residues_by_zero():
+    """As of arrays: the quotient is that of a division, the residue is none."""
+    found = Expression.parse(["x0 // 0", "x0 % 0"])([[3.0], [-3.0], [0.0]])
+    wanted = [[math.inf, math.nan], [-math.inf, math.nan], [math.nan, math.nan]]
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "printed"),
+    [
+        ("3*x0 % 2", "(3*x0) % 2"),
+        ("3*(x0 % 2)", "3*(x0 % 2)"),
+        ("-x0 % 2", "(-x0) % 2"),
+        ("-(x0 % 2) + x1", "-(x0 % 2) + x1"),
+        ("x1 - x0 // 2 + x0 % 4", "x1 - (x0 // 2) + x0 % 4"),
+        ("x0*x1 // 2 % x2*x1", "(x0*x1 // 2 % x2)*x1"),
+        ("x0 // (x1*x2)", "x0 // (x1*x2)"),
+        ("x0 % (-2) == 1", "x0 % (-2) == 1"),
+        ("x0 % x1**2", "x0 % x1**2"),
+        ("(x0 + x1) // 2**x2 % 2", "(x0 + x1) // 2**x2 % 2"),
+    ],
+)
+def test_text_of_residues_binds_as_in_python(text, printed):
+    expression = Expression.parse(text, num_inputs=3)
+    assert expression.text() == [printed]
+    assert Expression.parse(printed, num_inputs=3) == expression
+    for x0, x1, x2 in product((-5, 2, 7), (1, 3), (1, 2)):
+        wanted = eval(text, {"x0": x0, "x1": x1, "x2": x2})
+        assert expression([x0, x1, x2]).tolist() == [wanted]
+
+
 # --- soft forms --------------------------------------------------------------------------------
 
 SOFT = [name for name, operator in OPERATORS.items() if operator.soft]
@@ -132,6 +177,8 @@ REGULAR = {
     "log": [(a,) for a in (1e-5, 0.5, 1.0, 1e20)],
     "pow": [(a, b) for a in (0.1, 1.0, 2.0, 7.0) for b in (-3.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0)]
     + [(a, b) for a in (-0.1, -1.0, -2.0) for b in (-3.0, -2.0, 0.0, 1.0, 2.0, 5.0)],
+    "floordiv": [(a, b) for a in (-7.0, -2.5, 1.0, 6.5) for b in (-3.0, -0.01, 2.0, 40.0)],
+    "mod": [(a, b) for a in (-7.0, -2.5, 1.0, 6.5) for b in (-3.0, -0.01, 2.0, 40.0)],
 }
 
 
@@ -254,8 +301,8 @@ def test_an_unregistered_operator_is_gone():
 
 def test_a_new_infix_operator_reads_back_or_is_refused():
     operator = Operator(
-        "mod", 2, torch.remainder, np.mod, python="({0} % {1})", infix="%",
-        sympy=lambda sp, a, b: sp.Mod(a, b),
+        "power", 2, torch.pow, np.power, python="({0} ^ {1})", infix="^",
+        sympy=lambda sp, a, b: sp.Pow(a, b),
     )  # fmt: skip
     try:
         register_operator(operator)
@@ -263,7 +310,7 @@ def test_a_new_infix_operator_reads_back_or_is_refused():
         assert "infix" in str(error)
         return
     try:
-        expression = formula("mod", 2)
+        expression = formula("power", 2)
         assert Expression.parse(expression.text()) == expression
     finally:
-        del OPERATORS["mod"]
+        del OPERATORS["power"]

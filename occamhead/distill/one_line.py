@@ -10,13 +10,15 @@ import numpy as np
 
 from occamhead.distill.table import Table, Test, bits
 from occamhead.expression import ExpressionBuilder
-from occamhead.expression.program_source import AND, ATOM, COMPARISON, NOT, OR, XOR
+from occamhead.expression.program_source import AND, ATOM, COMPARISON, NOT, OR, RESIDUE, XOR
 
 # A test, or an operator over forms: ("or", a, b), ("and", a, b), ("xor", a, b), ("eq", a, b),
 # ("not", a), ("where", condition, a, b).
 Form: TypeAlias = "Test | tuple[str, ...] | tuple[Form, ...] | tuple[object, ...]"
 _SLOTS = (OR, AND, NOT, XOR)
 _BINARY = (("or", OR, OR), ("and", AND, AND), ("xor", XOR, XOR), ("eq", XOR, COMPARISON))
+# How tests bind that are no comparisons.
+_STRENGTHS = {"is": ATOM, "not": NOT, "odd": RESIDUE, "even": NOT}
 _BRACKETS = 2
 # Pairs of forms tried before giving up, about a second: longer lines are not read anyway.
 _MOST_PAIRS = 400_000
@@ -79,7 +81,7 @@ class _Search:
         self.waiting: dict[int, list[tuple[int, int, Form]]] = {}
         self.length = self.pairs = 0
         for mask, test in tests:
-            strength = {"is": ATOM, "not": NOT}.get(test.kind, COMPARISON)
+            strength = _STRENGTHS.get(test.kind, COMPARISON)
             self.waiting.setdefault(test.tokens, []).append((mask, strength, test))
 
     def find(self, target: int) -> Form | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from occamhead.distill.collapse import Predict, tables_of
 from occamhead.distill.cover import cover_node, two_level
 from occamhead.distill.one_line import form_node, one_line
@@ -90,6 +92,9 @@ def _forms(table: Table, spec: FeatureSpec) -> Iterator[Expression]:
     writers.append(lambda builder, nodes: tree_node(tree, builder, nodes))
     if _is_identity(table):
         writers.append(lambda builder, nodes: nodes[0])
+    if period := _period(table):
+        divisor = float(period)
+        writers.append(lambda b, nodes: b.apply("mod", nodes[0], b.constant(divisor)))
     if line is not None:
         writers.append(lambda builder, nodes: form_node(line, builder, nodes))
     if terms is not None:
@@ -106,6 +111,17 @@ def _is_identity(table: Table) -> bool:
     """Whether the class is the value of the only coordinate."""
     (*axes,) = table.coordinates
     return len(axes) == 1 and axes[0].is_whole and table.values.tolist() == [*axes[0].starts]
+
+
+def _period(table: Table) -> int:
+    """The period by which the class is the residue of the only coordinate; 0 of other tables.
+
+    Two periods must nearly be there, or nearly everything would be a residue.
+    """
+    (*axes,), period = table.coordinates, int(table.values.max()) + 1
+    if len(axes) != 1 or not axes[0].is_whole or not 1 < period <= (len(axes[0]) + 1) // 2:
+        return 0
+    return period if np.array_equal(np.array(axes[0].starts) % period, table.values) else 0
 
 
 def own_layers(circuit: Circuit, spec: FeatureSpec) -> tuple[Expression, Expression]:

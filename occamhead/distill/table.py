@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,8 +61,8 @@ class Test:
     Args:
         axis: Index of the coordinate.
         kind: How it is written: "is" and "not" for a 0/1 coordinate itself, "<=", ">=", "==",
-            "!=", "between", "in" or "not in".
-        values: The numbers that it is compared with.
+            "!=", "between", "in" or "not in"; "odd" and "even"; "residue" and "no residue".
+        values: The numbers that it is compared with; of a residue the period, and the residue.
     """
 
     axis: int
@@ -76,7 +77,9 @@ class Test:
                 return 1
             case "not":
                 return 2
-            case "between":
+            case "even":
+                return 4
+            case "between" | "residue" | "no residue":
                 return 5
             case "in" | "not in":
                 return 3 + 2 * len(self.values) + (self.kind == "not in")
@@ -100,6 +103,13 @@ class Test:
                 return builder.apply("max", *(compare("eq", value) for value in self.values))
             case "not in":
                 return builder.apply("min", *(compare("ne", value) for value in self.values))
+            case "odd" | "even":
+                odd = builder.apply("mod", coordinate, builder.constant(2))
+                return odd if self.kind == "odd" else builder.affine(1, [(-1, odd)])
+            case "residue" | "no residue":
+                period, residue = map(builder.constant, self.values)
+                operator = "eq" if self.kind == "residue" else "ne"
+                return builder.apply(operator, builder.apply("mod", coordinate, period), residue)
         operator = {"<=": "le", ">=": "ge", "==": "eq", "!=": "ne"}[self.kind]
         return compare(operator, self.values[0])
 
@@ -148,6 +158,9 @@ class Table:
         for kind, listed in (("in", inside), ("not in", outside)):
             if all(_single(coordinate, cell) for cell in listed) and len(listed) <= _MOST_LISTED:
                 options.append(Test(axis, kind, tuple(coordinate.starts[c] for c in listed)))
+        if all(_single(coordinate, cell) for cell in inside + outside):
+            sides = ([coordinate.starts[cell] for cell in side] for side in (inside, outside))
+            options += _residue_tests(axis, *sides)
         return min(options, key=lambda option: option.tokens, default=None)
 
     def tests(self, axis: int) -> dict[int, Test]:
@@ -179,12 +192,28 @@ class Table:
 
 # More numbers than this in "s in (...)" are a table in disguise.
 _MOST_LISTED = 12
+# Fewer numbers than this are listed rather than called a residue: s in (2, 7), not s % 5 == 2.
+_FEWEST_LISTED = 3
 _MOST_SLICED = 4096
 
 
 def bits(mask: int) -> list[int]:
     """Which bits of a mask are set, ascending."""
     return [i for i in range(mask.bit_length()) if mask >> i & 1]
+
+
+def _residue_tests(axis: int, inside: list[int], outside: list[int]) -> Iterator[Test]:
+    """Tests by the residue of a value, if there are values enough to call it a period."""
+    for period in range(2, (len(inside) + len(outside) + 1) // 2 + 1):
+        residues, others = ({value % period for value in side} for side in (inside, outside))
+        if residues & others:
+            continue
+        if period == 2:
+            yield Test(axis, "odd" if residues == {1} else "even")
+        elif len(residues) == 1 and len(inside) >= _FEWEST_LISTED:
+            yield Test(axis, "residue", (period, *residues))
+        elif len(others) == 1 and len(outside) >= _FEWEST_LISTED:
+            yield Test(axis, "no residue", (period, *others))
 
 
 def _single(coordinate: Coordinate, cell: int) -> bool:

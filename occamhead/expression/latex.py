@@ -56,15 +56,16 @@ def to_latex(expression: Expression) -> list[str]:
                     args = ", ".join(printed[child][0] for child in children)
                     printed.append((rf"{function}\left({args}\right)", _ATOM))
                     continue
-                bare = name in ("div", "abs", "sigmoid")  # their arguments are already enclosed
+                # Their arguments are already enclosed.
+                bare = name in ("div", "floordiv", "abs", "sigmoid")
                 args_latex = [
                     printed[child][0]
                     if bare or (name == "pow" and position == 1)
                     else wrapped(child, _ATOM if name == "pow" else _PRODUCT)
                     for position, child in enumerate(children)
                 ]
-                strength = _ATOM if name in ("abs", "sigmoid") else _PRODUCT
-                if operator.kind == CONDITION:
+                strength = _ATOM if name in ("abs", "floordiv", "sigmoid") else _PRODUCT
+                if operator.kind == CONDITION or name == "mod":
                     strength = _SUM
                 printed.append((operator.latex.format(*args_latex), strength))
     return [printed[output][0] for output in expression.outputs]

@@ -16,7 +16,8 @@ from occamhead.expression.source import one_line
 from occamhead.expression.text import number_text
 
 # Python's binding strengths, loosest first.
-(CONDITIONAL, OR, AND, NOT, COMPARISON, XOR, SUM, PRODUCT, ATOM) = range(9)
+# Residues are products to Python; they stand below, so that a factor of one has brackets.
+(CONDITIONAL, OR, AND, NOT, COMPARISON, XOR, SUM, RESIDUE, PRODUCT, ATOM) = range(10)
 _TAKEN = {"x", "i", "predict", "sum", "min", "max", "abs", "scores",
           "w", "v", "zip"}  # fmt: skip
 # More names than this on the left of "= x" are harder to read than x[17].
@@ -103,6 +104,8 @@ class _Printer:
                 return self.is_truth[child]
             case Apply("min" | "max", children) | Apply("where", (_, *children)):
                 return all(self.is_truth[child] for child in children)
+            case Apply("mod", (_, divisor)):
+                return self.nodes[divisor] == Constant(2.0)
             case Apply(name, _):
                 return get_operator(name).kind == CONDITION
         return False
@@ -222,6 +225,9 @@ class _Printer:
                 return f"{first} if {test} else {self.slot(otherwise, CONDITIONAL)}", CONDITIONAL
             case Apply("mul", (a, b)):
                 return f"{self.slot(a, PRODUCT)} * {self.slot(b, PRODUCT + 1)}", PRODUCT
+            case Apply("floordiv" | "mod" as name, (a, b)) if self._divides(b):
+                symbol = get_operator(name).infix
+                return f"{self.slot(a, RESIDUE)} {symbol} {self.slot(b, PRODUCT + 1)}", RESIDUE
             case Apply("abs", (a,)):
                 return f"abs({self.slot(a, CONDITIONAL)})", ATOM
             case Apply(name, (a, b)) if get_operator(name).infix and (
@@ -230,8 +236,8 @@ class _Printer:
                 return self.comparison(name, a, b), COMPARISON
             case Apply(name, _):
                 raise ValueError(
-                    f"a program of whole numbers has no {name!r}; print this formula with"
-                    " Expression.python() instead"
+                    f"a program of whole numbers has no {name!r} of these arguments; print this"
+                    " formula with Expression.python() instead"
                 )
         raise AssertionError("unreachable")
 
@@ -304,6 +310,10 @@ class _Printer:
     def _is_number(self, index: int) -> bool:
         return isinstance(self.nodes[index], Constant)
 
+    def _divides(self, index: int) -> bool:
+        """Whether a node is a number other than zero, by which Python divides as formulas do."""
+        return self._is_number(index) and self._value(index) != 0
+
     def weighted_sum(self, constant: float, terms: Sequence[tuple[float, int]]) -> tuple[str, int]:
         """Inputs with equal coefficients as one ``sum``; what is added stands before the rest."""
         by_coefficient: dict[float, list[int]] = {}
@@ -317,7 +327,8 @@ class _Printer:
             if len(set(indices)) == len(children) > 2:
                 parts.append((coefficient, *self.plain_sum(indices)))
             else:
-                parts += [(coefficient, self.slot(child, PRODUCT), PRODUCT) for child in children]
+                strength = RESIDUE if coefficient == 1 else PRODUCT
+                parts += [(coefficient, self.slot(child, strength), strength) for child in children]
         parts.sort(key=lambda part: part[0] < 0)
         if constant:
             at = 0 if parts[0][0] < 0 < constant else len(parts)

@@ -18,6 +18,11 @@ _FORMS = {
         f"CASE WHEN {{1}} <> 0 THEN {{0}} / {{1}} WHEN {{1}} = 0 AND {{0}} > 0 THEN {_INFINITY}"
         f" WHEN {{1}} = 0 AND {{0}} < 0 THEN -{_INFINITY} END"
     ),
+    "floordiv": (
+        f"CASE WHEN {{1}} <> 0 THEN floor({{0}} / {{1}}) WHEN {{1}} = 0 AND {{0}} > 0 THEN"
+        f" {_INFINITY} WHEN {{1}} = 0 AND {{0}} < 0 THEN -{_INFINITY} END"
+    ),
+    "mod": "({0} - {1} * floor({0} / {1}))",
     "pow": "CASE WHEN {1} = 0 OR {0} = 1 THEN 1.0 ELSE pow({0}, {1}) END",
     "abs": "abs({0})",
     "sin": "sin({0})",
@@ -51,7 +56,7 @@ def to_sql(
 ) -> str:
     """One SELECT that gives, per row of a table, the scores ``score_0``, ... and the ``class``.
 
-    Written for SQLite 3.35 or later (operators such as exp need its mathematical functions,
+    Written for SQLite 3.35 or later (operators such as exp and % need its mathematical functions,
     which it has unless it was built without). The table needs the columns that the formulas use,
     named as the inputs, and no others; whole numbers in them are read as floats. NULL is NaN,
     both ways: a NULL in a column counts as NaN, and a score that is NaN is NULL. As everywhere,

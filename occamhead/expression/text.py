@@ -1,6 +1,6 @@
 """Formulas as text, and back: the printer and the parser of one small grammar.
 
-The grammar is Python's for numbers, names, calls, ``+ - * / **``, one comparison and
+The grammar is Python's for numbers, names, calls, ``+ - * / // % **``, one comparison and
 ``a if condition else b``; names that are no identifiers stand in backticks. Reading what was
 printed gives an equal expression. Nothing is ever evaluated by Python.
 """
@@ -18,8 +18,10 @@ from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import OPERATORS, get_operator, unknown_name
 
 # Binding strength, loosest first.
-CONDITIONAL, COMPARISON, SUM, PRODUCT, UNARY, POWER, ATOM = range(7)
-_BINARY = {"mul": PRODUCT, "div": PRODUCT, "pow": POWER}
+# Residues are products to Python; here a product of one has brackets: 3*x % 2 is not 3*(x % 2).
+CONDITIONAL, COMPARISON, SUM, RESIDUE, PRODUCT, UNARY, POWER, ATOM = range(8)
+_BINARY = {"mul": PRODUCT, "div": PRODUCT, "floordiv": RESIDUE, "mod": RESIDUE, "pow": POWER}
+_PRODUCTS = {"*": "mul", "/": "div", "//": "floordiv", "%": "mod"}
 _COMPARISONS = {
     operator.infix: name
     for name, operator in OPERATORS.items()
@@ -56,7 +58,10 @@ def to_text(expression: Expression) -> list[str]:
                 printed.append((number_text(value), ATOM if value >= 0 else SUM))
             case Affine(constant, terms):
                 # A sum inside a sum keeps its brackets: it is a node of its own.
-                inner = [(c, wrapped(child, PRODUCT, sums=True)) for c, child in terms]
+                inner = [
+                    (c, wrapped(child, RESIDUE if c == 1 else PRODUCT, sums=True))
+                    for c, child in terms
+                ]
                 printed.append(_affine_text(constant, inner))
             case Apply("where", (condition, a, b)):
                 text = (
@@ -76,9 +81,11 @@ def to_text(expression: Expression) -> list[str]:
                     left, right = ATOM, UNARY
                 elif strength == COMPARISON:
                     left = right = SUM
+                elif strength == RESIDUE:
+                    right = UNARY
                 space = "" if strength >= PRODUCT else " "
                 # Unbracketed, a number at the front of a product is the coefficient of all of it.
-                first = wrapped(children[0], left, sums=strength == PRODUCT)
+                first = wrapped(children[0], left, sums=strength in (RESIDUE, PRODUCT))
                 second = wrapped(children[1], right)
                 printed.append((f"{first}{space}{symbol}{space}{second}", strength))
     return [printed[output][0] for output in expression.outputs]
@@ -101,7 +108,7 @@ def _affine_text(constant: float, terms: list[tuple[float, str]]) -> tuple[str, 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?)"
     r"|(?P<name>[^\W\d]\w*)|`(?P<quoted>[^`]*)`"
-    r"|(?P<symbol>\*\*|<=|>=|==|!=|[-+*/(),<>]))"
+    r"|(?P<symbol>\*\*|//|<=|>=|==|!=|[-+*/%(),<>]))"
 )
 # One level of brackets takes six Python frames of some thousand.
 _MAX_NESTING = 80
@@ -221,7 +228,10 @@ class _Parser:
         return self.builder.affine(0.0, terms)
 
     def term(self) -> tuple[float, int]:
-        """A product as (coefficient, node): numbers at its front are the coefficient."""
+        """A product as (coefficient, node): numbers at its front are the coefficient.
+
+        Residues are of all that stands before them, as in Python.
+        """
         coefficient = 1.0
         while self.peek("+", "-"):
             coefficient *= -1.0 if self.take()[1] == "-" else 1.0
@@ -230,8 +240,10 @@ class _Parser:
             self.take()
             coefficient *= value
             node = self.power()
-        while self.peek("*", "/"):
-            operator = "mul" if self.take()[1] == "*" else "div"
+        while self.peek(*_PRODUCTS):
+            operator = _PRODUCTS[self.take()[1]]
+            if operator in ("floordiv", "mod"):
+                coefficient, node = 1.0, self.builder.affine(0.0, [(coefficient, node)])
             node = self.builder.apply(operator, node, self.power())
         return coefficient, node
 

@@ -28,13 +28,13 @@ from occamhead.search.elementary import (
 BLOCK = 1024  # rows at a time where there are several instructions: their results stay in cache
 
 AFFINE, CONSTANT, MUL, DIV, POW, ABS, SIN, COS, EXP, LOG, TANH, SIGMOID = range(12)
-MAX, MIN, LE, LT, GE, GT, EQ, NE, XOR, WHERE = range(12, 22)
+MAX, MIN, LE, LT, GE, GT, EQ, NE, XOR, WHERE, FLOORDIV, MOD = range(12, 24)
 
 OPCODES: dict[str, int] = {
     "AFFINE": AFFINE, "CONSTANT": CONSTANT, "mul": MUL, "div": DIV, "pow": POW, "abs": ABS,
     "sin": SIN, "cos": COS, "exp": EXP, "log": LOG, "tanh": TANH, "sigmoid": SIGMOID, "max": MAX,
     "min": MIN, "le": LE, "lt": LT, "ge": GE, "gt": GT, "eq": EQ, "ne": NE, "xor": XOR,
-    "where": WHERE,
+    "where": WHERE, "floordiv": FLOORDIV, "mod": MOD,
 }  # fmt: skip
 
 _kernel = numba.njit(error_model="numpy", cache=True)
@@ -343,6 +343,13 @@ def execute(
     elif opcode == XOR:
         for i in range(width):
             memory[out, i] = (memory[a, i] != 0) != (memory[b, i] != 0)
+    elif opcode == FLOORDIV:
+        for i in range(width):
+            memory[out, i] = np.floor(memory[a, i] / memory[b, i])
+    elif opcode == MOD:
+        for i in range(width):
+            quotient = np.floor(memory[a, i] / memory[b, i])
+            memory[out, i] = memory[a, i] - memory[b, i] * quotient
     else:
         for i in range(width):
             memory[out, i] = memory[b, i] if memory[a, i] != 0 else memory[c, i]

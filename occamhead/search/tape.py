@@ -22,6 +22,7 @@ from occamhead.search.instructions import (
     LOG,
     MAX,
     MIN,
+    MOD,
     MUL,
     POW,
     SIGMOID,
@@ -377,6 +378,9 @@ def differentiate(
     elif opcode == MIN:
         for i in range(width):
             target[out, i] = (memory[a, i] <= memory[b, i]) == (position == 0)
+    elif opcode == MOD:
+        for i in range(width):
+            target[out, i] = 1.0 if position == 0 else -np.floor(memory[a, i] / memory[b, i])
     elif opcode == WHERE and position > 0:
         for i in range(width):
             target[out, i] = (memory[a, i] != 0.0) == (position == 1)

@@ -15,7 +15,22 @@ from occamhead.expression.program_source import body_tokens, to_program
 from tests.distill.printed import predict_of
 from tests.distill.test_programs import life
 
-OPERATORS = ("mul", "abs", "max", "min", "le", "lt", "ge", "gt", "eq", "ne", "where", "xor")
+OPERATORS = (
+    "mod",
+    "floordiv",
+    "mul",
+    "abs",
+    "max",
+    "min",
+    "le",
+    "lt",
+    "ge",
+    "gt",
+    "eq",
+    "ne",
+    "where",
+    "xor",
+)
 ARITY = {"abs": 1, "where": 3}
 BINARY = (0, 1)
 
@@ -40,6 +55,8 @@ def programs(draw: st.DrawFn) -> Expression:
             children = [draw(pick) for _ in range(ARITY.get(name, 2))]
             if name in ("eq", "le", "ge", "gt", "ne") and draw(st.booleans()):
                 children[1] = builder.constant(draw(st.integers(-1, 3)))
+            if name in ("mod", "floordiv"):
+                children[1] = builder.constant(draw(st.sampled_from((2, 2, 3, -2))))
             node = builder.apply(name, *children)
         nodes.append(node)
         if name in ("le", "lt", "ge", "gt", "eq", "ne", "xor", "not"):
@@ -78,6 +95,10 @@ def test_the_program_computes_the_formula(expression):
         ("x0 - x1 - x2 >= 1", "return x[0] > x[1] + x[2]"),
         ("8*x0 + 4*x1 + 2*x2 + x3",
          "return sum(w * v for w, v in zip((8, 4, 2, 1), x[:4]))"),
+        ("(x0 + x1 + x2 + x3 + x4) % 2 == 0", "return not sum(x) % 2"),
+        ("3*(x0 % 2) + x1 // 2", "return 3 * (x[0] % 2) + x[1] // 2"),
+        ("(x0 - x1) // 4 % 3", "return (x[0] - x[1]) // 4 % 3"),
+        ("min(x0 % 2, x1 > 1)", "return x[0] % 2 and x[1] > 1"),
         ("min(1 - (x0 > 2), max(x1 > 1, x2 > 1))",
          "return not x[0] > 2 and (x[1] > 1 or x[2] > 1)"),
     ],
@@ -116,6 +137,9 @@ def test_a_comment_cannot_leave_its_docstring():
 def test_what_has_no_whole_numbers_is_refused():
     with pytest.raises(ValueError, match=r"no 'sin'.*Expression.python"):
         to_program(Expression.parse("sin(x0)"))
+    for text in ("x0 % 0", "x0 // x1"):  # Python has no value by zero, a formula has
+        with pytest.raises(ValueError, match="of these arguments"):
+            to_program(Expression.parse(text))
 
 
 def test_a_distilled_program_is_an_expression_like_any_other():

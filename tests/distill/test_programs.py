@@ -99,7 +99,12 @@ def test_outer_totalistic_rules(seed):
 @pytest.mark.parametrize(
     ("rule", "spec", "body"),
     [
-        (lambda x: x.sum(1) % 2, FeatureSpec.booleans(6), "return sum(x) in (1, 3, 5)"),
+        (lambda x: x.sum(1) % 2, FeatureSpec.booleans(6), "return sum(x) % 2"),
+        (lambda x: 1 - x.sum(1) % 2, FeatureSpec.booleans(13), "return not sum(x) % 2"),
+        (lambda x: x.sum(1) % 3, FeatureSpec.booleans(7), "return sum(x) % 3"),
+        (lambda x: (x[:, 0] % 5 == 2) * 1, FeatureSpec.integers(0, 30, 1), "return x[0] % 5 == 2"),
+        (lambda x: (x[:, 0] % 5 != 2) * 1, FeatureSpec.integers(-9, 30, 1), "return x[0] % 5 != 2"),
+        (lambda x: np.isin(x.sum(1), (2, 7)) * 1, FeatureSpec.booleans(8), "return sum(x) in (2, 7)"),
         (lambda x: x.sum(1), FeatureSpec.booleans(3), "return sum(x)"),
         (lambda x: np.ones(len(x), int), FeatureSpec.booleans(2), "return 1"),
         (lambda x: (x[:, 0] > x[:, 1]).astype(int), FeatureSpec.integers(0, 9, ["a", "b"]),

@@ -13,10 +13,11 @@ from occamhead.essence import Circuit, fit_circuit
 from occamhead.expression import Expression
 
 WINDOW = FeatureSpec.window()
+SIX = FeatureSpec.booleans(6)
 CELLS = FeatureSpec.booleans(["left", "centre", "right"])
 SWAPS = [("<=", "<"), (">=", ">"), ("==", "!="), ("==", "<="), (">", "<"), ("+", "-"), ("-", "+"),
          ("max", "min"), ("min", "max"), ("xor", "max"), ("xor", "min"),
-         ("!=", "=="), ("<", "<="), (">", ">=")]  # fmt: skip
+         ("!=", "=="), ("<", "<="), (">", ">="), ("%", "//"), ("//", "%")]  # fmt: skip
 
 
 def life_circuit() -> Circuit:
@@ -31,6 +32,11 @@ def elementary_circuit(rule: int) -> Circuit:
     return fit_circuit(rows, (rule >> (rows @ [4, 2, 1])) & 1, classes=2)
 
 
+def residue_circuit(period: int) -> Circuit:
+    rows = SIX.rows()
+    return fit_circuit(rows, rows.sum(axis=1) % period)
+
+
 def comparison_circuit() -> Circuit:
     return Circuit(np.array([[1, -1, 0], [0, 1, -1]]), np.array([0.0, 0.5]),
                    (((0, True),), ((1, False), (0, False))), (1, 2), 3, 0)  # fmt: skip
@@ -41,7 +47,7 @@ def mutants(program: Expression) -> list[Expression]:
     (text,) = program.text()
     names = [program.input_name(i) for i in range(program.num_inputs)]
     found = set()
-    for match in re.finditer(r"[^\W\d]\w*|\d+|[<>=!]=|[-+<>]", text):
+    for match in re.finditer(r"[^\W\d]\w*|\d+|[<>=!]=|//|[-+<>%]", text):
         token = match[0]
         others = [b for a, b in SWAPS if a == token]
         if token.isdigit():
@@ -59,6 +65,7 @@ def test_every_mutant_that_changes_the_function_is_caught():
     kinds = set()
     small = FeatureSpec.integers(-3, 3, ["a", "b", "c"])
     cases = [(life_circuit(), WINDOW, WINDOW.rows()), (comparison_circuit(), small, small.rows())]
+    cases += [(residue_circuit(period), SIX, SIX.rows()) for period in (2, 3)]
     cases += [(elementary_circuit(rule), CELLS, CELLS.rows()) for rule in (30, 54, 110, 184, 9)]
     for circuit, spec, rows in cases:
         program, certificate = distill(circuit, spec)
@@ -72,6 +79,25 @@ def test_every_mutant_that_changes_the_function_is_caught():
             caught, same = caught + differs, same + (not differs)
     assert caught >= 200 and {"block", "exhaustive"} <= kinds
     assert same < caught / 4  # or the mutants would test nothing
+
+
+def test_residues_are_proven_by_blocks():
+    for period in (2, 3):
+        program, certificate = distill(residue_circuit(period), SIX)
+        assert "%" in str(program)
+        assert (certificate.kind, certificate.cells, certificate.lossless) == ("block", 7, True)
+
+
+def test_of_a_residue_every_value_is_compared():
+    """Between two cuts of the network a residue changes, which intervals would not see."""
+    circuit = Circuit(np.array([[1, 2]]), np.array([-3.5]), (((0, True),),), (1,), 2, 0)
+    spec = FeatureSpec.integers(0, 2**13, ["a", "b"])
+    text = "max(a + 2*b > 3, (a + 2*b) % 8191 == {})"
+    names = ["a", "b"]
+    right, wrong = (Expression.parse(text.format(value), names=names) for value in (8190, 3))
+    found = prove(right, circuit, spec)
+    assert (found.kind, found.cells, found.lossless) == ("interval", 3 * 2**13 + 1, True)
+    assert not prove(wrong, circuit, spec).lossless
 
 
 def test_mutants_are_caught_by_intervals():
