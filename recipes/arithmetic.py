@@ -28,8 +28,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.distill import FeatureSpec, distill
-from occamhead.distill.lift import Lifted, lift, lift_step
+from occamhead.distill import FeatureSpec, Lifted, distill, lift, lift_step
 from occamhead.essence import Circuit, fit_circuit
 from occamhead.expression.program_source import body_tokens
 from occamhead.fitting import one_thread
@@ -239,7 +238,7 @@ def lifted_from(
         output, state = (distill(circuit, STEP)[0] for circuit in circuits[STEP.num_inputs])
         return lift_step(output, state, STEP, held_out)
     single = {n: own[0] if data[n][1].ndim == 1 else own for n, own in circuits.items()}
-    return lift(single, data, held_out)
+    return lift(single, data, held_out, domain=task.spec(1).domains[0])
 
 
 def columns(y: Ints) -> Ints:

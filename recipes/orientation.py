@@ -30,8 +30,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.distill.grids import GridRule, lift_grid
-from occamhead.distill.lift import Lifted
+from occamhead.distill import Lifted
+from occamhead.distill.grid_rules import GridRule
+from occamhead.distill.grids import lift_grid
 from occamhead.expression.program_source import body_tokens
 from occamhead.fitting import one_thread
 from recipes.baselines import BASELINES, fitted

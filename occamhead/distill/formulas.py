@@ -68,7 +68,7 @@ class Power:
         return _sum([(self.factor, f"2**{self.name}"), (self.constant, "")])
 
 
-Formula: TypeAlias = "Polynomial | Power"
+Formula: TypeAlias = Polynomial | Power
 
 
 @dataclass(frozen=True)

@@ -16,18 +16,19 @@ Blazek et al. (Nat Comput Sci 4, 110-118, 2024); lifting is the notes' section 3
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from occamhead.distill.formulas import Bound, Formula, Polynomial, fit, tokens
-from occamhead.distill.lift import Lifted, LiftedCertificate
-from occamhead.essence.planes import Floats, widest_margin
-from occamhead.essence.rounding import Ints, rounded
+from occamhead.distill.formulas import Bound, fit
+from occamhead.distill.grid_networks import GridNetwork, Layer, learn_grid
+from occamhead.distill.grid_rules import Family, GridRule, Shares
+from occamhead.distill.lifted import Lifted, LiftedCertificate
+from occamhead.distill.prove import Certificate
+from occamhead.essence.rounding import Ints
+from occamhead.expression import Apply
 
 Images: TypeAlias = tuple[ArrayLike, ArrayLike]
 
@@ -37,101 +38,7 @@ _SMALLEST_SIDE = 5
 _FEWEST_SIDES = 3  # two points fit any line
 
 
-# --- networks of one side -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Weights [neurons, inputs] and thresholds [neurons], whole numbers."""
-
-    weights: Ints
-    thresholds: Ints
-
-    def excess(self, x: ArrayLike) -> Floats:
-        """By how much the sums of rows [rows, inputs] exceed the thresholds, [rows, neurons]."""
-        # Whole numbers far below 2**53 are exact in float64, whose products are much faster.
-        return np.asarray(np.asarray(x, np.float64) @ self.weights.T - self.thresholds)
-
-
-@dataclass(frozen=True)
-class GridNetwork:
-    """Differentiae (-1, 0 or 1), subconcepts (0 or 1) over them, and one concept (0 or 1)."""
-
-    differentiae: Layer
-    subconcepts: Layer
-    concept: Layer
-
-    def predict(self, x: ArrayLike) -> NDArray[np.int64]:
-        """The class, 0 or 1, of each row [rows, side * side]; 0 where it is undecided."""
-        inputs = self.differentiae.weights.shape[1]
-        if np.ndim(x) != 2 or np.shape(x)[1] != inputs:
-            raise ValueError(f"the network takes rows of {inputs} inputs, got shape {np.shape(x)}")
-        told = np.sign(self.differentiae.excess(x))
-        held = self.subconcepts.excess(told) > 0
-        return (self.concept.excess(held)[:, 0] > 0).astype(np.int64)
-
-
-def learn_grid(x: ArrayLike, y: ArrayLike) -> GridNetwork:
-    """The network of widest margins with one subconcept per image.
-
-    Args:
-        x: Distinct images, [images, inputs], 0 or 1.
-        y: Classes, [images], 0 or 1, both of which occur.
-
-    Raises:
-        ValueError: If there are other classes, or what a layer puts out is not separable.
-    """
-    images, labels = np.asarray(x, np.int64), np.asarray(y, np.int64)
-    if set(labels.tolist()) != {0, 1}:
-        raise ValueError(f"classes must be 0 and 1, got {sorted(set(labels.tolist()))}; relabel")
-    first, second = images[labels == 0], images[labels == 1]
-    differentiae = _layer([(a[None], b[None]) for a in first for b in second])
-    first, second = (np.sign(differentiae.excess(group)) for group in (first, second))
-    pairs = [(own[None], second) for own in first] + [(own[None], first) for own in second]
-    subconcepts = _layer(pairs)
-    first, second = (subconcepts.excess(group) > 0 for group in (first, second))
-    return GridNetwork(differentiae, subconcepts, _layer([(second * 1.0, first * 1.0)]))
-
-
-def _layer(pairs: Sequence[tuple[NDArray[np.generic], NDArray[np.generic]]]) -> Layer:
-    """A neuron per pair of sets, high on the first; its threshold is in the middle of the gap."""
-    weights, thresholds = [], []
-    for above, below in pairs:
-        high, low = above.astype(np.float64), below.astype(np.float64)
-        plane = widest_margin(high, low)
-        if plane is None:
-            raise ValueError(
-                f"no hyperplane separates {len(above)} from {len(below)} images by what a layer"
-                " puts out; images of both classes perhaps are the same"
-            )
-        own = _nearest(plane)
-        ends = int((high @ own).min()) + int((low @ own).max())
-        scale = 1 + ends % 2  # the middle is a whole number of twice the weights
-        weights.append(own * scale)
-        thresholds.append(ends * scale // 2)
-    return Layer(np.array(weights), np.array(thresholds))
-
-
-def _nearest(plane: Floats) -> Ints:
-    """The whole-number direction closest by angle, the simplest kind on a tie."""
-
-    def cosine(found: Ints) -> float:
-        return round(float(found @ plane / np.linalg.norm(found) / np.linalg.norm(plane)), 6)
-
-    found = rounded(plane)  # first weight positive, so that the plane may point the other way
-    return max((s * row for row in found for s in (1, -1)), key=cosine)
-
-
 # --- neurons by rows and columns ------------------------------------------------------------------
-
-
-class Shares(NamedTuple):
-    """What an entry weighs: as one of all, of the neuron's row, of its column; the threshold."""
-
-    whole: int
-    row: int
-    column: int
-    threshold: int
 
 
 def _read(weights: Ints, threshold: int) -> tuple[int | None, int | None, Shares]:
@@ -163,33 +70,49 @@ def _most_frequent(values: Ints) -> int:
     return int(found[counts.argmax()])
 
 
-def _families(network: GridNetwork, side: int) -> dict[str, Shares]:
-    """The shares of each kind of neuron, which all neurons of the kind have."""
-    layer = network.differentiae
-    cells = [_read(w.reshape(side, side), t) for w, t in _neurons(layer)]
-    places = [(row, column) for row, column, _ in cells]
-    if len({*places}) != side * side or len(cells) != side * side or None in sum(places, ()):
+def _ordered(network: GridNetwork, side: int) -> GridNetwork:
+    """The network with its differentiae row by row, and the subconcepts of rows before columns."""
+    first, second, concept = network.differentiae, network.subconcepts, network.concept
+    places = [_read(w.reshape(side, side), t)[:2] for w, t in _neurons(first)]
+    wanted = [(i, j) for i in range(side) for j in range(side)]
+    if len(places) != len(wanted) or {*places} != {*wanted}:
         raise ValueError(
-            f"at side {side} there are {len(cells)} differentiae of {len({*places})} places;"
+            f"at side {side} there are {len(places)} differentiae of {len({*places})} places;"
             " needed is one per row and column, as all lines of a square give"
         )
-    order = np.array([places.index((i, j)) for i in range(side) for j in range(side)])
-    kinds: dict[str, list[Shares]] = {"cell": [shares for _, _, shares in cells]}
-    votes: dict[str, list[int]] = {}
-    voting = network.concept.weights[0]
-    for (weights, threshold), vote in zip(_neurons(network.subconcepts), voting, strict=True):
-        row, column, shares = _read(weights[order].reshape(side, side), threshold)
+    cells = [places.index(place) for place in wanted]
+    lines: list[int] = []
+    for weights, threshold in _neurons(second):
+        row, column, _ = _read(weights[cells].reshape(side, side), threshold)
         if (row is None) == (column is None):
             raise ValueError(
                 f"a subconcept at side {side} is one of a row or of a column, got row {row} and"
                 f" column {column}; leave out images other than lines"
             )
-        kind = "column" if row is None else "row"
-        kinds.setdefault(kind, []).append(shares)
-        votes.setdefault(kind, []).append(int(vote))
-    across, down = votes.get("row", []), votes.get("column", [])
-    kinds["concept"] = [Shares(0, *pair, int(network.concept.thresholds[0]))
-                        for pair in zip(across, down, strict=True)]  # fmt: skip
+        lines.append(row if row is not None else side + int(column or 0))
+    if sorted(lines) != [*range(2 * side)]:
+        raise ValueError(
+            f"at side {side} there are {len(lines)} subconcepts of {len({*lines})} rows and"
+            f" columns; needed is one of each of {2 * side}, as all lines of a square give"
+        )
+    order = [lines.index(place) for place in range(2 * side)]
+    return GridNetwork(
+        Layer(first.weights[cells], first.thresholds[cells]),
+        Layer(second.weights[order][:, cells], second.thresholds[order]),
+        Layer(concept.weights[:, order], concept.thresholds),
+    )
+
+
+def _families(network: GridNetwork, side: int) -> dict[str, Shares]:
+    """The shares of each kind of neuron of an ordered network, which all of the kind have."""
+    cells, lines = (
+        [_read(w.reshape(side, side), t)[2] for w, t in _neurons(layer)]
+        for layer in (network.differentiae, network.subconcepts)
+    )
+    votes, (threshold,) = network.concept.weights[0].tolist(), network.concept.thresholds.tolist()
+    kinds = {"cell": cells, "row": lines[:side], "column": lines[side:]}
+    pairs = zip(votes[:side], votes[side:], strict=True)
+    kinds["concept"] = [Shares(0, *pair, threshold) for pair in pairs]
     if uneven := [kind for kind, shares in kinds.items() if len({*shares}) > 1]:
         raise ValueError(
             f"at side {side} the neurons of a {uneven[0]} differ: {sorted({*kinds[uneven[0]]})};"
@@ -203,116 +126,6 @@ def _neurons(layer: Layer) -> Iterator[tuple[Ints, int]]:
 
 
 # --- every side -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Family:
-    """Shares as formulas of the side m."""
-
-    whole: Formula
-    row: Formula
-    column: Formula
-    threshold: Formula
-
-    def at(self, side: int) -> Shares:
-        formulas = (self.whole, self.row, self.column, self.threshold)
-        return Shares(*(formula.value({"m": side}) for formula in formulas))
-
-    def excess(self, square: Ints) -> Ints:
-        """Of the neuron of each row and column, [m, m], over a square [m, m]."""
-        whole, row, column, threshold = self.at(len(square))
-        rows, columns = square.sum(axis=1, keepdims=True), square.sum(axis=0, keepdims=True)
-        return np.asarray(whole * square.sum() + row * rows + column * columns - threshold)
-
-    def weights(self, side: int) -> Ints:
-        """Of the neuron of each row and column over all entries, [m, m, m * m]."""
-        whole, row, column, _ = self.at(side)
-        same = np.eye(side, dtype=np.int64)
-        found = whole + row * same[:, None, :, None] + column * same[None, :, None, :]
-        return np.asarray(found.reshape(side, side, side * side))
-
-    def sides(self, whole: str, row: str, column: str) -> tuple[str, str]:
-        """Python for both sides of the comparison with the threshold, nothing negative on them."""
-        left: list[str] = []
-        right: list[str] = []
-        terms = [(1, self.whole, whole), (1, self.row, row), (1, self.column, column)]
-        for sign, formula, name in [*terms, (-1, self.threshold, "")]:
-            if (opposite := _negated(formula)) is not None:
-                sign, formula = -sign, opposite
-            if (text := str(formula)) != "0":
-                factor = text if tokens(text) == 1 or not name else f"({text})"
-                product = name if name and text == "1" else f"{factor} * {name}" if name else factor
-                (left if sign > 0 else right).append(product)
-        return " + ".join(left) or "0", " + ".join(right) or "0"
-
-
-def _negated(formula: Formula) -> Formula | None:
-    """The opposite of a formula that starts with a minus sign; None of one that does not."""
-    if not isinstance(formula, Polynomial) or formula.divisor > 1 or str(formula)[0] != "-":
-        return None
-    opposite = (-formula.square, -formula.slope, -formula.constant)
-    return replace(formula, square=opposite[0], slope=opposite[1], constant=opposite[2])
-
-
-@dataclass(frozen=True)
-class GridRule:
-    """The network of every side: `cell` differentiae, `row` and `column` subconcepts, a concept.
-
-    The concept's shares are those of all subconcepts of rows and of all of columns.
-    """
-
-    cell: Family
-    row: Family
-    column: Family
-    concept: Family
-
-    @property
-    def parts(self) -> int:
-        return 1
-
-    def value(self, x: Sequence[int]) -> int:
-        """The class of a square that is given row by row.
-
-        Raises:
-            ValueError: If the length of x is no square number.
-        """
-        side = math.isqrt(len(x))
-        if side * side != len(x):
-            raise ValueError(f"x must be a square, row by row, got {len(x)} entries; pad or crop")
-        told = np.sign(self.cell.excess(np.array(x, dtype=np.int64).reshape(side, side)))
-        across = int((self.row.excess(told)[:, 0] > 0).sum())
-        down = int((self.column.excess(told)[0] > 0).sum())
-        _, row, column, threshold = self.concept.at(side)
-        return int(row * across + column * down > threshold)
-
-    def network(self, side: int) -> GridNetwork:
-        """The network at a side, of side**4 weights of differentiae."""
-        cells, rows, columns = (f.weights(side) for f in (self.cell, self.row, self.column))
-        concept = self.concept.at(side)
-        thresholds = [f.at(side).threshold for f in (self.row, self.column)]
-        return GridNetwork(
-            Layer(cells.reshape(side**2, -1), np.full(side**2, self.cell.at(side).threshold)),
-            Layer(np.concatenate([rows[:, 0], columns[0]]), np.repeat(thresholds, side)),
-            Layer(
-                np.repeat([concept.row, concept.column], side)[None], np.array([concept.threshold])
-            ),
-        )
-
-    def lines(self) -> list[str]:
-        """The body of ``predict(x)``; rows are called r and columns c, of pixels and then of d."""
-        left, right = self.cell.sides("sum(x)", "r", "c")
-        across = " > ".join(self.row.sides("total", "sum(r)", ""))
-        down = " > ".join(self.column.sides("total", "", "sum(c)"))
-        answer = self.concept.sides("", "across", f"sum({down} for c in zip(*d))")
-        return [
-            "m = round(len(x) ** 0.5)",
-            "rows, columns = [sum(x[i * m : i * m + m]) for i in range(m)],"
-            " [sum(x[j::m]) for j in range(m)]",
-            f"d = [[({left} > {right}) - ({left} < {right}) for c in columns] for r in rows]",
-            "total = sum(map(sum, d))",
-            f"across = sum({across} for r in d)",
-            f"return int({' > '.join(answer)})",
-        ]
 
 
 def lift_grid(images: Mapping[int, Images], holdout: Mapping[int, Images]) -> Lifted:
@@ -345,10 +158,14 @@ def lift_grid(images: Mapping[int, Images], holdout: Mapping[int, Images]) -> Li
         )
     if (smallest := min({*images, *holdout})) < _SMALLEST_SIDE:
         raise ValueError(f"sides must be {_SMALLEST_SIDE} or more, got {smallest}; leave it out")
-    seen = {m: _families(learn_grid(*pair), m) for m, pair in sorted(images.items())}
+    networks = {
+        m: _ordered(learn_grid(*pair), m) for m, pair in sorted({**images, **holdout}.items())
+    }
+    families = {m: _families(network, m) for m, network in networks.items()}
+    seen = {m: families[m] for m in sorted(images)}
     rule = GridRule(**{kind: _fitted(kind, seen) for kind in ("cell", "row", "column", "concept")})
-    for m, pair in sorted(holdout.items()):
-        for kind, shares in _families(learn_grid(*pair), m).items():
+    for m in sorted(holdout):
+        for kind, shares in families[m].items():
             if (claimed := getattr(rule, kind).at(m)) != shares:
                 raise ValueError(
                     f"the formulas of sides {sorted(images)} say {claimed} of each {kind} at side"
@@ -356,7 +173,24 @@ def lift_grid(images: Mapping[int, Images], holdout: Mapping[int, Images]) -> Li
                 )
     fitted, checked = ({m: len(np.asarray(y)) for m, (_, y) in sorted(group.items())}
                        for group in (images, holdout))  # fmt: skip
-    return Lifted(rule, LiftedCertificate(fitted, checked))
+    proofs = {m: (_proof(rule, network, m),) for m, network in networks.items()}
+    return Lifted(rule, LiftedCertificate(fitted, checked, proofs=proofs))
+
+
+def _proof(rule: GridRule, network: GridNetwork, side: int) -> Certificate:
+    """Compare the unrolled rule with an ordered network, neuron by neuron.
+
+    Sums alone are determined by what they are of nothing and of each input by itself.
+    """
+    cells = wrong = 0
+    layers = (network.differentiae, network.subconcepts, network.concept)
+    for excess, layer in zip(rule.layers(side), layers, strict=True):
+        assert not any(isinstance(node, Apply) for node in excess.nodes)
+        none, *units = excess(np.vstack([np.zeros(excess.num_inputs), np.eye(excess.num_inputs)]))
+        cells += layer.weights.size + layer.thresholds.size
+        wrong += int((np.transpose(units - none) != layer.weights).sum())
+        wrong += int((-none != layer.thresholds).sum())
+    return Certificate("weights", cells, wrong)
 
 
 def _fitted(kind: str, seen: Mapping[int, Mapping[str, Shares]]) -> Family:

@@ -2,8 +2,9 @@
 
 The directions of the circuits are read as one family of weights by position; each training row is
 then a number, its weighted sum, and what the classes do along that number is read as bounds or
-residues whose constants are formulas of the size. Nothing is proven by that: a lifted program is a
-conjecture that holds at the sizes that were looked at, and held-out sizes have to agree.
+residues whose constants are formulas of the size. At the sizes of the circuits the program is then
+compared with them on every input. At others nothing is proven by that: there a lifted program is a
+conjecture, and held-out sizes have to agree.
 
 Source: the notes' section 3.6 (design of ours; the public record is silent on sizes).
 """
@@ -11,15 +12,18 @@ Source: the notes' section 3.6 (design of ours; the public record is silent on s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from occamhead.distill.size_rules import Answer, Recurrence, SizeRule
+from occamhead.distill.lifted import Lifted, LiftedCertificate, source_of
+from occamhead.distill.prove import Certificate, prove
+from occamhead.distill.recurrence import Recurrence
+from occamhead.distill.size_rules import SizeRule
 from occamhead.distill.size_search import Heads, Ints, Samples, pair_rules, sum_rules
-from occamhead.distill.spec import FeatureSpec
+from occamhead.distill.spec import FeatureSpec, Int
 from occamhead.essence import Circuit
 from occamhead.expression import Expression
 from occamhead.expression.program_source import body_tokens
@@ -29,69 +33,11 @@ Rows: TypeAlias = tuple[ArrayLike, ArrayLike]
 _FEWEST_SIZES = 3  # two points fit any line
 
 
-@dataclass(frozen=True)
-class LiftedCertificate:
-    """At which sizes a lifted program is right; beyond them it is a conjecture.
-
-    Args:
-        fitted: By size, how many rows it was fitted to; none for a step that was learned by itself.
-        checked: By held-out size, how many rows it was right on.
-        refuted: Shorter programs that were right at the fitted sizes and wrong at a held-out one.
-    """
-
-    fitted: Mapping[int, int]
-    checked: Mapping[int, int]
-    refuted: int = 0
-    kind: Literal["lifted"] = "lifted"
-
-    @property
-    def lossless(self) -> bool:
-        """Never: no network is there at other sizes to be equal to."""
-        return False
-
-    def __str__(self) -> str:
-        def listed(rows: Mapping[int, int]) -> str:
-            return ", ".join(f"{size} ({count} rows)" for size, count in rows.items())
-
-        origin = f"size {listed(self.fitted)}" if self.fitted else "one step"
-        return (
-            f"lifted from {origin}, right at held-out size {listed(self.checked)}; a conjecture at"
-            " others"
-        )
-
-
-@dataclass(frozen=True)
-class Lifted:
-    """A program for flat lists of any length, and what is known of it."""
-
-    rule: SizeRule
-    certificate: LiftedCertificate
-
-    def predict(self, x: Sequence[int]) -> Answer:
-        """The class of a flat list of whole numbers; one class per output if there are several.
-
-        Raises:
-            ValueError: If the length of x is no multiple of the number of parts.
-        """
-        if not len(x) or len(x) % self.rule.parts:
-            raise ValueError(
-                f"x is cut into {self.rule.parts} equal parts, got {len(x)} entries; give each"
-                " part as many"
-            )
-        return self.rule.value([int(v) for v in x])
-
-    def source(self) -> str:
-        """Stand-alone Python: ``predict(x)`` of a flat list of whole numbers of any length."""
-        return _source(self.rule, str(self.certificate))
-
-    def __str__(self) -> str:
-        return self.source()
-
-
 def lift(
     circuits: Mapping[int, Circuit | Sequence[Circuit]],
     rows: Mapping[int, Rows],
     holdout: Mapping[int, Rows],
+    domain: Int | None = None,
 ) -> Lifted:
     """The shortest program for every size that is right at all of these.
 
@@ -108,6 +54,8 @@ def lift(
             [rows, outputs] that they were learned from.
         holdout: The same for other sizes, which take no part in fitting: the whole truth or a
             sample.
+        domain: What an entry can be, at every size; by default the numbers from the least to the
+            largest entry of `rows`. On all such lists the program is compared with the circuits.
 
     Raises:
         ValueError: If there are fewer than three sizes or none held out, if sizes or shapes do not
@@ -137,8 +85,26 @@ def lift(
             f" {len(candidates)} that were looked at; the weights of the circuits perhaps differ"
             " by size, or the rows are too few"
         )
-    right.sort(key=lambda rule: body_tokens(_source(rule, "")))
-    return _accepted(right, seen, held_out)
+    right.sort(key=lambda rule: body_tokens(source_of(rule)))
+    if domain is None:
+        entries = [x for x, _ in seen.values()]
+        domain = Int(min(int(x.min()) for x in entries), max(int(x.max()) for x in entries))
+    lifted = _accepted(right, seen, held_out)
+    proofs = {n: _proofs(lifted, found, domain) for n, found in heads.items()}
+    certificate = replace(lifted.certificate, proofs=proofs, domain=domain)
+    return replace(lifted, certificate=certificate)
+
+
+def _proofs(lifted: Lifted, circuits: Sequence[Circuit], domain: Int) -> tuple[Certificate, ...]:
+    """One certificate per output of the program at the size of the circuits."""
+    size = circuits[0].inputs
+    names = FeatureSpec.booleans(size).names
+    spec = FeatureSpec(names, (domain,) * size)
+    try:
+        program = lifted.at(size)
+        return tuple(prove(program[k], circuit, spec) for k, circuit in enumerate(circuits))
+    except ValueError as obstacle:  # numbers that float64 does not hold; the rows agreed
+        return (Certificate("sampled", cells=0, wrong=0, obstacle=str(obstacle)),)
 
 
 def lift_step(
@@ -230,9 +196,3 @@ def _accepted(right: Sequence[SizeRule], seen: Samples, held_out: Samples) -> Li
         f" {_errors(right[0], held_out)} of {sum(checked.values())} held-out rows of sizes"
         f" {sorted(checked)}; learn at these sizes as well, and hold out others:{text}"
     )
-
-
-def _source(rule: SizeRule, comment: str) -> str:
-    sentence = f"{comment[:1].upper()}{comment[1:]}."
-    body = "".join(f"    {line}\n" for line in rule.lines())
-    return f'def predict(x):\n    """{sentence}"""\n{body}'

@@ -30,7 +30,7 @@ from occamhead.essence import Circuit
 from occamhead.expression import Affine, Apply, Constant, Expression, ExpressionBuilder, Input, Node
 from occamhead.expression.operators import CONDITION, get_operator
 
-Kind = Literal["exhaustive", "block", "interval", "sampled"]
+Kind = Literal["exhaustive", "block", "interval", "weights", "sampled"]
 MOST_CELLS = 1 << 20
 _AT_ONCE = 1 << 16
 
@@ -42,8 +42,9 @@ class Certificate:
     Args:
         kind: "exhaustive": every input; "block": every value of the sums over exchangeable
             inputs; "interval": every combination of the intervals of shared directions;
-            "sampled": some inputs, which proves nothing.
-        cells: How many inputs, values or combinations were compared.
+            "weights": every weight and threshold of both, neuron by neuron; "sampled": some
+            inputs, which proves nothing.
+        cells: How many inputs, values, combinations or weights were compared.
         wrong: On how many of them the two differ.
         obstacle: For "sampled": why no proof was possible.
         seed: For "sampled": the seed of the inputs.
@@ -67,6 +68,7 @@ class Certificate:
             "exhaustive": "inputs",
             "block": "values of its sums over exchangeable inputs",
             "interval": "combinations of its intervals",
+            "weights": "weights and thresholds",
             "sampled": f"inputs drawn with seed {self.seed}",
         }[self.kind]
         if self.lossless:

@@ -1,6 +1,7 @@
 """Programs for flat lists of any length: what they compute, and how they are written.
 
-Every rule computes with Python's whole numbers, so that lists of a thousand bits are exact.
+Every rule computes with Python's whole numbers, so that lists of a thousand bits are exact. At one
+size its loops and sums can be unrolled: then it is an :class:`~occamhead.expression.Expression`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-import numpy as np
-
 from occamhead.distill.formulas import Formula, tokens
-from occamhead.distill.programs import source
-from occamhead.distill.prove import classes_of
-from occamhead.distill.spec import FeatureSpec
-from occamhead.expression import Expression
+from occamhead.expression import Expression, ExpressionBuilder
 
 Answer: TypeAlias = "int | list[int]"
 # The weight of entry i of a part of length m: by its text, in which m stands for that length.
@@ -28,6 +24,7 @@ WEIGHTS: Mapping[str, Callable[[int, int], int]] = {
     "(i + 1)": lambda i, m: i + 1,
     "(m - i)": lambda i, m: m - i,
 }
+_LARGEST = 1 << 52  # whole numbers up to here, and halves of them, are exact in float64
 
 
 class SizeRule(Protocol):
@@ -40,8 +37,28 @@ class SizeRule(Protocol):
     def value(self, x: Sequence[int]) -> Answer:
         """The class of a flat list, or one class per output."""
 
+    def at(self, size: int) -> Expression:
+        """The program at one size, loops and sums unrolled; `size` is a multiple of `parts`.
+
+        Returns:
+            One output, which is the class; for a list of classes one output per entry.
+
+        Raises:
+            ValueError: If a number of the program is beyond 2**52 at this size.
+        """
+
     def lines(self) -> list[str]:
         """The body of ``predict(x)``."""
+
+
+def exact(value: int) -> int:
+    """A number of an unrolled program, which computes in float64; ValueError beyond 2**52."""
+    if abs(value) > _LARGEST:
+        raise ValueError(
+            f"at this size the program needs a number of {value.bit_length()} bits, and float64 is"
+            " exact to 52; use predict(x) or source(), which compute with whole numbers"
+        )
+    return value
 
 
 @dataclass(frozen=True)
@@ -56,6 +73,13 @@ class Direction:
     factors: tuple[int, ...]
     weight: str
 
+    def __post_init__(self) -> None:
+        if self.weight not in WEIGHTS or not self.factors or not all(self.factors):
+            raise ValueError(
+                f"a direction has a factor other than 0 per part and one of the weights"
+                f" {', '.join(WEIGHTS)}, got {self.factors} and {self.weight!r}"
+            )
+
     def weights(self, n: int) -> list[int]:
         """The weight of each of n entries; n is a multiple of the number of parts."""
         m = n // len(self.factors)
@@ -65,6 +89,12 @@ class Direction:
         """What formulas may speak of: n, and the length m of a part if there are several."""
         parts = len(self.factors)
         return {"n": n, "m": n // parts} if parts > 1 else {"n": n}
+
+    def node(self, builder: ExpressionBuilder, n: int) -> int:
+        """The sum over n inputs as a node of a formula."""
+        weights = self.weights(n)
+        exact(sum(map(abs, weights)))
+        return builder.affine(0, [(w, builder.input(i)) for i, w in enumerate(weights)])
 
     def lines(self) -> list[str]:
         """Python that sets s; m and n are set before."""
@@ -78,7 +108,7 @@ class Direction:
         else:
             entry = _combination([f"{name}[i]" for name in names], self.factors)
             total = f"sum({self.weight} * ({entry}) for i in range(m))"
-        return [f"{', '.join(names)} = {_parts(len(names))}", f"s = {total}"]
+        return [f"{', '.join(names)} = {slices(len(names))}", f"s = {total}"]
 
 
 @dataclass(frozen=True)
@@ -93,10 +123,36 @@ class Steps:
     classes: tuple[int, ...]
     bounds: tuple[Formula, ...]
 
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2 or len(self.bounds) != len(self.classes) - 1:
+            raise ValueError(
+                f"classes of intervals need a bound between any two, got {len(self.classes)}"
+                f" classes and {len(self.bounds)} bounds"
+            )
+
     def value(self, s: int, sizes: Mapping[str, int]) -> int:
         # The first bound decides, as in the text, also where at some size bounds cross.
         met = (c for c, b in zip(self.classes, self.bounds, strict=False) if s <= b.value(sizes))
         return next(met, self.classes[-1])
+
+    def node(self, builder: ExpressionBuilder, s: int, sizes: Mapping[str, int]) -> int:
+        """The class as a node of a formula, given the node of the sum."""
+        bounds = [builder.constant(exact(bound.value(sizes))) for bound in self.bounds]
+        match self.classes:
+            case (0, 1):
+                return builder.apply("gt", s, bounds[0])
+            case (1, 0):
+                return builder.apply("le", s, bounds[0])
+            case (0, 1, 0) | (1, 0, 1):
+                above = builder.apply("gt", s, bounds[0])
+                inside = builder.apply("min", above, builder.apply("le", s, bounds[1]))
+                return inside if self.classes[1] else builder.affine(1, [(-1, inside)])
+        node = builder.constant(self.classes[-1])
+        for label, bound in zip(self.classes[-2::-1], bounds[::-1], strict=True):
+            node = builder.apply(
+                "where", builder.apply("le", s, bound), builder.constant(label), node
+            )
+        return node
 
     def __str__(self) -> str:
         match self.classes:
@@ -128,8 +184,38 @@ class Residue:
     divisor: Formula
     classes: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise ValueError(f"a residue has two classes or more, got {self.classes}")
+
     def value(self, s: int, sizes: Mapping[str, int]) -> int:
-        return self.classes[s // self.divisor.value(sizes) % len(self.classes)]
+        return self.classes[s // self._divisor(sizes) % len(self.classes)]
+
+    def _divisor(self, sizes: Mapping[str, int]) -> int:
+        if (divisor := self.divisor.value(sizes)) < 1:
+            known = ", ".join(f"{name} = {size}" for name, size in sizes.items())
+            raise ValueError(f"the divisor {self.divisor} is {divisor} at {known}; it must be >= 1")
+        return divisor
+
+    def node(self, builder: ExpressionBuilder, s: int, sizes: Mapping[str, int]) -> int:
+        """The class as a node of a formula, given the node of the sum."""
+        divisor, period = exact(self._divisor(sizes)), len(self.classes)
+        shifted = builder.apply("floordiv", s, builder.constant(divisor)) if divisor > 1 else s
+        residue = builder.apply("mod", shifted, builder.constant(period))
+        if self.classes == tuple(range(period)):
+            return residue
+        if set(self.classes) == {0, 1}:
+            few = int(2 * sum(self.classes) <= period)  # the class with fewer residues
+            places = [r for r, c in enumerate(self.classes) if c == few]
+            tests = [
+                builder.apply("eq" if few else "ne", residue, builder.constant(r)) for r in places
+            ]
+            return tests[0] if len(tests) == 1 else builder.apply("max" if few else "min", *tests)
+        node = builder.constant(self.classes[-1])
+        for r, label in reversed([*enumerate(self.classes[:-1])]):
+            is_r = builder.apply("eq", residue, builder.constant(r))
+            node = builder.apply("where", is_r, builder.constant(label), node)
+        return node
 
     def __str__(self) -> str:
         text, period = str(self.divisor), len(self.classes)
@@ -169,6 +255,14 @@ class SumRule:
             return self.readout.value(s, sizes)
         return [self.readout.value(s, {**sizes, "k": k}) for k in range(self.outputs.value(sizes))]
 
+    def at(self, size: int) -> Expression:
+        builder, sizes = ExpressionBuilder(), self.direction.sizes(size)
+        s = self.direction.node(builder, size)
+        places: list[Mapping[str, int]] = [sizes]
+        if self.outputs is not None:
+            places = [{**sizes, "k": k} for k in range(self.outputs.value(sizes))]
+        return builder.build([self.readout.node(builder, s, place) for place in places], size)
+
     def lines(self) -> list[str]:
         answer = str(self.readout)
         if self.outputs is not None:
@@ -199,6 +293,12 @@ class PairRule:
         places = [i for i, v in enumerate(x) if v == extreme]
         return places[0 if self.first else -1]
 
+    def at(self, size: int) -> Expression:
+        builder = ExpressionBuilder()
+        entries = [builder.input(i) for i in range(size)]
+        place = _place(builder, entries, "max" if self.largest else "min", self.first)
+        return builder.build([place], size)
+
     def lines(self) -> list[str]:
         compare = ">=" if self.largest else "<="
         order = "range(len(x))" if self.first else "reversed(range(len(x)))"
@@ -209,68 +309,23 @@ class PairRule:
         ]
 
 
-@dataclass(frozen=True)
-class Recurrence:
-    """A step that runs along the list, from the first entry to the last, and hands on a state.
-
-    The list is cut into equal parts, and step i reads entry i of each of them. The state is 0 at
-    the start; the answer is what every step puts out, and then the last state.
-
-    Args:
-        output, state: What a step puts out and what it hands on, of the entries and the state.
-        spec: The inputs of both, of which the last is the state.
-    """
-
-    output: Expression
-    state: Expression
-    spec: FeatureSpec
-
-    def __post_init__(self) -> None:
-        taken = {"x", "m", "found", "step", "put_out", "len", "zip"} & {*self.spec.names}
-        if self.spec.num_inputs < 2 or taken:
-            raise ValueError(
-                "a step reads at least one entry and the state, under names that its program does"
-                f" not use itself, got {', '.join(self.spec.names)}; rename them"
-            )
-
-    @property
-    def parts(self) -> int:
-        return self.spec.num_inputs - 1
-
-    def value(self, x: Sequence[int]) -> Answer:
-        m = len(x) // self.parts
-        known: dict[tuple[int, ...], tuple[int, int]] = {}  # steps are few, lists are long
-        found, state = [], 0
-        for i in range(m):
-            step = (*x[i::m], state)
-            if step not in known:
-                row = np.array([step])
-                known[step] = (
-                    int(classes_of(self.output, row)[0]),
-                    int(classes_of(self.state, row)[0]),
-                )
-            put_out, state = known[step]
-            found.append(put_out)
-        return [*found, state]
-
-    def lines(self) -> list[str]:
-        *names, state = self.spec.names
-        parts = self.parts
-        entries = f"zip({_parts(parts)})" if parts > 1 else "x"
-        return [
-            *_function("put_out", self.output, self.spec),
-            *_function(f"next_{state}", self.state, self.spec),
-            *([f"m = len(x) // {parts}"] if parts > 1 else []),
-            f"found, {state} = [], 0",
-            f"for {', '.join(names)} in {entries}:",
-            f"    step = [{', '.join(self.spec.names)}]",
-            "    found.append(put_out(step))",
-            f"    {state} = next_{state}(step)",
-            f"return [*found, {state}]",
-        ]
+def _place(builder: ExpressionBuilder, nodes: Sequence[int], extreme: str, first: bool) -> int:
+    """The place of the highest ("max") or lowest ("min") of some nodes, the first or the last."""
+    places = [*range(len(nodes))][:: -1 if first else 1]
+    found = builder.constant(places[0])
+    best = builder.apply(extreme, *nodes) if len(nodes) > 1 else nodes[0]
+    for place in places[1:]:
+        is_best = builder.apply("eq", nodes[place], best)
+        found = builder.apply("where", is_best, builder.constant(place), found)
+    return found
 
 
-def _parts(count: int) -> str:
+def class_node(builder: ExpressionBuilder, outputs: Sequence[int]) -> int:
+    """The class of a program's outputs: the one output, or the first of the highest."""
+    return outputs[0] if len(outputs) == 1 else _place(builder, outputs, "max", first=True)
+
+
+def slices(count: int) -> str:
     """The parts of x, of length m each, as slices."""
     cuts = ["", *("m" if k == 1 else f"{k} * m" for k in range(1, count)), ""]
     return ", ".join(f"x[{low}:{high}]" for low, high in itertools.pairwise(cuts))
@@ -283,9 +338,3 @@ def _combination(names: Sequence[str], factors: Sequence[int]) -> str:
         sign = "-" if factor < 0 else "+"
         text = f"{text} {sign} {product}" if text else ("-" if factor < 0 else "") + product
     return text
-
-
-def _function(name: str, program: Expression, spec: FeatureSpec) -> list[str]:
-    """The program as a function of the step x."""
-    _, body = source(program, spec).split('"""\n', 1)
-    return [f"def {name}(x):", *body.rstrip("\n").split("\n")]

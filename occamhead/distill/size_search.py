@@ -81,9 +81,10 @@ def _families(weights: Ints, n: int) -> Iterator[Direction]:
             wanted = [weight(i, n // parts) for i in range(n // parts)]
             smallest = wanted.index(1)
             factors = tuple(weights.reshape(parts, -1)[:, smallest].tolist())
-            found = Direction(factors, name)
-            if all(factors) and found.weights(n) == weights.tolist():
-                yield found
+            if all(factors):
+                found = Direction(factors, name)
+                if found.weights(n) == weights.tolist():
+                    yield found
 
 
 def _levels(direction: Direction, seen: Samples, many: bool) -> list[_Level] | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from occamhead.distill.grids import GridNetwork, GridRule, Layer, learn_grid, lift_grid
-from occamhead.distill.lift import Lifted
+from occamhead.distill.grid_networks import GridNetwork, Layer, learn_grid
+from occamhead.distill.grid_rules import GridRule
+from occamhead.distill.grids import lift_grid
+from occamhead.distill.lifted import Lifted
 from occamhead.expression.program_source import body_tokens
 from tests.distill.printed import predict_of
 

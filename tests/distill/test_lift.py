@@ -7,7 +7,8 @@ import pytest
 
 from occamhead.distill import FeatureSpec, distill
 from occamhead.distill.formulas import Polynomial, number
-from occamhead.distill.lift import Lifted, LiftedCertificate, lift, lift_step
+from occamhead.distill.lift import lift, lift_step
+from occamhead.distill.lifted import Lifted, LiftedCertificate
 from occamhead.distill.size_rules import Direction, Steps, SumRule
 from occamhead.essence import Circuit, fit_circuit
 from tests.distill.printed import predict_of
