@@ -9,10 +9,12 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+# The length of a list (or the side of a square: m), of a part of it, and the place of an output.
+_SIZES = ("n", "m", "k")
 # Coefficients that are tried; the constant term needs no limit, since it is solved for.
 _SQUARES, _SLOPES, _DIVISORS, _FACTORS = (0, 1, -1, 2), range(-4, 5), range(1, 5), (1, -1, 2, 3)
 
@@ -27,8 +29,18 @@ class Polynomial:
     constant: int
     divisor: int = 1
 
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+        if self.divisor < 1:
+            raise ValueError(f"the divisor of a formula must be 1 or more, got {self.divisor}")
+
+    @property
+    def reads(self) -> set[str]:
+        """The sizes that the value depends on."""
+        return {self.name} if self.square or self.slope else set()
+
     def value(self, sizes: Mapping[str, int]) -> int:
-        v = sizes[self.name] if self.square or self.slope else 0
+        v = sizes[self.name] if self.reads else 0
         return (self.square * v * v + self.slope * v + self.constant) // self.divisor
 
     def shifted(self, by: int) -> Polynomial:
@@ -58,6 +70,14 @@ class Power:
     factor: int
     constant: int
 
+    def __post_init__(self) -> None:
+        _check_name(self.name)
+
+    @property
+    def reads(self) -> set[str]:
+        """The sizes that the value depends on."""
+        return {self.name}
+
     def value(self, sizes: Mapping[str, int]) -> int:
         return int(self.factor * 2 ** sizes[self.name] + self.constant)
 
@@ -66,6 +86,20 @@ class Power:
 
     def __str__(self) -> str:
         return _sum([(self.factor, f"2**{self.name}"), (self.constant, "")])
+
+
+def _check_name(name: str) -> None:
+    if name not in _SIZES:
+        raise ValueError(f"a formula is one of {', '.join(_SIZES)}, got the size {name!r}")
+
+
+def check_sizes(formulas: Iterable[Formula], known: Collection[str]) -> None:
+    """Raise ValueError unless the formulas speak of these sizes only."""
+    for formula in formulas:
+        if unknown := formula.reads - {*known}:
+            raise ValueError(
+                f"the formula {formula} speaks of {min(unknown)}, known here: {', '.join(known)}"
+            )
 
 
 Formula: TypeAlias = Polynomial | Power

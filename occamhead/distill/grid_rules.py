@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from occamhead.distill.formulas import Formula, Polynomial, tokens
+from occamhead.distill.formulas import Formula, Polynomial, check_sizes, tokens
 from occamhead.distill.grid_networks import GridNetwork, Layer
 from occamhead.distill.size_rules import exact
 from occamhead.essence.rounding import Ints
@@ -37,6 +37,9 @@ class Family:
     row: Formula
     column: Formula
     threshold: Formula
+
+    def __post_init__(self) -> None:
+        check_sizes((self.whole, self.row, self.column, self.threshold), ("m",))
 
     def at(self, side: int) -> Shares:
         formulas = (self.whole, self.row, self.column, self.threshold)
@@ -132,14 +135,16 @@ class GridRule:
 
         They are sums alone, in the order of the neurons of :meth:`network`.
         """
-        cells = itertools.product(range(side), repeat=2)
+        cells = itertools.product(range(side), range(side))
         across, down = ([(i, 0) for i in range(side)], [(0, j) for j in range(side)])
         _, row, column, threshold = self.concept.at(side)
         builder = ExpressionBuilder()
         votes = [(exact(row if i < side else column), builder.input(i)) for i in range(2 * side)]
         return (
             _over_square(side, [(self.cell, place) for place in cells]),
-            _over_square(side, [*((self.row, p) for p in across), *((self.column, p) for p in down)]),
+            _over_square(
+                side, [*((self.row, p) for p in across), *((self.column, p) for p in down)]
+            ),
             builder.build([builder.affine(-exact(threshold), votes)], 2 * side),
         )
 

@@ -76,7 +76,11 @@ class Lifted:
         Raises:
             ValueError: If the length of x is no multiple of the number of parts.
         """
-        self._check(len(x), "entries")
+        if not len(x) or len(x) % self.rule.parts:
+            raise ValueError(
+                f"x is cut into {self.rule.parts} equal parts, got {len(x)} entries; give each"
+                " part as many"
+            )
         return self.rule.value([int(v) for v in x])
 
     def at(self, size: int) -> Expression:
@@ -102,15 +106,12 @@ class Lifted:
             >>> argmax.at(3)([[1.0, 5.0, 5.0]]).tolist()
             [[1.0]]
         """
-        self._check(size, "as size")
-        return self.rule.at(size)
-
-    def _check(self, size: int, what: str) -> None:
         if size < 1 or size % self.rule.parts:
             raise ValueError(
-                f"x is cut into {self.rule.parts} equal parts, got {size} {what}; give each part"
-                " as many"
+                f"a size is a positive multiple of {self.rule.parts}, the number of parts that a"
+                f" list is cut into, got {size}"
             )
+        return self.rule.at(size)
 
     def source(self) -> str:
         """Stand-alone Python: ``predict(x)`` of a flat list of whole numbers of any length."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from occamhead.distill.prove import classes_of
 from occamhead.distill.size_rules import Answer, class_node, slices
 from occamhead.distill.spec import FeatureSpec
 from occamhead.expression import Expression, ExpressionBuilder
+
+_TAKEN = {"x", "m", "found", "step", "put_out", "len", "zip"}
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,14 @@ class Recurrence:
     spec: FeatureSpec
 
     def __post_init__(self) -> None:
-        taken = {"x", "m", "found", "step", "put_out", "len", "zip"} & {*self.spec.names}
-        if self.spec.num_inputs < 2 or taken:
+        free = (
+            name.isidentifier() and not keyword.iskeyword(name) and name not in _TAKEN
+            for name in self.spec.names
+        )
+        if self.spec.num_inputs < 2 or not all(free):
             raise ValueError(
-                "a step reads at least one entry and the state, under names that its program does"
-                f" not use itself, got {', '.join(self.spec.names)}; rename them"
+                "a step reads at least one entry and the state, under Python names that its"
+                f" program does not use itself, got {', '.join(self.spec.names)}; rename them"
             )
 
         widths = {self.output.num_inputs, self.state.num_inputs, self.spec.num_inputs}

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from occamhead.distill.formulas import Formula, tokens
+from occamhead.distill.formulas import Formula, check_sizes, tokens
 from occamhead.expression import Expression, ExpressionBuilder
 
 Answer: TypeAlias = "int | list[int]"
@@ -130,6 +130,11 @@ class Steps:
                 f" classes and {len(self.bounds)} bounds"
             )
 
+    @property
+    def formulas(self) -> tuple[Formula, ...]:
+        """The numbers that depend on the size."""
+        return self.bounds
+
     def value(self, s: int, sizes: Mapping[str, int]) -> int:
         # The first bound decides, as in the text, also where at some size bounds cross.
         met = (c for c, b in zip(self.classes, self.bounds, strict=False) if s <= b.value(sizes))
@@ -188,6 +193,11 @@ class Residue:
         if len(self.classes) < 2:
             raise ValueError(f"a residue has two classes or more, got {self.classes}")
 
+    @property
+    def formulas(self) -> tuple[Formula, ...]:
+        """The numbers that depend on the size."""
+        return (self.divisor,)
+
     def value(self, s: int, sizes: Mapping[str, int]) -> int:
         return self.classes[s // self._divisor(sizes) % len(self.classes)]
 
@@ -243,6 +253,13 @@ class SumRule:
     direction: Direction
     readout: Steps | Residue
     outputs: Formula | None = None
+
+    def __post_init__(self) -> None:
+        known = ("n", "m") if self.parts > 1 else ("n",)
+        if self.outputs is not None:
+            check_sizes([self.outputs], known)
+            known = (*known, "k")
+        check_sizes(self.readout.formulas, known)
 
     @property
     def parts(self) -> int:
