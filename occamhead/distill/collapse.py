@@ -32,7 +32,7 @@ _MOST_MERGED = 1 << 12  # cells up to which multiples of a coordinate are tried 
 _WORTH = 0.8
 # A table so many times larger than another one of the head has no shorter program.
 _TIMES_LARGER, _SMALL = 4, 32
-_LARGEST = 1 << 52  # whole numbers up to here, and halves of them, are exact in float64
+LARGEST = 1 << 52  # whole numbers up to here, and halves of them, are exact in float64
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _bounds(terms: Sequence[Terms], spec: FeatureSpec) -> tuple[tuple[int, int],
     for pairs in terms:
         ends = [sorted((c * spec.domains[i].low, c * spec.domains[i].high)) for c, i in pairs]
         found.append((sum(low for low, _ in ends), sum(high for _, high in ends)))
-    if large := [pair for pair in found if max(map(abs, pair)) >= _LARGEST]:
+    if large := [pair for pair in found if max(map(abs, pair)) >= LARGEST]:
         raise ValueError(
             f"a sum of the inputs reaches from {large[0][0]} to {large[0][1]}, beyond 2**52, where"
             " float64 is no longer exact; declare smaller domains"

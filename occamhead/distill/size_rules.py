@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from occamhead.distill.collapse import LARGEST
 from occamhead.distill.formulas import Formula, check_sizes, tokens
 from occamhead.expression import Expression, ExpressionBuilder
 
@@ -24,7 +25,6 @@ WEIGHTS: Mapping[str, Callable[[int, int], int]] = {
     "(i + 1)": lambda i, m: i + 1,
     "(m - i)": lambda i, m: m - i,
 }
-_LARGEST = 1 << 52  # whole numbers up to here, and halves of them, are exact in float64
 
 
 class SizeRule(Protocol):
@@ -53,7 +53,7 @@ class SizeRule(Protocol):
 
 def exact(value: int) -> int:
     """A number of an unrolled program, which computes in float64; ValueError beyond 2**52."""
-    if abs(value) > _LARGEST:
+    if abs(value) > LARGEST:
         raise ValueError(
             f"at this size the program needs a number of {value.bit_length()} bits, and float64 is"
             " exact to 52; use predict(x) or source(), which compute with whole numbers"
