@@ -262,13 +262,17 @@ def _chosen(
     from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
     largest = float(together[0].std(axis=0).max())
-    scalers = [StandardScaler(), FunctionTransformer(np.divide, kw_args={"x2": largest})]
+    scalers = [StandardScaler(), FunctionTransformer(_divided, kw_args={"by": largest})]
     pipeline = Pipeline([("scale", scalers[0]), ("model", model)])
-    search = GridSearchCV(pipeline, {"scale": scalers, **grid}, cv=5)
+    search = GridSearchCV(pipeline, {"scale": scalers, **grid}, cv=5, error_score="raise")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of steps that were not enough: the table tells
         search.fit(*together)
     return lambda x: np.asarray(search.predict(x))
+
+
+def _divided(x: Floats, by: float) -> Floats:
+    return x / by
 
 
 # --- shapes ---------------------------------------------------------------------------------------
