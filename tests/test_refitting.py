@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -131,3 +135,38 @@ def test_what_cannot_be_is_refused(resnet_file, make_trainer):
         module_of(resnet_file, loss="squared_error")
     with pytest.raises(ValueError, match="kind must be one of"):
         module_of(resnet_file, kind="tree")
+
+
+TWO_RANKS = """
+import json
+import sys
+from pathlib import Path
+import pytorch_lightning as pl
+import torch
+sys.path.insert(0, {tests!r})
+from test_refitting import RefitHead, module_of, pictures
+torch.set_num_threads(1)
+module = module_of({weights!r}, backbone_learning_rate=1e-5)
+trainer = pl.Trainer(accelerator="cpu", devices=2, strategy="ddp", max_epochs=2, logger=False,
+                     enable_checkpointing=False, enable_progress_bar=False,
+                     use_distributed_sampler=True, callbacks=[RefitHead()])
+trainer.fit(module, **pictures(24, 4, shuffle=True))
+circuit = module.head.circuit
+Path(f"rank{{trainer.global_rank}}.json").write_text(json.dumps({{
+    "weights": circuit.weights.tolist(), "bias": circuit.bias.tolist(),
+    "first": module.backbone.conv1.weight.flatten().tolist()}}))
+# A process that ends while gloo's threads still run may be aborted.
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()
+"""
+
+
+@pytest.mark.slow
+def test_two_devices_end_with_one_head(resnet_file, tmp_path):
+    script = tmp_path / "two_ranks.py"
+    tests = str(Path(__file__).parent)
+    script.write_text(TWO_RANKS.format(tests=tests, weights=str(resnet_file)))
+    subprocess.run([sys.executable, str(script)], check=True, cwd=tmp_path, timeout=180)
+    first, second = (json.loads((tmp_path / f"rank{r}.json").read_text()) for r in (0, 1))
+    assert first == second
+    assert np.array(first["weights"]).any()
