@@ -281,12 +281,12 @@ KINDS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "linear": [
         {"differentiae": "linear", "subconcepts": count, "penalty": penalty}
         for count in (2, 4, 6, 8, 12)
-        for penalty in (1.0, 10.0)
+        for penalty in (10.0, 100.0)
     ],
     "quadratic": [
         {"differentiae": "quadratic", "subconcepts": count, "penalty": penalty}
         for count in (2, 4)
-        for penalty in (1.0, 10.0, 100.0)
+        for penalty in (10.0, 100.0, 1000.0)
     ],
     "occam": [{"differentiae": "occam"}],
 }

@@ -55,7 +55,7 @@ HEADS = {
                          lambda rows: essence(rows, differentiae="quadratic", min_purity=0.0)),
     "real": (three_blobs, lambda rows: essence(rows, inputs="real", subconcepts=5)),
     "real, quadratic": (disc, lambda rows: essence(rows, inputs="real", differentiae="quadratic",
-                                                   penalty=100.0, negligible=0.05)),
+                                                   penalty=500.0, negligible=0.05)),
     "real, found": (disc, lambda rows: essence(rows, inputs="real", differentiae="occam",
                                                max_functions=20_000)),
 }  # fmt: skip

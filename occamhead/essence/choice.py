@@ -14,7 +14,7 @@ from occamhead.essence.patterns import class_labels
 from occamhead.essence.real import fit_real_circuit, real_numbers
 
 PER_CLASS = (1, 2, 3)
-PENALTIES = (1.0, 0.1, 10.0)
+PENALTIES = (10.0, 1.0, 100.0)
 NEGLIGIBLE = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
 
 

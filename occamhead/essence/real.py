@@ -30,7 +30,7 @@ def fit_real_circuit(
     *,
     classes: int | None = None,
     subconcepts: int | None = None,
-    penalty: float = 1.0,
+    penalty: float = 10.0,
     negligible: float = 0.0,
     standardise: bool = True,
     digits: int = 4,
@@ -46,11 +46,11 @@ def fit_real_circuit(
         y: Class of each row, [rows] whole numbers from 0.
         classes: Number of classes; None takes the highest label plus one.
         subconcepts: Number of subconcepts in all; None gives each class one.
-        penalty: C of the support vector machines, with rows weighted so that both sides count
-            alike.
+        penalty: C of the support vector machines, for inputs divided by the root of their number;
+            rows are weighted so that both sides count alike.
         negligible: Weights below this share of a hyperplane's largest are dropped, and the
             hyperplane is fitted again to the inputs that are left.
-        standardise: Give every input a standard deviation of 1 for the fit; otherwise all inputs
+        standardise: Give every input the same standard deviation for the fit; otherwise all inputs
             are divided by one number. The circuit takes the inputs as they are.
         digits: Significant digits of the circuit's weights and biases.
 
@@ -72,6 +72,8 @@ def fit_real_circuit(
     centre, scale = points.mean(axis=0), points.std(axis=0)
     # Of an input that hardly varies the scale is left alone.
     scale = np.where(scale > 1e-6, scale, 1.0) if standardise else np.full_like(scale, scale.max())
+    # Rows of length 1 or so, however many inputs there are: a penalty then means the same.
+    scale = scale * len(scale) ** 0.5
     scaled = (points - centre) / scale
     parts = between_clusters(scaled, labels, subconcepts)
     weights: list[Floats] = []

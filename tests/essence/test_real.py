@@ -108,7 +108,7 @@ def test_significant_digits():
 
 def test_options_are_chosen_by_cross_validation():
     x, y = blobs(0, 80)
-    best, short = choose_real_options(x, y, penalties=(0.1, 1.0))
+    best, short = choose_real_options(x, y, penalties=(1.0, 10.0))
     assert best.options["subconcepts"] > 2, "one subconcept a class cannot tell these apart"
     assert best.accuracy == 1.0 and short.weights <= best.weights
     right = 0
