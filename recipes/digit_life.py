@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import runpy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,12 +35,13 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from occamhead.distill import distill, source
-from occamhead.essence import Circuit, description_length, fit_circuit
-from occamhead.essence.patterns import pool
+from occamhead.essence import Circuit
 from occamhead.expression.program_source import body_tokens
 from occamhead.fitting import one_thread
-from recipes.cellular_automata import WINDOW, life
 from recipes.flags import add_output, positive, recipe_parser
+from recipes.life_rules import LIFE, WINDOW
+from recipes.noisy_labels import choose
+from recipes.printed import run
 from recipes.report import prepare, write_results
 from recipes.run import say
 
@@ -54,7 +54,6 @@ BATCH = 100  # boards a step
 # boards of 300 training digits held out, with seeds 100 and 101, which are none of the table's.
 NOISE = 1.0  # standard deviation of what is added to the numbers, full from half of the steps on
 RATE, DECAY = 3e-3, 0.1
-SUPPORTS, PURITIES = (1, 2, 3, 5), (0.6, 0.75, 0.9)  # of which each fit takes the best
 METHODS = {
     "essence": "the program's printed source, on bits",
     "mlp": "the MLP that was trained, on numbers",
@@ -190,13 +189,7 @@ def digits() -> tuple[Digits, Digits]:
 def draw(some: Digits, boards: int, generator: np.random.Generator) -> Boards:
     """Boards of digits drawn evenly, with their labels."""
     chosen = generator.integers(0, len(some.alive), (boards, CELLS))
-    return Boards(chosen, next_state(some.alive[chosen]))
-
-
-def next_state(windows: Ints) -> Ints:
-    """What Life makes of the middle cell of each window, [windows, 9]: 0 or 1, [windows]."""
-    centre = windows[:, CELLS // 2]
-    return life(centre, windows.sum(axis=1) - centre)
+    return Boards(chosen, LIFE.of_windows(some.alive[chosen]))
 
 
 # --- the network ----------------------------------------------------------------------------------
@@ -276,65 +269,6 @@ def trained(some: Digits, boards: Boards, steps: int, seed: int) -> BoardNet:
 # --- the rule -------------------------------------------------------------------------------------
 
 
-def choose(bits: Ints, labels: Ints) -> tuple[Circuit, dict[str, Any]]:
-    """Fit a circuit per support and purity; take the one that describes the labels most briefly.
-
-    Args:
-        bits: Bits of the training boards, [boards, 9].
-        labels: Their labels, [boards].
-
-    Returns:
-        The circuit, and what its fit was: support and purity, the patterns that were kept and
-        dropped, the least and the middle support and purity of those that were kept, and the
-        price of every circuit, None where the fit was refused.
-
-    Raises:
-        ValueError: If every fit was refused.
-
-    Source: minimum description length (Rissanen 1978): the circuit's price plus the bits that
-    say where it is wrong. Training boards suffice, since the price holds the circuit small.
-    """
-    prices: dict[tuple[int, float], float | None] = {}
-    best: tuple[float, Circuit, int, float] | None = None
-    for support in SUPPORTS:
-        for purity in PURITIES:
-            try:
-                circuit = fit_circuit(
-                    bits, labels, classes=2, min_support=support, min_purity=purity
-                )
-            except ValueError:  # no pattern is left, or too many subconcepts: said in the prices
-                prices[support, purity] = None
-                continue
-            price = description_length(circuit) + error_bits(circuit.predict(bits) != labels)
-            prices[support, purity] = price
-            if best is None or price < best[0]:
-                best = price, circuit, support, purity
-    if best is None:
-        raise ValueError(
-            f"no circuit fits the bits of {len(labels)} boards at any support and purity; give"
-            " more boards or train for more steps"
-        )
-    _, circuit, support, purity = best
-    patterns = pool(bits, labels, classes=2, min_support=support, min_purity=purity)
-    return circuit, {
-        "min_support": support,
-        "min_purity": purity,
-        "patterns": len(patterns.points),
-        "patterns_dropped": patterns.num_dropped,
-        "support": [int(patterns.support.min()), float(np.median(patterns.support))],
-        "purity": [float(patterns.purity.min()), float(np.median(patterns.purity))],
-        "training_accuracy": float(np.mean(circuit.predict(bits) == labels)),
-        "prices": [[*setting, price] for setting, price in prices.items()],
-    }
-
-
-def error_bits(wrong: NDArray[np.bool_]) -> float:
-    """The bits that tell which predictions are wrong, [rows]: rows times the entropy of one."""
-    share = np.array([wrong.mean(), 1 - wrong.mean()])
-    present = share[share > 0]
-    return float(-len(wrong) * (present * np.log2(present)).sum())
-
-
 def reading(classes: Ints) -> str | None:
     """How to read the bits of a rule, given its classes of all windows in order, to get Life.
 
@@ -342,15 +276,9 @@ def reading(classes: Ints) -> str | None:
         "alive" if the bits mean that, "dead" if they mean the opposite, None if it is not Life.
     """
     windows = WINDOW.rows()
-    if (classes == next_state(windows)).all():
+    if (classes == LIFE.of_windows(windows)).all():
         return "alive"
-    return "dead" if (classes == next_state(1 - windows)).all() else None
-
-
-def run(file: Path, rows: Ints) -> Ints:
-    """The classes that the printed program gives, row by row: the formula is the model."""
-    predict = runpy.run_path(str(file))["predict"]
-    return np.array([int(predict(row)) for row in rows.tolist()], dtype=np.int64)
+    return "dead" if (classes == LIFE.of_windows(1 - windows)).all() else None
 
 
 # --- the table ------------------------------------------------------------------------------------

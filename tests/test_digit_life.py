@@ -9,19 +9,19 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from occamhead.essence import description_length, fit_circuit
 from recipes import digit_life
-from recipes.cellular_automata import WINDOW
+from recipes.life_rules import LIFE as LIFE_RULE
+from recipes.life_rules import WINDOW
 
 WINDOWS = WINDOW.rows()
-LIFE = digit_life.next_state(WINDOWS)
+LIFE = LIFE_RULE.of_windows(WINDOWS)
 
 
 def noisy_boards(seed, boards, of_bits, of_labels=0.0):
     """Windows whose bits, and labels, are wrong with these probabilities."""
     generator = np.random.default_rng(seed)
     cells = generator.integers(0, 2, (boards, 9))
-    labels = digit_life.next_state(cells) ^ (generator.random(boards) < of_labels)
+    labels = LIFE_RULE.of_windows(cells) ^ (generator.random(boards) < of_labels)
     return cells ^ (generator.random(cells.shape) < of_bits), labels
 
 
@@ -56,7 +56,7 @@ def test_boards_are_drawn_evenly_and_labelled_by_their_digits():
     assert boards.digits.shape == (20_000, 9)
     counts = np.bincount(boards.digits.ravel(), minlength=597)
     assert len(counts) == 597 and counts.min() > 200 and counts.max() < 410
-    assert (boards.labels == digit_life.next_state(some.alive[boards.digits])).all()
+    assert (boards.labels == LIFE_RULE.of_windows(some.alive[boards.digits])).all()
     # 27 % of all windows live; the share of digits that are 5 or more is near a half.
     assert abs(boards.labels.mean() - LIFE.mean()) < 0.02
 
@@ -103,21 +103,12 @@ def test_training_starts_from_the_seed_alone():
 
 
 def test_reading_knows_life_up_to_an_exchange_of_the_bits():
-    flipped = digit_life.next_state(1 - WINDOWS)
+    flipped = LIFE_RULE.of_windows(1 - WINDOWS)
     assert digit_life.reading(LIFE) == "alive"
     assert digit_life.reading(flipped) == "dead"
     assert (flipped != LIFE).any() and digit_life.reading(1 - LIFE) is None
     for wrong in (0, 16, 511):
         assert digit_life.reading(LIFE ^ (np.arange(512) == wrong)) is None
-
-
-def test_error_bits_are_those_of_an_ideal_code():
-    assert digit_life.error_bits(np.zeros(10, bool)) == 0
-    assert digit_life.error_bits(np.ones(10, bool)) == 0
-    assert digit_life.error_bits(np.arange(8) < 4) == pytest.approx(8)
-    # log2 of the number of ways to be wrong in 100 of 1000 rows is just below.
-    ways = sum(np.log2(np.arange(901, 1001)) - np.log2(np.arange(1, 101)))
-    assert ways < digit_life.error_bits(np.arange(1000) < 100) < ways + 8
 
 
 @pytest.mark.parametrize(("seed", "flip"), [(0, 0), (1, 1), (2, 0)])
@@ -128,36 +119,6 @@ def test_the_chosen_circuit_is_life_although_bits_are_wrong(seed, of_bits, flip)
     assert digit_life.reading(circuit.predict(WINDOWS)) == ("dead" if flip else "alive")
     assert fit["support"][0] >= fit["min_support"] and fit["purity"][0] >= fit["min_purity"]
     assert fit["patterns"] + fit["patterns_dropped"] == len(np.unique(bits, axis=0))
-
-
-def test_of_all_circuits_the_one_of_the_least_price_is_chosen():
-    bits, labels = noisy_boards(3, 600, 0.04)
-    circuit, fit = digit_life.choose(bits, labels)
-    wanted = {}
-    for support in digit_life.SUPPORTS:
-        for purity in digit_life.PURITIES:
-            other = fit_circuit(bits, labels, classes=2, min_support=support, min_purity=purity)
-            errors = digit_life.error_bits(other.predict(bits) != labels)
-            wanted[support, purity] = description_length(other) + errors
-    prices = {(support, purity): price for support, purity, price in fit["prices"]}
-    assert prices == wanted and len(set(prices.values())) > 1
-    assert prices[fit["min_support"], fit["min_purity"]] == min(prices.values())
-    errors = digit_life.error_bits(circuit.predict(bits) != labels)
-    assert description_length(circuit) + errors == min(prices.values())
-
-
-def test_fits_that_are_refused_have_no_price():
-    bits, labels = WINDOWS[:4], LIFE[:4]  # one board of each window
-    _, fit = digit_life.choose(bits, labels)
-    assert [price is None for support, _, price in fit["prices"]] == [
-        support > 1 for support, _, _ in fit["prices"]
-    ]
-
-
-def test_no_circuit_at_all_is_an_error():
-    # Two boards alike with different labels: no support is above 2, no purity above a half.
-    with pytest.raises(ValueError, match="no circuit fits the bits of 2 boards"):
-        digit_life.choose(np.zeros((2, 9), np.int64), np.array([0, 1]))
 
 
 # --- the recipe -----------------------------------------------------------------------------------
