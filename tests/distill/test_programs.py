@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,7 @@ from occamhead.distill.programs import own_layers
 from occamhead.essence import Circuit, fit_circuit
 from occamhead.expression import Apply, Expression
 from occamhead.expression.program_source import body_tokens
-from recipes.two_level import minimum
+from recipes.two_level import smallest_cover
 from tests.distill.printed import predict_of
 
 WINDOW = FeatureSpec.window()
@@ -56,7 +54,7 @@ def test_every_elementary_rule_is_certified_short_and_never_longer_than_two_leve
         program, text = check(circuit, CELLS)
         np.testing.assert_array_equal(program(rows)[:, 0], labels)
         lengths.append(body_tokens(text))
-        two_level = minimum(labels, CELLS.names)
+        two_level = smallest_cover(labels).text(CELLS.names)
         assert lengths[-1] <= body_tokens(f'def predict(x):\n    """."""\n    return {two_level}\n')
     assert np.mean(lengths) <= 9 and max(lengths) <= 18
 
@@ -203,26 +201,3 @@ def test_too_large_to_certify_is_said_and_never_called_lossless():
 def test_what_does_not_fit_is_said(call, message):
     with pytest.raises(ValueError, match=message):
         call()
-
-
-def test_quine_mccluskey_is_minimal_on_two_inputs():
-    """Against all covers by terms, prime or not."""
-    points = list(itertools.product((0, 1), repeat=2))
-    terms = [t for t in itertools.product((0, 1, None), repeat=2) if t != (None, None)]
-
-    def holds(term, point):
-        return all(t is None or t == p for t, p in zip(term, point, strict=True))
-
-    def tokens(term):
-        literals = [value for value in term if value is not None]
-        return sum(2 - value for value in literals) + len(literals) - 1
-
-    for code in range(1, 15):
-        labels = [(code >> k) & 1 for k in range(4)]
-        best = min(
-            sum(map(tokens, chosen)) + len(chosen) - 1
-            for size in range(1, 5)
-            for chosen in itertools.combinations(terms, size)
-            if [int(any(holds(t, p) for t in chosen)) for p in points] == labels
-        )
-        assert len(minimum(np.array(labels), ("a", "b")).split()) == best

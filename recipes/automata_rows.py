@@ -1,0 +1,164 @@
+"""What every method makes of some windows of a cellular automaton, as rows of results.
+
+The essence network and the program distilled from it; the two-level minimum, which leaves free what
+it says of windows that were not seen; and the classifiers of `recipes.baselines`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occamhead.distill import FeatureSpec, distill, source
+from occamhead.essence import fit_circuit
+from occamhead.essence.patterns import pool
+from occamhead.expression import Expression
+from occamhead.expression.program_source import body_tokens
+from recipes.baselines import BASELINES, fitted
+from recipes.life_rules import WINDOW, LifeRule
+from recipes.noisy_labels import choose
+from recipes.two_level import smallest_cover
+
+Ints = NDArray[np.int64]
+METHODS = ("essence", "two_level", *BASELINES)
+CELLS = FeatureSpec.booleans(["left", "centre", "right"])
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Windows to learn a rule from.
+
+    Attributes:
+        task: The task that they belong to.
+        rule: The rule's name.
+        spec: What a window is; the tests are on all windows.
+        truth: The rule's classes of all windows in order.
+        x: The windows to learn from, [samples, cells].
+        y: Their labels, [samples].
+        seed: What they were drawn with.
+        noise: The share of labels that were flipped on average.
+    """
+
+    task: str
+    rule: str
+    spec: FeatureSpec
+    truth: Ints
+    x: Ints
+    y: Ints
+    seed: int
+    noise: float = 0.0
+
+
+# --- what is learned from -------------------------------------------------------------------------
+
+
+def elementary(rule: int) -> Sample:
+    """All eight windows of a rule in Wolfram's numbering."""
+    windows = CELLS.rows()
+    labels = np.right_shift(rule, windows @ np.array([4, 2, 1])) & 1
+    return Sample("elementary", str(rule), CELLS, labels, windows, labels, seed=0)
+
+
+def without_repetition(task: str, rule: LifeRule, samples: int, seed: int) -> Sample:
+    """So many of a rule's 512 windows, each at most once."""
+    windows = WINDOW.rows()
+    labels = rule.of_windows(windows)
+    chosen = np.random.default_rng(seed).permutation(len(windows))[:samples]
+    return Sample(task, str(rule), WINDOW, labels, windows[chosen], labels[chosen], seed)
+
+
+def with_noise(task: str, rule: LifeRule, draws: int, noise: float, seed: int) -> Sample:
+    """Windows drawn evenly with repetition; each label is flipped with a probability of `noise`."""
+    generator = np.random.default_rng(seed)
+    x = generator.integers(0, 2, (draws, WINDOW.num_inputs))
+    y = rule.of_windows(x) ^ (generator.random(draws) < noise)
+    return Sample(task, str(rule), WINDOW, rule.of_windows(WINDOW.rows()), x, y, seed, noise)
+
+
+# --- the methods ----------------------------------------------------------------------------------
+
+
+def every_method(sample: Sample) -> list[dict[str, Any]]:
+    """A row per method."""
+    own, _ = by_essence(sample)
+    return [own, by_two_level(sample), *by_baselines(sample)]
+
+
+def by_essence(sample: Sample) -> tuple[dict[str, Any], Expression]:
+    """The row of the network, of noisy labels that which is described most briefly; its program."""
+    started = time.perf_counter()
+    fit: dict[str, Any] = {}
+    if sample.noise:
+        circuit, fit = choose(sample.x, sample.y)
+    else:
+        circuit = fit_circuit(sample.x, sample.y, classes=2)
+    program, certificate = distill(circuit, sample.spec)
+    seconds = time.perf_counter() - started
+    chosen = {name: fit[name] for name in ("min_support", "min_purity") if name in fit}
+    row = _row(
+        sample,
+        "essence",
+        program(sample.spec.rows())[:, 0].astype(np.int64),
+        seconds,
+        source(program, sample.spec, certificate),
+    )
+    row |= {"certificate": str(certificate), "lossless": certificate.lossless}
+    return row | chosen, program
+
+
+def by_two_level(sample: Sample) -> dict[str, Any]:
+    """The shortest ``or`` of ``and``s that gives each window its most frequent label."""
+    started = time.perf_counter()
+    patterns = pool(sample.x, sample.y, classes=2)
+    every = sample.spec.rows()
+    place = patterns.points @ (1 << np.arange(every.shape[1])[::-1])
+    labels, seen = np.zeros(len(every), np.int64), np.zeros(len(every), bool)
+    labels[place], seen[place] = patterns.labels, True
+    cover = smallest_cover(labels, seen)
+    seconds = time.perf_counter() - started
+    names = sample.spec.names
+    bound = "" if cover.is_minimum else f" than {cover.at_least}, and this {cover.tokens}"
+    certificate = f"no two-level form has fewer tokens{bound}"
+    program = (
+        f'def predict(x):\n    """{certificate.capitalize()}."""\n    {", ".join(names)} = x\n'
+        f"    return {cover.text(names)}\n"
+    )
+    row = _row(sample, "two_level", cover.holds(every).astype(np.int64), seconds, program)
+    return row | {"certificate": certificate, "minimum": cover.is_minimum}
+
+
+def by_baselines(sample: Sample) -> list[dict[str, Any]]:
+    """The classifiers; of one class alone there is nothing to learn, and they say that class."""
+    rows = []
+    for name in BASELINES:
+        started = time.perf_counter()
+        predicted = np.full_like(sample.truth, sample.y[0])
+        if len(np.unique(sample.y)) > 1:
+            model = fitted(name, sample.x, sample.y, sample.seed)
+            predicted = model.predict(sample.spec.rows())
+        rows.append(_row(sample, name, predicted, time.perf_counter() - started))
+    return rows
+
+
+def _row(
+    sample: Sample, method: str, predicted: Ints, seconds: float, program: str | None = None
+) -> dict[str, Any]:
+    return {
+        "task": sample.task,
+        "rule": sample.rule,
+        "method": method,
+        "seed": sample.seed,
+        "samples": len(sample.x),
+        "noise": sample.noise,
+        "accuracy": float(np.mean(predicted == sample.truth)),
+        "exact": bool((predicted == sample.truth).all()),
+        "certificate": None,
+        "lossless": False,
+        "program": program,
+        "tokens": None if program is None else body_tokens(program),
+        "seconds": seconds,
+    }
