@@ -11,8 +11,8 @@ README = (Path(__file__).parents[1] / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-def test_readme_has_the_two_commands_and_six_examples():
-    assert len(BLOCKS) == 6
+def test_readme_has_the_two_commands_and_seven_examples():
+    assert len(BLOCKS) == 7
     assert (
         len(
             re.findall(r"^python3 -m venv .* -m (?:pytest|recipes\.imagenet_binary)$", README, re.M)
@@ -60,9 +60,10 @@ def test_path_example(capsys):
     assert space["path"].select().validation_accuracy > 0.9
 
 
-def test_distilling_example(capsys):
+@pytest.mark.parametrize("block", [4, 5])
+def test_distilling_examples(block, capsys):
     """The program that README shows is the one that its code prints."""
-    exec(BLOCKS[4], {})
+    exec(BLOCKS[block], {})
     assert f"```text\n{capsys.readouterr().out.strip()}\n```" in README
 
 

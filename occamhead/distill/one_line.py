@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from occamhead.distill.table import Table, Test, bits
 from occamhead.expression import ExpressionBuilder
@@ -107,6 +108,7 @@ class _Search:
             self.add(self.everything & ~mask, NOT, ("not", self.known[NOT][mask][1]))
         for name, slot, strength in _BINARY:
             known, layers = self.known[slot], self.layers[slot]
+            there = self.known[max(slot for slot in _SLOTS if slot <= strength)]
             for first in range(1, (self.length + 1) // 2):
                 others = layers.get(self.length - 1 - first, ())
                 for a in layers.get(first, ()):
@@ -115,34 +117,44 @@ class _Search:
                         mask = a | b if name == "or" else a & b if name == "and" else a ^ b
                         if name == "eq":
                             mask ^= self.everything
-                        self.add(mask, strength, (name, known[a][1], known[b][1]))
+                        if mask not in there:  # or most calls would be in vain
+                            self.add(mask, strength, (name, known[a][1], known[b][1]))
                 if self.pairs > _MOST_PAIRS:
                     return
 
     def add(self, mask: int, strength: int, form: Form) -> None:
-        if mask in (0, self.everything):
+        """Keep a form in every slot where it may stand and no shorter one does."""
+        slots = [slot for slot in _SLOTS if slot <= strength]
+        # What is known there is known in the slots before it, and in brackets it is or will be.
+        if mask in (0, self.everything) or mask in self.known[slots[-1]]:
             return
-        tight = False
-        for slot in _SLOTS:
-            if slot > strength:
-                tight = True
-            elif mask not in self.known[slot]:
+        for slot in slots:
+            if mask not in self.known[slot]:
                 self.known[slot][mask] = self.length, form
                 self.layers[slot].setdefault(self.length, []).append(mask)
-        if tight and any(mask not in self.known[slot] for slot in _SLOTS):
+        if len(slots) < len(_SLOTS) and mask not in self.known[_SLOTS[-1]]:
             later = self.length + _BRACKETS
             self.waiting.setdefault(later, []).append((mask, ATOM, form))
 
     def choice(self, target: int) -> tuple[int, Form] | None:
         """The shortest ``a if test else b`` among forms that are known."""
         best: tuple[int, Form] | None = None
-        for inside, test in self.tests:
+        entries = list(self.known[OR].values())  # the shortest first, as they were found
+        differing = self.words([mask ^ target for mask in self.known[OR]])
+        sides = self.words([side for m, _ in self.tests for side in (m, self.everything & ~m)])
+        for (_, test), two in zip(self.tests, sides.reshape(len(self.tests), 2, -1), strict=True):
             parts = []
-            for cells in (inside, self.everything & ~inside):
-                fitting = [e for m, e in self.known[OR].items() if (m ^ target) & cells == 0]
-                parts.append(min(fitting, key=lambda entry: entry[0], default=None))
+            for cells in two:
+                fitting = np.flatnonzero(~(differing & cells).any(axis=1))
+                parts.append(entries[fitting[0]] if len(fitting) else None)
             if parts[0] and parts[1]:
                 length = test.tokens + parts[0][0] + parts[1][0] + len(("if", "else"))
                 if best is None or length < best[0]:
                     best = length, ("where", test, parts[0][1], parts[1][1])
         return best
+
+    def words(self, masks: Sequence[int]) -> NDArray[np.uint64]:
+        """The bits of masks, [masks, words of 64]."""
+        size = -(-self.everything.bit_length() // 64) * 8
+        packed = b"".join(mask.to_bytes(size, "little") for mask in masks)
+        return np.frombuffer(packed, dtype="<u8").reshape(len(masks), size // 8)

@@ -75,7 +75,7 @@ def choose_real_options(
         for rest, own in splits:
             circuit = fit_real_circuit(points[rest], labels[rest], **options)
             right += int((circuit.predict(points[own]) == labels[own]).sum())
-            weights += np.count_nonzero(circuit.weights)
+            weights += int(np.count_nonzero(circuit.weights))
         return Choice(options, right / len(labels), weights / len(splits))
 
     found: list[Choice] = []
