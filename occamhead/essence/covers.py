@@ -19,7 +19,7 @@ _MAX_DIRECTIONS = 300  # kept for the cover
 _MAX_SEEDS = 8  # directions that a cover is grown from
 # Kinds of columns that are made equal; with more of them there is little symmetry to restore, and
 # the attempts grow with their square.
-_MAX_KINDS = 16
+MAX_KINDS = 16
 
 
 def planes_price(weights: Ints, bias: Floats) -> float:
@@ -101,7 +101,7 @@ def _with_equal_columns(best: Planes, cover: _Cover) -> Planes:
 def _merged(directions: Ints) -> Iterator[Ints]:
     """The directions with one kind of column in the place of another, or its opposite."""
     columns, kind = np.unique(directions, axis=1, return_inverse=True)
-    if columns.shape[1] > _MAX_KINDS:
+    if columns.shape[1] > MAX_KINDS:
         return
     for source, target in itertools.permutations(range(columns.shape[1]), 2):
         for sign in (1, -1):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from occamhead.essence.blocks import coarser_blocks
 from occamhead.essence.covers import choose_planes
+from occamhead.essence.deciding import with_deciding_inputs
 from occamhead.essence.network import Circuit, description_length
 from occamhead.essence.patterns import Patterns, pool
 from occamhead.essence.subconcepts import Cuts, Partition, partition
@@ -59,14 +63,33 @@ def fit_circuit(
     if strategy not in _CUTS:
         raise ValueError(f"strategy must be one of {', '.join(_CUTS)}, got {strategy!r}")
     patterns = pool(x, y, classes=classes, min_support=min_support, min_purity=min_purity)
-    fitted = [_fit(patterns, cuts) for cuts in _CUTS[strategy]]
-    circuits = [circuit for circuit in fitted if circuit is not None]
+    circuits = [*_circuits(patterns, _CUTS[strategy])]
     if not circuits:
         raise ValueError(
             f"{len(patterns.points)} patterns take more than {MAX_SUBCONCEPTS} subconcepts to"
             " become separable; if their labels are noisy, raise min_support and min_purity"
         )
-    return min(circuits, key=description_length)
+    first = min(circuits, key=description_length)
+    circuits = [first]
+    for forms, sums in coarser_blocks(first.weights, patterns):
+        circuits += _circuits_through(forms, sums, _CUTS[strategy])
+    return with_deciding_inputs(min(circuits, key=description_length), patterns)
+
+
+def _circuits_through(
+    forms: NDArray[np.int64], patterns: Patterns, strategies: tuple[Cuts, ...]
+) -> Iterator[Circuit]:
+    """Circuits learned from the patterns of linear forms, [forms, inputs], told in the inputs."""
+    for circuit in _circuits(patterns, strategies):
+        yield replace(circuit, weights=circuit.weights @ forms)
+
+
+def _circuits(patterns: Patterns, strategies: tuple[Cuts, ...]) -> Iterator[Circuit]:
+    """The circuits by these kinds of cuts that do not take too many subconcepts."""
+    for cuts in strategies:
+        circuit = _fit(patterns, cuts)
+        if circuit is not None:
+            yield circuit
 
 
 def _fit(patterns: Patterns, cuts: Cuts) -> Circuit | None:

@@ -32,6 +32,33 @@ class Patterns:
     num_classes: int
     num_dropped: int
 
+    def seen_through(self, forms: NDArray[np.int64]) -> Patterns | None:
+        """The patterns of linear forms, [forms, inputs], in the place of the inputs.
+
+        Returns:
+            None if they contradict each other: patterns of different labels agree in every form.
+        """
+        values = self.points @ forms.T
+        order = np.lexsort(values.T[::-1])  # some ten times faster than np.unique of rows
+        values = values[order]
+        is_new = np.append(True, (values[1:] != values[:-1]).any(axis=1))
+        points = values[is_new]
+        place = np.empty_like(order)
+        place[order] = np.cumsum(is_new) - 1
+        labels = np.zeros(len(points), dtype=np.int64)
+        labels[place] = self.labels
+        if (labels[place] != self.labels).any():
+            return None
+        support = np.bincount(place, self.support)
+        return Patterns(
+            points=points,
+            labels=labels,
+            support=support.astype(np.int64),
+            purity=np.bincount(place, self.support * self.purity) / support,
+            num_classes=self.num_classes,
+            num_dropped=self.num_dropped,
+        )
+
 
 def pool(
     x: ArrayLike,
