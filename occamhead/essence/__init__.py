@@ -6,6 +6,7 @@ from occamhead.essence.formula import class_scores
 from occamhead.essence.head import EssenceHead
 from occamhead.essence.network import Circuit, EssenceNetwork, description_length
 from occamhead.essence.real import fit_real_circuit
+from occamhead.essence.relevance import relevant_inputs
 from occamhead.essence.searched import fit_occam_circuit
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "fit_circuit",
     "fit_occam_circuit",
     "fit_real_circuit",
+    "relevant_inputs",
 ]

@@ -33,9 +33,7 @@ def with_deciding_inputs(circuit: Circuit, patterns: Patterns) -> Circuit:
     """
     if (np.abs(circuit.weights) < 2).all():
         return circuit
-    _, kind, members = np.unique(
-        circuit.weights, axis=1, return_inverse=True, return_counts=True
-    )
+    _, kind, members = np.unique(circuit.weights, axis=1, return_inverse=True, return_counts=True)
     alone = members[kind.reshape(-1)] == 1
     for k in np.flatnonzero(alone & (np.abs(circuit.weights) > 1).any(axis=0)):
         values = np.unique(patterns.points[:, k])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal, TypeAlias
@@ -14,6 +15,7 @@ from occamhead.essence.covers import choose_planes
 from occamhead.essence.deciding import with_deciding_inputs
 from occamhead.essence.network import Circuit, description_length
 from occamhead.essence.patterns import Patterns, pool
+from occamhead.essence.relevance import nearest_inputs
 from occamhead.essence.subconcepts import Cuts, Partition, partition
 
 Strategy: TypeAlias = Literal["one_sided", "joint", "shortest"]
@@ -23,6 +25,7 @@ _CUTS: dict[str, tuple[Cuts, ...]] = {
     "shortest": ("one_sided", "joint"),
 }
 MAX_SUBCONCEPTS = 100
+log = logging.getLogger("occamhead")
 
 
 def fit_circuit(
@@ -33,6 +36,7 @@ def fit_circuit(
     min_support: int = 1,
     min_purity: float = 0.5,
     strategy: Strategy = "shortest",
+    distances: ArrayLike | None = None,
 ) -> Circuit:
     """Learn an essence network: subconcepts, the planes between them, and the logic on top.
 
@@ -47,10 +51,14 @@ def fit_circuit(
             that fall short are left out.
         strategy: How classes are split: "one_sided" or "joint" cuts, or "shortest" for the one
             of both circuits that has the shorter description; "one_sided" on a tie.
+        distances: How far off each input is, [inputs] in any unit: distant ones are dropped while
+            the rest tells all labels, as :func:`occamhead.essence.relevance.relevant_inputs`
+            does, and weigh 0 in the circuit; which are kept is logged. None keeps them all.
 
     Raises:
         ValueError: If inputs or labels are no whole numbers, no pattern is left, the strategy is
-            unknown, or the classes need more than 100 subconcepts.
+            unknown, the classes need more than 100 subconcepts, or the distances are not a finite
+            number for each input.
 
     Example:
         >>> x = [[0, 0], [0, 1], [1, 0], [1, 1]]
@@ -63,25 +71,33 @@ def fit_circuit(
     if strategy not in _CUTS:
         raise ValueError(f"strategy must be one of {', '.join(_CUTS)}, got {strategy!r}")
     patterns = pool(x, y, classes=classes, min_support=min_support, min_purity=min_purity)
-    circuits = [*_circuits(patterns, _CUTS[strategy])]
+    if distances is None:
+        return _shortest(patterns, _CUTS[strategy])
+    kept = nearest_inputs(patterns, distances)
+    log.info("kept %d of %d inputs: %s", len(kept), patterns.points.shape[1], kept.tolist())
+    forms = np.eye(patterns.points.shape[1], dtype=np.int64)[kept]
+    near = patterns.seen_through(forms)
+    assert near is not None, "the inputs that are kept tell all labels"
+    circuit = _shortest(near, _CUTS[strategy])
+    return replace(circuit, weights=circuit.weights @ forms)
+
+
+def _shortest(patterns: Patterns, strategies: tuple[Cuts, ...]) -> Circuit:
+    """The circuit of the shortest description, by inputs or their sums, and with less to count."""
+    circuits = [*_circuits(patterns, strategies)]
     if not circuits:
         raise ValueError(
             f"{len(patterns.points)} patterns take more than {MAX_SUBCONCEPTS} subconcepts to"
             " become separable; if their labels are noisy, raise min_support and min_purity"
         )
     first = min(circuits, key=description_length)
-    circuits = [first]
+    found = [first]
     for forms, sums in coarser_blocks(first.weights, patterns):
-        circuits += _circuits_through(forms, sums, _CUTS[strategy])
-    return with_deciding_inputs(min(circuits, key=description_length), patterns)
-
-
-def _circuits_through(
-    forms: NDArray[np.int64], patterns: Patterns, strategies: tuple[Cuts, ...]
-) -> Iterator[Circuit]:
-    """Circuits learned from the patterns of linear forms, [forms, inputs], told in the inputs."""
-    for circuit in _circuits(patterns, strategies):
-        yield replace(circuit, weights=circuit.weights @ forms)
+        found += [
+            replace(circuit, weights=circuit.weights @ forms)
+            for circuit in _circuits(sums, strategies)
+        ]
+    return with_deciding_inputs(min(found, key=description_length), patterns)
 
 
 def _circuits(patterns: Patterns, strategies: tuple[Cuts, ...]) -> Iterator[Circuit]:

@@ -39,7 +39,8 @@ class Patterns:
             None if they contradict each other: patterns of different labels agree in every form.
         """
         values = self.points @ forms.T
-        order = np.lexsort(values.T[::-1])  # some ten times faster than np.unique of rows
+        # Some ten times faster than np.unique of rows; the last key is for there being no form.
+        order = np.lexsort([*values.T[::-1], np.zeros(len(values))])
         values = values[order]
         is_new = np.append(True, (values[1:] != values[:-1]).any(axis=1))
         points = values[is_new]

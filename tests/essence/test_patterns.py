@@ -51,3 +51,28 @@ def test_whole_numbers_of_any_type_are_taken():
 def test_what_cannot_be_pooled_is_told(x, y, options, message):
     with pytest.raises(ValueError, match=message):
         pool(x, y, **options)
+
+
+def test_patterns_seen_through_sums():
+    x = np.array([[0, 1, 5], [1, 0, 5], [1, 1, 5], [1, 1, 5], [1, 1, 5]])
+    patterns = pool(x, [0, 0, 1, 1, 0])
+    sums = patterns.seen_through(np.array([[1, 1, 0]]))
+    assert sums is not None
+    assert sums.points.tolist() == [[1], [2]] and sums.labels.tolist() == [0, 1]
+    assert sums.support.tolist() == [2, 3] and sums.purity == pytest.approx([1, 2 / 3])
+    assert patterns.seen_through(np.array([[0, 0, 1]])) is None
+    assert patterns.seen_through(np.array([[1, 0, 0]])) is None
+    alone = pool(x, [1] * 5).seen_through(np.zeros((0, 3), dtype=np.int64))
+    assert alone is not None and alone.points.shape == (1, 0) and alone.support.tolist() == [5]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_seen_through_themselves_patterns_are_the_same(seed):
+    generator = np.random.default_rng(seed)
+    x, y = generator.integers(-2, 3, (60, 3)), generator.integers(0, 3, 60)
+    patterns = pool(x, y)
+    same = patterns.seen_through(np.eye(3, dtype=np.int64))
+    assert same is not None
+    assert (same.points == patterns.points).all() and (same.labels == patterns.labels).all()
+    assert (same.support == patterns.support).all()
+    assert same.purity == pytest.approx(patterns.purity)
