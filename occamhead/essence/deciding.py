@@ -1,4 +1,4 @@
-"""Inputs that decide by one of their two values: logic in the place of arithmetic."""
+"""An input that decides by one of its two values: logic in the place of arithmetic."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from occamhead.essence.patterns import Patterns
 from occamhead.essence.rounding import Ints
 
 
-def with_deciding_inputs(circuit: Circuit, patterns: Patterns) -> Circuit:
-    """Let an input decide alone, by one of its two values, wherever the patterns allow it.
+def with_deciding_input(circuit: Circuit, patterns: Patterns) -> Circuit:
+    """Let an input decide alone, by one of its two values, if the patterns allow it.
 
     With ``n + 2 * c == 2`` of a count n and a bit c, whether n = 0 and c = 1 hold was perhaps not
     among the patterns; ``n + 3 * c == 2`` says the same of all others, and that c = 1 settles it.
     A weight that is so large is no number to be learned but a sign, hence a description of one
     bit, where 2 and beyond cost more. So the weights of an input are raised, in all differentiae
     that it enters, until one of its values settles them; the value at which it does not has the
-    same hyperplanes as before. This holds of inputs
+    same hyperplanes as before. The input is the one of the largest weights
 
-    - that have two values, and a column of weights that no other input shares,
+    - that has two values, and a column of weights that no other input shares,
     - of which some weight is beyond 1, so that a sign is the shorter description,
     - where no pattern changes its class.
 
@@ -31,19 +31,19 @@ def with_deciding_inputs(circuit: Circuit, patterns: Patterns) -> Circuit:
 
     Source: design of ours, after the principle of minimum description length (Rissanen 1978).
     """
-    if (np.abs(circuit.weights) < 2).all():
+    largest = np.abs(circuit.weights).max(axis=0, initial=0)
+    if (largest < 2).all():
         return circuit
     _, kind, members = np.unique(circuit.weights, axis=1, return_inverse=True, return_counts=True)
     alone = members[kind.reshape(-1)] == 1
-    for k in np.flatnonzero(alone & (np.abs(circuit.weights) > 1).any(axis=0)):
+    for k in np.argsort(-largest, kind="stable"):
         values = np.unique(patterns.points[:, k])
-        if len(values) != 2:
+        if not alone[k] or largest[k] < 2 or len(values) != 2:
             continue
         for deciding, other in (values[::-1], values):
             raised = _raised(circuit, patterns.points, int(k), int(deciding), int(other))
             if (raised.predict(patterns.points) == patterns.labels).all():
-                circuit = raised
-                break
+                return raised
     return circuit
 
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from occamhead.essence.blocks import coarser_blocks
 from occamhead.essence.covers import choose_planes
-from occamhead.essence.deciding import with_deciding_inputs
+from occamhead.essence.deciding import with_deciding_input
 from occamhead.essence.network import Circuit, description_length
 from occamhead.essence.patterns import Patterns, pool
 from occamhead.essence.relevance import nearest_inputs
@@ -40,7 +40,10 @@ def fit_circuit(
 ) -> Circuit:
     """Learn an essence network: subconcepts, the planes between them, and the logic on top.
 
-    It is exact on all patterns that are kept (see :func:`occamhead.essence.patterns.pool`).
+    It is exact on all patterns that are kept (see :func:`occamhead.essence.patterns.pool`). What
+    these leave open is settled by the length of the description: it is learned anew from sums of
+    inputs that tell all labels as well (:func:`occamhead.essence.blocks.coarser_blocks`), and one
+    input may decide alone (:func:`occamhead.essence.deciding.with_deciding_input`).
 
     Args:
         x: Inputs, [rows, inputs], whole numbers.
@@ -83,7 +86,7 @@ def fit_circuit(
 
 
 def _shortest(patterns: Patterns, strategies: tuple[Cuts, ...]) -> Circuit:
-    """The circuit of the shortest description, by inputs or their sums, and with less to count."""
+    """The circuit of the shortest description, of inputs or of sums; one input may then decide."""
     circuits = [*_circuits(patterns, strategies)]
     if not circuits:
         raise ValueError(
@@ -97,7 +100,7 @@ def _shortest(patterns: Patterns, strategies: tuple[Cuts, ...]) -> Circuit:
             replace(circuit, weights=circuit.weights @ forms)
             for circuit in _circuits(sums, strategies)
         ]
-    return with_deciding_inputs(min(found, key=description_length), patterns)
+    return with_deciding_input(min(found, key=description_length), patterns)
 
 
 def _circuits(patterns: Patterns, strategies: tuple[Cuts, ...]) -> Iterator[Circuit]:
