@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Literal, TypeAlias
@@ -37,6 +38,7 @@ def fit_circuit(
     min_purity: float = 0.5,
     strategy: Strategy = "shortest",
     distances: ArrayLike | None = None,
+    time_limit: float = 300.0,
 ) -> Circuit:
     """Learn an essence network: subconcepts, the planes between them, and the logic on top.
 
@@ -57,11 +59,12 @@ def fit_circuit(
         distances: How far off each input is, [inputs] in any unit: distant ones are dropped while
             the rest tells all labels, as :func:`occamhead.essence.relevance.relevant_inputs`
             does, and weigh 0 in the circuit; which are kept is logged. None keeps them all.
+        time_limit: CPU seconds after which no subconcept is split any more and the fit is given up.
 
     Raises:
         ValueError: If inputs or labels are no whole numbers, no pattern is left, the strategy is
-            unknown, the classes need more than 100 subconcepts, or the distances are not a finite
-            number for each input.
+            unknown, the classes need more than 100 subconcepts or more than the time, or the
+            distances are not a finite number for each input.
 
     Example:
         >>> x = [[0, 0], [0, 1], [1, 0], [1, 1]]
@@ -74,45 +77,50 @@ def fit_circuit(
     if strategy not in _CUTS:
         raise ValueError(f"strategy must be one of {', '.join(_CUTS)}, got {strategy!r}")
     patterns = pool(x, y, classes=classes, min_support=min_support, min_purity=min_purity)
+    deadline = time.process_time() + time_limit
     if distances is None:
-        return _shortest(patterns, _CUTS[strategy])
+        return _shortest(patterns, _CUTS[strategy], deadline)
     kept = nearest_inputs(patterns, distances)
     log.info("kept %d of %d inputs: %s", len(kept), patterns.points.shape[1], kept.tolist())
     forms = np.eye(patterns.points.shape[1], dtype=np.int64)[kept]
     near = patterns.seen_through(forms)
     assert near is not None, "the inputs that are kept tell all labels"
-    circuit = _shortest(near, _CUTS[strategy])
+    circuit = _shortest(near, _CUTS[strategy], deadline)
     return replace(circuit, weights=circuit.weights @ forms)
 
 
-def _shortest(patterns: Patterns, strategies: tuple[Cuts, ...]) -> Circuit:
+def _shortest(patterns: Patterns, strategies: tuple[Cuts, ...], deadline: float) -> Circuit:
     """The circuit of the shortest description, of inputs or of sums; one input may then decide."""
-    circuits = [*_circuits(patterns, strategies)]
+    circuits = [*_circuits(patterns, strategies, deadline)]
     if not circuits:
+        late = time.process_time() > deadline
+        cap = "the time limit" if late else f"{MAX_SUBCONCEPTS} subconcepts"
         raise ValueError(
-            f"{len(patterns.points)} patterns take more than {MAX_SUBCONCEPTS} subconcepts to"
-            " become separable; if their labels are noisy, raise min_support and min_purity"
+            f"{len(patterns.points)} patterns take more than {cap} to become separable; if their"
+            f" labels are noisy, raise min_support and min_purity{', or the limit' * late}"
         )
     first = min(circuits, key=description_length)
     found = [first]
     for forms, sums in coarser_blocks(first.weights, patterns):
         found += [
             replace(circuit, weights=circuit.weights @ forms)
-            for circuit in _circuits(sums, strategies)
+            for circuit in _circuits(sums, strategies, deadline)
         ]
     return with_deciding_input(min(found, key=description_length), patterns)
 
 
-def _circuits(patterns: Patterns, strategies: tuple[Cuts, ...]) -> Iterator[Circuit]:
-    """The circuits by these kinds of cuts that do not take too many subconcepts."""
+def _circuits(
+    patterns: Patterns, strategies: tuple[Cuts, ...], deadline: float
+) -> Iterator[Circuit]:
+    """The circuits by these kinds of cuts that do not take too many subconcepts or too long."""
     for cuts in strategies:
-        circuit = _fit(patterns, cuts)
+        circuit = _fit(patterns, cuts, deadline)
         if circuit is not None:
             yield circuit
 
 
-def _fit(patterns: Patterns, cuts: Cuts) -> Circuit | None:
-    """The circuit by one kind of cuts, or None if it takes too many subconcepts."""
+def _fit(patterns: Patterns, cuts: Cuts, deadline: float) -> Circuit | None:
+    """The circuit by one kind of cuts, or None if it takes too many subconcepts or too long."""
     points, labels = patterns.points, patterns.labels
     default = int(np.bincount(labels).argmax())
     # Inputs that never vary tell nothing, and equal columns must not make them join others.
@@ -122,7 +130,7 @@ def _fit(patterns: Patterns, cuts: Cuts) -> Circuit | None:
         return Circuit(nothing, np.zeros(0), ((),), (default,), patterns.num_classes, default)
     seen = points[:, varying]
     centred = seen - seen.mean(axis=0)
-    parts = partition(centred / np.abs(centred).max(), labels, cuts, MAX_SUBCONCEPTS)
+    parts = partition(centred / np.abs(centred).max(), labels, cuts, MAX_SUBCONCEPTS, deadline)
     if parts is None:
         return None
     planes = choose_planes(seen, parts)

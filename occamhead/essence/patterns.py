@@ -137,7 +137,8 @@ def whole_numbers(x: ArrayLike) -> NDArray[np.int64]:
         row, column = (int(i) for i in np.argwhere(bad)[0])
         raise ValueError(
             f"input {column} of row {row} is {values[row, column]} ({int(bad.sum())} such values);"
-            " an essence network takes whole numbers below 2**24: round, binarise or bin the inputs"
+            " this circuit takes whole numbers below 2**24: round, binarise or bin the inputs, or"
+            " take inputs='real' (fit_real_circuit)"
         )
     return values.astype(np.int64)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -42,7 +44,9 @@ class Partition:
     cuts: list[Floats]
 
 
-def partition(points: Floats, labels: Rows, cuts: Cuts, max_subconcepts: int) -> Partition | None:
+def partition(
+    points: Floats, labels: Rows, cuts: Cuts, max_subconcepts: int, deadline: float = math.inf
+) -> Partition | None:
     """Split classes until every two subconcepts of different classes are linearly separable.
 
     It starts from one subconcept per class. The pair that a linear discriminant separates worst
@@ -55,15 +59,16 @@ def partition(points: Floats, labels: Rows, cuts: Cuts, max_subconcepts: int) ->
         labels: Class of each, [patterns].
         cuts: Whether a cut goes through one of two subconcepts or both.
         max_subconcepts: The most that may be made.
+        deadline: CPU time of the process, in seconds, at which it is given up.
 
     Returns:
-        The partition, or None if it takes more subconcepts.
+        The partition, or None if it takes more subconcepts or time.
 
     Source: cutting one side of the worst pair is Blazek & Lin (Nat Comput Sci 1, 607-618, 2021).
     Differs from the paper: joint cuts; every threshold of several directions rather than the
     plane between two means; and no errors are left, for the logic on top to be exact.
     """
-    return _Splitter(points, labels, cuts, max_subconcepts).run()
+    return _Splitter(points, labels, cuts, max_subconcepts).run(deadline)
 
 
 class _Splitter:
@@ -76,12 +81,12 @@ class _Splitter:
         self.open: dict[tuple[int, int], float] = {}  # the errors of pairs that do not separate
         self.cuts: list[Floats] = []
 
-    def run(self) -> Partition | None:
+    def run(self, deadline: float) -> Partition | None:
         for t in self.alive:
             for s in range(t):
                 self.check(s, t)
         while self.open:
-            if len(self.alive) >= self.limit:
+            if len(self.alive) >= self.limit or time.process_time() > deadline:
                 return None
             worst = max(self.open, key=lambda pair: (self.open[pair], -pair[0], -pair[1]))
             self.cut(*worst)

@@ -147,3 +147,12 @@ def test_what_cannot_be_learned_is_told(monkeypatch):
     monkeypatch.setattr("occamhead.essence.fitting.MAX_SUBCONCEPTS", 3)
     with pytest.raises(ValueError, match=r"more than 3 subconcepts .*raise min_support"):
         fit_circuit(bits(4), bits(4).sum(axis=1) % 2)
+
+
+def test_a_fit_is_given_up_when_its_time_is_over():
+    x = np.random.default_rng(0).integers(0, 2, (400, 12))
+    y = np.random.default_rng(1).integers(0, 2, 400)
+    with pytest.raises(ValueError, match=r"more than the time limit .* or the limit"):
+        fit_circuit(x, y, time_limit=0.0)
+    # What separates at once needs no cut, so that there is nothing to give up.
+    assert (fit_circuit(x, x[:, 3], time_limit=0.0).predict(x) == x[:, 3]).all()
