@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from recipes import essence_heads
+from recipes.life_rules import LifeRule
 from tests.distill.printed import predict_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "programs.md").read_text()
@@ -36,6 +38,23 @@ def test_life(title):
     for window in bits(512, 9):
         neighbours = sum(window) - window[4]
         assert load(title)(window) == (neighbours == 3 or (window[4] == 1 and neighbours == 2))
+
+
+@pytest.mark.parametrize("title", [title for title in PROGRAMS if ", B" in title])
+def test_rules_in_the_manner_of_life(title):
+    rule = LifeRule.parse(title.split(", ")[1])
+    windows = np.array(bits(512, 9))
+    assert [load(title)(window) for window in windows.tolist()] == rule.of_windows(windows).tolist()
+
+
+@pytest.mark.parametrize("title", [title for title in PROGRAMS if "new points" in title])
+def test_real_points(title):
+    """The program is as accurate as its title says."""
+    points, inside = essence_heads.shape(
+        "disc" if title.startswith("disc") else "product", essence_heads.SHAPE_TESTS, 0
+    )
+    accuracy = np.mean([load(title)(point) for point in points.tolist()] == inside)
+    assert f"{accuracy:.3f} of 4,000" in title
 
 
 @pytest.mark.parametrize(
