@@ -21,6 +21,7 @@ from occamhead.distill.recurrence import Recurrence
 from occamhead.distill.size_rules import Direction, PairRule, Residue, SizeRule, Steps, SumRule
 from occamhead.distill.spec import Bool, FeatureSpec, Int
 from occamhead.expression import Expression
+from occamhead.expression.json_format import parsed
 
 FORMAT, VERSION = "occamhead.lifted", 1
 
@@ -63,17 +64,7 @@ def to_json(lifted: Lifted) -> str:
 
 def from_json(text: str) -> Lifted:
     """Read a lifted program; ValueError if the text is none, or of an unknown version."""
-    try:
-        data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"not JSON: {error}") from error
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise ValueError(f"not a lifted program: the JSON must say format {FORMAT!r}")
-    if data.get("version") != VERSION:
-        raise ValueError(
-            f"lifted program format version {data.get('version')!r} is unknown; this occamhead"
-            f" reads version {VERSION}"
-        )
+    data = parsed(text, FORMAT, VERSION, "a lifted program")
     rule = _read(data.get("rule"), SizeRule, "rule")
     return Lifted(rule, _read(data.get("certificate"), LiftedCertificate, "certificate"))
 

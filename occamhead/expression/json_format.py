@@ -40,19 +40,31 @@ def to_json(expression: Expression) -> str:
     )
 
 
-def from_json(text: str) -> Expression:
-    """Read an expression; ValueError if the text is none, or of an unknown version."""
+def parsed(text: str, form: str, version: int, what: str) -> dict[str, Any]:
+    """The content of JSON text of a format; ValueError if it is of another, or of another version.
+
+    Args:
+        text: The text.
+        form, version: The format's name and version.
+        what: What such a text holds, for the error.
+    """
     try:
         data = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from error
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise ValueError(f"not an expression: the JSON must say format {FORMAT!r}")
-    if data.get("version") != VERSION:
+    if not isinstance(data, dict) or data.get("format") != form:
+        raise ValueError(f"not {what}: the JSON must say format {form!r}")
+    if data.get("version") != version:
         raise ValueError(
-            f"expression format version {data.get('version')!r} is unknown; this occamhead reads"
-            f" version {VERSION}"
+            f"{form} version {data.get('version')!r} is unknown; this occamhead reads version"
+            f" {version}"
         )
+    return data
+
+
+def from_json(text: str) -> Expression:
+    """Read an expression; ValueError if the text is none, or of an unknown version."""
+    data = parsed(text, FORMAT, VERSION, "an expression")
     try:
         return Expression(
             nodes=tuple(_node(row) for row in data["nodes"]),
