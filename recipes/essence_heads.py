@@ -40,6 +40,7 @@ from occamhead.pareto import fit_path
 from occamhead.vision import featurise, load_backbone, photograph_splits
 from recipes import formula_heads
 from recipes.flags import add_output, recipe_parser
+from recipes.printed import defined_by
 from recipes.report import prepare, write_results
 from recipes.run import quieten, say
 
@@ -186,10 +187,9 @@ def fitted(rows: Part, classes: int, **options: Any) -> Any:
 def tested(formula: Expression, test: Part) -> dict[str, Any]:
     """The accuracy of a formula's printed source on test rows, and its size."""
     text = printed(formula)
-    module: dict[str, Any] = {}
-    exec(compile(text, "program.py", "exec"), module)  # what we wrote, not what we read
+    predict = defined_by(text)["predict"]
     x, y = test
-    predicted = np.array([module["predict"](row) for row in x.tolist()])
+    predicted = np.array([predict(row) for row in x.tolist()])
     return {
         "accuracy": float(np.mean(predicted == y)),
         "program": text,

@@ -37,6 +37,7 @@ from occamhead.expression.program_source import body_tokens
 from occamhead.fitting import one_thread
 from recipes.baselines import BASELINES, fitted
 from recipes.flags import add_output, positive, recipe_parser
+from recipes.printed import defined_by
 from recipes.report import prepare, write_results
 from recipes.run import say
 
@@ -197,9 +198,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 def run_text(text: str) -> Predictor:
     """The printed program itself, asked image by image."""
-    module: dict[str, Any] = {}
-    exec(compile(text, "program.py", "exec"), module)  # what was written above, not what was read
-    return lambda images: np.array([module["predict"](image) for image in images.tolist()])
+    predict = defined_by(text)["predict"]
+    return lambda images: np.array([predict(image) for image in images.tolist()])
 
 
 def own_rows(

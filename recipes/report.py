@@ -21,6 +21,7 @@ from occamhead.calibration import expected_calibration_error
 from occamhead.data import as_rows
 from occamhead.fitting import accuracy
 from recipes.path import path_rows
+from recipes.printed import defined_by
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -195,8 +196,7 @@ def calibration(head: OccamHead, x: Tensor, y: Tensor) -> dict[str, float]:
 
 def run_source(source: str, x: np.ndarray) -> tuple[list[list[float]], np.ndarray]:
     """Scores and classes of each row by the stand-alone source itself."""
-    module: dict[str, Any] = {}
-    exec(compile(source, "formula.py", "exec"), module)  # what we wrote, not what we read
+    module = defined_by(source)
     rows = [[float(value) for value in row] for row in x]
     return [module["scores"](row) for row in rows], np.array([module["predict"](r) for r in rows])
 
