@@ -55,7 +55,13 @@ def pictures(colours):
 
 
 def test_every_configuration_is_tested():
-    names = {"imagenet_binary", "imagenet_finetune", "mnist_pixels", "paper_backprop"}
+    names = {
+        "essence_finetune",
+        "imagenet_binary",
+        "imagenet_finetune",
+        "mnist_pixels",
+        "paper_backprop",
+    }
     by_evolution = {"mnist_evolution"}  # tests/search/test_module.py
     assert {path.stem for path in CONFIGS} == names | by_evolution
 
@@ -149,6 +155,17 @@ def test_imagenet_finetune(tmp_path, pictures):
     assert rates == pytest.approx({"head": 0.1, "_conv_head": 1e-4, "_blocks.15": 3e-5})
     # The first epoch trains the head alone.
     assert not any(parameter.requires_grad for parameter in found.model.backbone.parameters())
+
+
+def test_essence_finetune(tmp_path, pictures):
+    both = ["--model.backbone", "efficientnet_lite0", *LITE]
+    found = dev("essence_finetune.yaml", tmp_path, *pictures, *both)
+    assert found.model.head.kind == "essence" and found.model.head.in_features == 1280
+    # Fitted before the first step, in closed form: there is nothing to train in the head.
+    assert found.model.head.circuit.weights.shape == (1, 1280)
+    assert not list(found.model.head.parameters())
+    trained = [n for n, p in found.model.backbone.named_parameters() if p.requires_grad]
+    assert trained and all(name.startswith(("_conv_head", "_bn1")) for name in trained)
 
 
 def paper(tmp_path: Path, pictures: list[str], *flags: str) -> Any:
