@@ -804,7 +804,7 @@ def test_latex_is_balanced(expression):
         ("sigmoid(x0)", r"\sigma\left(x_{0}\right)"),
         ("1.5e-7*x0", r"1.5 \cdot 10^{-7} \, x_{0}"),
         ("max(x0, 2)", r"\max\left(x_{0}, 2\right)"),
-        ("x10 <= x2", r"x_{10} \le x_{2}"),
+        ("x10 <= x2", r"x_{10} \leq x_{2}"),
         ("x0 if x1 > 0 else 2",
          r"\begin{cases} x_{0} & \text{if } x_{1} > 0 \\ 2 & \text{otherwise} \end{cases}"),
         ("-(x0 + x1)", r"- \left(x_{0} + x_{1}\right)"),

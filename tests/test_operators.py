@@ -97,7 +97,8 @@ def test_sympy_is_numpy_where_both_are_defined(name, arity):
         if math.isfinite(wanted):
             assert function(*map(np.float64, row)) == pytest.approx(wanted, rel=1e-12, abs=1e-15)
             compared += 1
-    assert compared >= 3**arity
+    defined = 1 if name == "choose" else 3  # of an index: 0
+    assert compared >= defined * 3 ** (arity - 1)
 
 
 @operators
@@ -106,7 +107,7 @@ def test_text_json_and_latex(name, arity):
     assert Expression.parse(expression.text(), num_inputs=arity) == expression
     assert Expression.from_json(expression.to_json()) == expression
     assert all(f"x_{{{i}}}" in expression.latex()[0] for i in range(arity))
-    assert expression.operations == (arity - 1 if name in ("max", "min") else 1)
+    assert expression.operations == (arity - 1 if OPERATORS[name].is_reduction else 1)
     assert expression.depth == 1
 
 
@@ -144,6 +145,27 @@ def test_residues_by_zero():
     np.testing.assert_array_equal(found, wanted)
 
 
+def test_choices_by_number_and_none_where_there_is_none():
+    expression = Expression.parse("choose(x0, x1, 7, x1*x1)")
+    assert expression.text() == ["choose(x0, x1, 7, x1*x1)"]
+    index = [0.0, -0.0, 1.0, 2.0, 3.0, -1.0, 0.5, 1 + 2**-52, 1e30, math.inf, -math.inf, math.nan]
+    rows = [[number, 5.0] for number in index]
+    wanted = [[5.0], [5.0], [7.0], [25.0]] + [[math.nan]] * 8
+    np.testing.assert_array_equal(expression(rows), wanted)
+    found = expression(torch.tensor(rows, dtype=torch.float64))
+    np.testing.assert_array_equal(found.numpy(), wanted)
+    scores = scores_of(expression.python())
+    np.testing.assert_array_equal([scores(row) for row in rows], wanted)
+    # Other choices than the chosen one do not matter, be they NaN or infinite.
+    assert Expression.parse("choose(x0, 1, x1)")([[0.0, math.nan]]).tolist() == [[1.0]]
+
+
+def test_only_the_chosen_has_a_gradient():
+    x = torch.tensor([[1.0, 3.0, 4.0], [2.0, 3.0, 4.0], [0.5, 3.0, 4.0]], requires_grad=True)
+    Expression.parse("choose(x0, x1, x2*x2, 5*x1)")(x).nansum().backward()
+    assert x.grad is not None and x.grad.tolist() == [[0, 0, 8], [0, 5, 0], [0, 0, 0]]
+
+
 @pytest.mark.parametrize(
     ("text", "printed"),
     [
@@ -179,6 +201,7 @@ REGULAR = {
     + [(a, b) for a in (-0.1, -1.0, -2.0) for b in (-3.0, -2.0, 0.0, 1.0, 2.0, 5.0)],
     "floordiv": [(a, b) for a in (-7.0, -2.5, 1.0, 6.5) for b in (-3.0, -0.01, 2.0, 40.0)],
     "mod": [(a, b) for a in (-7.0, -2.5, 1.0, 6.5) for b in (-3.0, -0.01, 2.0, 40.0)],
+    "choose": [(k, a, b) for k in (0.0, 1.0) for a in (-2.5, 3.0) for b in (-3.0, 7.5)],
 }
 
 
@@ -197,7 +220,9 @@ def test_soft_form_and_its_gradient_are_exact_away_from_singular_points(name):
         value.sum().backward()
         # The exponent of a negative base has no derivative.
         keep = columns[0] >= 0 if name == "pow" else torch.ones_like(columns[0], dtype=torch.bool)
-        return [value, *(arg.grad[keep if i else slice(None)] for i, arg in enumerate(args))]
+        # What only chooses has no gradient.
+        slopes = [torch.zeros_like(arg) if arg.grad is None else arg.grad for arg in args]
+        return [value, *(slope[keep if i else slice(None)] for i, slope in enumerate(slopes))]
 
     for soft, exact in zip(with_gradient(operator.soft), with_gradient(operator.torch),
                            strict=True):  # fmt: skip

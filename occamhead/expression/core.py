@@ -241,7 +241,8 @@ class Expression:
     def operations(self) -> int:
         """Operations of one evaluation: each +, -, *, and each operator; shared nodes count once.
 
-        A coefficient of 1 or -1 costs nothing, an operator of n like arguments (max, min) n - 1.
+        A coefficient of 1 or -1 costs nothing, an operator of n like arguments (max, min) n - 1,
+        any other operator 1.
         """
         total = 0
         for node in self.nodes:
@@ -250,7 +251,7 @@ class Expression:
                     total += len(terms) - 1 + (constant != 0)
                     total += sum(abs(coefficient) != 1 for coefficient, _ in terms)
                 case Apply(operator, children):
-                    total += len(children) - 1 if get_operator(operator).arity is None else 1
+                    total += len(children) - 1 if get_operator(operator).is_reduction else 1
         return total
 
     @cached_property

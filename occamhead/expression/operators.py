@@ -4,8 +4,9 @@ One table, ``OPERATORS``: how an operator is computed (torch, numpy, plain Pytho
 (text, LaTeX) and what it is for sympy. ``//`` and ``%`` round down as in Python: ``a // b`` is
 ``floor(a / b)`` and ``a % b`` is ``a - b * (a // b)``, exact for whole numbers that the dtype holds
 with a bit to spare (2**52 in float64, 2**23 in float32); by zero ``//`` is what ``/`` is there, and
-``%`` is NaN. Sums are not here: a weighted sum is a node type of its
-own (:class:`occamhead.expression.Affine`), because most formulas of a head consist of little else.
+``%`` is NaN. ``choose(index, a, b, ...)`` is the choice with this number, a for 0 and b for 1, and
+NaN where there is no choice with it. Sums are not here: a weighted sum is a node type of its own
+(:class:`occamhead.expression.Affine`), because most formulas of a head consist of little else.
 """
 
 from __future__ import annotations
@@ -60,6 +61,11 @@ class Operator:
     commutative: bool = False
     kind: str = NUMBER
     infix: str | None = None
+
+    @property
+    def is_reduction(self) -> bool:
+        """Whether it of many arguments is a chain of it of two, as of max and min."""
+        return self.arity is None and self.commutative
 
     def check_arity(self, count: int) -> None:
         """Raise ValueError unless the operator takes `count` arguments."""
@@ -131,6 +137,17 @@ def _numpy_where(condition: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndar
     return np.where(condition != 0, a, b)
 
 
+def _torch_choose(index: Tensor, *choices: Tensor) -> Tensor:
+    chosen = torch.full_like(index, math.nan)
+    for number, choice in enumerate(choices):
+        chosen = torch.where(index == number, choice, chosen)
+    return chosen
+
+
+def _numpy_choose(index: np.ndarray, *choices: np.ndarray) -> np.ndarray:
+    return np.select([index == number for number in range(len(choices))], choices, math.nan)
+
+
 def _torch_floor_divided(a: Tensor, b: Tensor) -> Tensor:
     return torch.floor(a / b)
 
@@ -169,6 +186,10 @@ def _soft_floor_divided(a: Tensor, b: Tensor) -> Tensor:
     return torch.floor(_soft_div(a, b))
 
 
+def _soft_choose(index: Tensor, *choices: Tensor) -> Tensor:
+    return _torch_choose(index.round().clamp(0, len(choices) - 1), *choices)
+
+
 def _soft_exp(a: Tensor) -> Tensor:
     return torch.exp(a.clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT))
 
@@ -198,6 +219,8 @@ _HELPERS = {
     return float(math.floor(a)) if a and math.isfinite(a) else a""",
     "_mod": """def _mod(a, b):
     return a - b * _floor(_div(a, b))""",
+    "_choose": """def _choose(index, *choices):
+    return choices[int(index)] if index in range(len(choices)) else math.nan""",
     "_exp": """def _exp(a):
     try:
         return math.exp(a)
@@ -285,9 +308,9 @@ _add("max", None, _reduce(torch.maximum), _reduce(np.maximum), python="_max({arg
      commutative=True, sympy=lambda sp, *args: sp.Max(*args))  # fmt: skip
 _add("min", None, _reduce(torch.minimum), _reduce(np.minimum), python="_min({args})",
      commutative=True, sympy=lambda sp, *args: sp.Min(*args))  # fmt: skip
-_add_comparison("le", "<=", "\\le", "Le")
+_add_comparison("le", "<=", "\\leq", "Le")
 _add_comparison("lt", "<", "<", "Lt")
-_add_comparison("ge", ">=", "\\ge", "Ge")
+_add_comparison("ge", ">=", "\\geq", "Ge")
 _add_comparison("gt", ">", ">", "Gt")
 _add_comparison("eq", "==", "=", "Eq")
 _add_comparison("ne", "!=", "\\ne", "Ne")
@@ -298,6 +321,10 @@ _add("xor", 2, lambda a, b: _truth((a != 0) ^ (b != 0), a),
 _add("where", 3, lambda condition, a, b: torch.where(condition != 0, a, b), _numpy_where,
      python="({1} if {0} else {2})",
      sympy=lambda sp, condition, a, b: sp.Piecewise((a, condition), (b, True)))  # fmt: skip
+_add("choose", None, _torch_choose, _numpy_choose, python="_choose({args})", soft=_soft_choose,
+     sympy=lambda sp, index, *choices: sp.Piecewise(
+         *((choice, sp.Eq(index, number)) for number, choice in enumerate(choices)),
+         (sp.nan, True)))  # fmt: skip
 
 
 def constant_value(name: str, values: tuple[float, ...]) -> float:

@@ -131,10 +131,13 @@ def _columns(expression: Expression) -> tuple[list[list[str]], list[str]]:
 def _template(name: str, count: int) -> str:
     if name in ("max", "min"):
         return _extreme(name, [f"{{{i}}}" for i in range(count)])
+    if name == "choose":
+        cases = [f"WHEN {number} THEN {{{number + 1}}}" for number in range(count - 1)]
+        return f"(CASE {{0}} {' '.join(cases)} END)"
     if name not in _FORMS:
         raise ValueError(
-            f"operator {name!r} has no SQL form; known: max, min, {', '.join(_FORMS)}. Export the"
-            " formula as .py instead"
+            f"operator {name!r} has no SQL form; known: max, min, choose, {', '.join(_FORMS)}."
+            " Export the formula as .py instead"
         )
     return f"({_FORMS[name]})" if _FORMS[name].startswith("CASE") else _FORMS[name]
 

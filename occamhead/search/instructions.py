@@ -28,13 +28,13 @@ from occamhead.search.elementary import (
 BLOCK = 1024  # rows at a time where there are several instructions: their results stay in cache
 
 AFFINE, CONSTANT, MUL, DIV, POW, ABS, SIN, COS, EXP, LOG, TANH, SIGMOID = range(12)
-MAX, MIN, LE, LT, GE, GT, EQ, NE, XOR, WHERE, FLOORDIV, MOD = range(12, 24)
+MAX, MIN, LE, LT, GE, GT, EQ, NE, XOR, WHERE, FLOORDIV, MOD, CHOOSE = range(12, 25)
 
 OPCODES: dict[str, int] = {
     "AFFINE": AFFINE, "CONSTANT": CONSTANT, "mul": MUL, "div": DIV, "pow": POW, "abs": ABS,
     "sin": SIN, "cos": COS, "exp": EXP, "log": LOG, "tanh": TANH, "sigmoid": SIGMOID, "max": MAX,
     "min": MIN, "le": LE, "lt": LT, "ge": GE, "gt": GT, "eq": EQ, "ne": NE, "xor": XOR,
-    "where": WHERE, "floordiv": FLOORDIV, "mod": MOD,
+    "where": WHERE, "floordiv": FLOORDIV, "mod": MOD, "choose": CHOOSE,
 }  # fmt: skip
 
 _kernel = numba.njit(error_model="numpy", cache=True)
@@ -43,7 +43,7 @@ _kernel = numba.njit(error_model="numpy", cache=True)
 class Instructions(NamedTuple):
     """Bases as instructions; basis b has those from ``start[b]`` to ``start[b + 1]``.
 
-    Only AFFINE takes any number of arguments; max and min of many are chains of two.
+    Only AFFINE and CHOOSE take any number of arguments; max and min of many are chains of two.
 
     Args:
         start: int32 [bases + 1].
@@ -122,7 +122,7 @@ class _Writer:
                     references.append(product)
                 case Apply(operator, children) if operator in OPCODES:
                     values = [refer(child) for child in children]
-                    while OPERATORS[operator].arity is None and len(values) > 2:
+                    while OPERATORS[operator].is_reduction and len(values) > 2:
                         values[:2] = [self.emit(OPCODES[operator], values[:2])]
                     references.append(self.emit(OPCODES[operator], values))
                 case Apply(operator):
@@ -350,6 +350,14 @@ def execute(
         for i in range(width):
             quotient = np.floor(memory[a, i] / memory[b, i])
             memory[out, i] = memory[a, i] - memory[b, i] * quotient
+    elif opcode == CHOOSE:
+        for i in range(width):
+            memory[out, i] = np.nan
+        for number in range(last - first - 1):
+            choice = reference[first + 1 + number]
+            for i in range(width):
+                if memory[a, i] == number:
+                    memory[out, i] = memory[choice, i]
     else:
         for i in range(width):
             memory[out, i] = memory[b, i] if memory[a, i] != 0 else memory[c, i]

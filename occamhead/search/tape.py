@@ -16,6 +16,7 @@ from occamhead.search.elementary import logarithm, sines
 from occamhead.search.instructions import (
     ABS,
     AFFINE,
+    CHOOSE,
     COS,
     DIV,
     EXP,
@@ -381,6 +382,9 @@ def differentiate(
     elif opcode == MOD:
         for i in range(width):
             target[out, i] = 1.0 if position == 0 else -np.floor(memory[a, i] / memory[b, i])
+    elif opcode == CHOOSE and position > 0:
+        for i in range(width):
+            target[out, i] = memory[a, i] == position - 1
     elif opcode == WHERE and position > 0:
         for i in range(width):
             target[out, i] = (memory[a, i] != 0.0) == (position == 1)

@@ -167,6 +167,8 @@ def _text(operator: str, names: list[str]) -> str:
     symbol = OPERATORS[operator].infix
     if operator == "where":
         return f"{names[1]} if {names[0]} > 1 else {names[2]}*{names[2]}"
+    if operator == "choose":
+        return f"choose({names[0]} > 1, {names[1]}, {names[2]}*{names[2]})"
     return f" {symbol} ".join(names) if symbol else f"{operator}({', '.join(names)})"
 
 
