@@ -24,6 +24,7 @@ _TAKEN = {"x", "i", "predict", "sum", "min", "max", "abs", "scores",
 _MOST_UNPACKED = 8
 # So many different coefficients are better read as one list.
 _MANY = 4
+_SIGNATURE = re.compile(r"\s+\w+(, \w+)+ = x(\[\d*:\d*\])?")
 _FLIPPED = {"ge": "<=", "gt": "<"}
 
 
@@ -59,7 +60,7 @@ def body_tokens(source: str) -> int:
     indents do not, nor does the line that unpacks x into named inputs: it is the signature.
     """
     body = source.split('"""\n', 1)[1]
-    lines = [line for line in body.splitlines() if not line.rstrip().endswith(" = x")]
+    lines = [line for line in body.splitlines() if not _SIGNATURE.fullmatch(line)]
     words = tokenize.generate_tokens(io.StringIO("if True:\n" + "\n".join(lines) + "\n").readline)
     counted = {tokenize.NAME, tokenize.NUMBER, tokenize.OP, tokenize.STRING}
     return sum(word.type in counted for word in words) - len(("if", "True", ":"))
@@ -77,7 +78,7 @@ class _Printer:
         for node in self.nodes:
             self.is_truth.append(self._truth(node, binary))
         self.names: dict[int, str] = {}
-        self.unpacks = False
+        self.unpacked = range(0)  # the inputs that get their names in one line
         self._clear()
         # The first rendering only counts; leaves of sums are counted where they stand alone.
         for output in expression.outputs:
@@ -102,7 +103,7 @@ class _Printer:
                 return value in (0, 1)
             case Affine(1, ((-1, child),)):
                 return self.is_truth[child]
-            case Apply("min" | "max", children) | Apply("where", (_, *children)):
+            case Apply("min" | "max", children) | Apply("where" | "choose", (_, *children)):
                 return all(self.is_truth[child] for child in children)
             case Apply("mod", (_, divisor)):
                 return self.nodes[divisor] == Constant(2.0)
@@ -123,17 +124,20 @@ class _Printer:
         names = self.expression.names
         if names is None or not all(_is_free(name) for name in names):
             return
-        tell = any(name != f"x{i}" for i, name in enumerate(names))  # more than x[3] does
-        worth = sum(alone.values()) >= (1 if tell else 2)
-        self.unpacks = 2 <= len(names) <= _MOST_UNPACKED and worth
+        indices = {p: node.index for p in alone if isinstance(node := self.nodes[p], Input)}
+        telling = [i for i, name in enumerate(names) if name != f"x{i}"]  # more than x[3] does
+        everything = len(names) <= _MOST_UNPACKED or not telling
+        run = range(len(names)) if everything else range(telling[0], telling[-1] + 1)
+        read = sum(count for position, count in alone.items() if indices[position] in run)
+        worth = read >= (1 if everything and telling else 2) and (everything or [*run] == telling)
+        if 2 <= len(run) <= _MOST_UNPACKED and worth:
+            self.unpacked = run
         for position, count in alone.items():
-            node = self.nodes[position]
-            assert isinstance(node, Input)
-            if self.unpacks or count > 1:
-                self.names[position] = names[node.index]
+            if indices[position] in self.unpacked or count > 1:
+                self.names[position] = names[indices[position]]
 
     def _name_results(self, positions: Sequence[int]) -> None:
-        taken = {*_TAKEN, *self.names.values(), *((self.unpacks and self.expression.names) or ())}
+        taken = {*_TAKEN, *self.names.values(), *map(self.expression.input_name, self.unpacked)}
         sums = [i for i in positions if self._group_name(i) is None and self._is_sum(i)]
         others = [i for i in positions if self._group_name(i) is None and not self._is_sum(i)]
         for position in positions:
@@ -164,12 +168,12 @@ class _Printer:
         self._clear()
         text = one_line(comment).replace("\\", "/").replace('"', "'").strip()
         lines = ["def predict(x):", f'    """{text or "The class."}"""']
-        if self.unpacks:
-            assert self.expression.names is not None
-            lines.append(f"    {', '.join(self.expression.names)} = x")
-        inputs = [i for i in self.names if isinstance(self.nodes[i], Input)]
-        for position in sorted(self.names, key=lambda i: (i not in inputs, i)):
-            if not (self.unpacks and position in inputs):
+        if self.unpacked:
+            names = ", ".join(map(self.expression.input_name, self.unpacked))
+            lines.append(f"    {names} = {_slice(self.unpacked, self.expression.num_inputs)}")
+        indices = {i: node.index for i in self.names if isinstance(node := self.nodes[i], Input)}
+        for position in sorted(self.names, key=lambda i: (i not in indices, i)):
+            if indices.get(position) not in self.unpacked:
                 lines.append(f"    {self.names[position]} = {self.render(position)[0]}")
         if len(self.expression.outputs) == 1:
             lines += self.statements(self.expression.outputs[0], 1)
@@ -223,6 +227,8 @@ class _Printer:
             case Apply("where", (condition, then, otherwise)):
                 first, test = self.slot(then, OR), self.slot(condition, OR)
                 return f"{first} if {test} else {self.slot(otherwise, CONDITIONAL)}", CONDITIONAL
+            case Apply("choose", (place, *choices)) if self._lies_within(place, len(choices)):
+                return self.lookup(place, choices), ATOM
             case Apply("mul", (a, b)):
                 return f"{self.slot(a, PRODUCT)} * {self.slot(b, PRODUCT + 1)}", PRODUCT
             case Apply("floordiv" | "mod" as name, (a, b)) if self._divides(b):
@@ -313,6 +319,33 @@ class _Printer:
     def _divides(self, index: int) -> bool:
         """Whether a node is a number other than zero, by which Python divides as formulas do."""
         return self._is_number(index) and self._value(index) != 0
+
+    def _lies_within(self, index: int, count: int) -> bool:
+        """Whether a node is one of 0, ..., count - 1 whatever the truth values in it are."""
+        least = most = whole = 0.0
+        match self.nodes[index]:
+            case Affine(constant, terms) if all(self.is_truth[child] for _, child in terms):
+                least = constant + sum(min(c, 0) for c, _ in terms)
+                most = constant + sum(max(c, 0) for c, _ in terms)
+                whole = sum(number % 1 for number in (constant, *(c for c, _ in terms)))
+            case Constant(value):
+                least = most = value
+                whole = value % 1
+            case _ if self.is_truth[index]:
+                most = 1
+            case _:
+                return False
+        return whole == 0 and least >= 0 and most < count
+
+    def lookup(self, place: int, choices: Sequence[int]) -> str:
+        """The choice at a place: of neighbouring inputs ``x[place]``, else of a list."""
+        indices = [node.index for i in choices if isinstance(node := self.nodes[i], Input)]
+        first = indices[0] if indices else 0
+        if indices == [*range(first, first + len(choices))]:
+            start = f"{first} + " if first else ""
+            return f"x[{start}{self.slot(place, SUM if first else CONDITIONAL)}]"
+        listed = ", ".join(self.slot(choice, CONDITIONAL) for choice in choices)
+        return f"({listed})[{self.slot(place, CONDITIONAL)}]"
 
     def weighted_sum(self, constant: float, terms: Sequence[tuple[float, int]]) -> tuple[str, int]:
         """Inputs with equal coefficients as one ``sum``; what is added stands before the rest."""

@@ -29,6 +29,7 @@ OPERATORS = (
     "eq",
     "ne",
     "where",
+    "choose",
     "xor",
 )
 ARITY = {"abs": 1, "where": 3}
@@ -57,6 +58,11 @@ def programs(draw: st.DrawFn) -> Expression:
                 children[1] = builder.constant(draw(st.integers(-1, 3)))
             if name in ("mod", "floordiv"):
                 children[1] = builder.constant(draw(st.sampled_from((2, 2, 3, -2))))
+            if name == "choose":
+                bits = [(weight, draw(st.sampled_from(truths))) for weight in (2, 1)]
+                turned = draw(st.booleans())
+                number = [(-w if turned else w, bit) for w, bit in bits]
+                children = [builder.affine(3 * turned, number), *(draw(pick) for _ in range(4))]
             node = builder.apply(name, *children)
         nodes.append(node)
         if name in ("le", "lt", "ge", "gt", "eq", "ne", "xor", "not"):
