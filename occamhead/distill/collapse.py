@@ -30,8 +30,7 @@ MOST_CELLS = 1 << 16
 _MOST_MERGED = 1 << 12  # cells up to which multiples of a coordinate are tried as well
 # Joining must save a fifth of the cells: 8 * a + b for a count b would be a code, not a sum.
 _WORTH = 0.8
-# A table so many times larger than another one of the head has no shorter program.
-_TIMES_LARGER, _SMALL = 4, 32
+_SMALL = 32  # rows up to which a circuit is tabulated as if it were a callable
 LARGEST = 1 << 52  # whole numbers up to here, and halves of them, are exact in float64
 
 
@@ -172,9 +171,7 @@ def tables_of(network: Circuit | Predict, spec: FeatureSpec) -> list[Table]:
         tables.append(_by_input(network, spec))
     tables = _different([without_idle(table) for table in tables])
     joined = [merged for table in tables if (merged := merge(table)) is not table]
-    tables = _different(tables + joined)
-    most = max(_SMALL, _TIMES_LARGER * min((table.values.size for table in tables), default=0))
-    return [table for table in tables if table.values.size <= most]
+    return _different(tables + joined)
 
 
 def _different(tables: Sequence[Table]) -> list[Table]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from occamhead.distill.collapse import Predict, tables_of
 from occamhead.distill.cover import cover_node, two_level
+from occamhead.distill.lookup import lookups
 from occamhead.distill.one_line import form_node, one_line
 from occamhead.distill.prove import Certificate, prove
 from occamhead.distill.spec import FeatureSpec
@@ -18,13 +19,17 @@ from occamhead.essence.formula import conjunctions, of_class
 from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.expression.program_source import body_tokens, to_program
 
+# In a table so many times larger than another one of the head, and no small one, no program is
+# searched for: there is no shorter one but what the table shows by itself.
+_TIMES_LARGER, _SMALL = 4, 32
+
 
 def distill(network: Circuit | Predict, spec: FeatureSpec) -> tuple[Expression, Certificate]:
     """The shortest program of a discrete head, and the certificate that it is the head.
 
     Written are, for every table that the head is (see :func:`tables_of`), the shortest Boolean
-    line, the smallest if-tree and the two-level form, and for a circuit its own three layers; the
-    one whose body has the fewest Python tokens is proven and returned.
+    line, the smallest if-tree, the two-level form and a lookup, and for a circuit its own three
+    layers; the one whose body has the fewest Python tokens is proven and returned.
 
     Args:
         network: A circuit, or a function from whole-number rows [rows, inputs] to classes [rows].
@@ -57,7 +62,9 @@ def distill(network: Circuit | Predict, spec: FeatureSpec) -> tuple[Expression, 
             "a circuit of real inputs has no finite domain to be proven on; its program is the"
             " formula of its class scores: occamhead.essence.class_scores(circuit)"
         )
-    written = [form for table in tables_of(network, spec) for form in _forms(table, spec)]
+    tables = tables_of(network, spec)
+    most = max(_SMALL, _TIMES_LARGER * min((table.values.size for table in tables), default=0))
+    written = [f for table in tables for f in _forms(table, spec, table.values.size <= most)]
     own = subconcepts = None
     if isinstance(network, Circuit):
         own, subconcepts = own_layers(network, spec)
@@ -84,20 +91,21 @@ def _sentence(text: str) -> str:
     return f"{text[0].upper()}{text[1:]}."
 
 
-def _forms(table: Table, spec: FeatureSpec) -> Iterator[Expression]:
-    """The programs of a table."""
-    line, terms = one_line(table), two_level(table)
+def _forms(table: Table, spec: FeatureSpec, search: bool) -> Iterator[Expression]:
+    """The programs of a table: what it shows by itself, and what is found by a search."""
     writers: list[Callable[[ExpressionBuilder, dict[int, int]], int | None]] = []
-    tree = if_tree(table)
-    writers.append(lambda builder, nodes: tree_node(tree, builder, nodes))
+    writers += [lookup.node for lookup in lookups(table)]
+    if search:
+        tree = if_tree(table)
+        writers.append(lambda builder, nodes: tree_node(tree, builder, nodes))
     if _is_identity(table):
         writers.append(lambda builder, nodes: nodes[0])
     if period := _period(table):
         divisor = float(period)
         writers.append(lambda b, nodes: b.apply("mod", nodes[0], b.constant(divisor)))
-    if line is not None:
+    if search and (line := one_line(table)) is not None:
         writers.append(lambda builder, nodes: form_node(line, builder, nodes))
-    if terms is not None:
+    if search and (terms := two_level(table)) is not None:
         writers.append(lambda builder, nodes: cover_node(terms, table, builder, nodes))
     for write in writers:
         builder = ExpressionBuilder()

@@ -60,8 +60,9 @@ class Test:
 
     Args:
         axis: Index of the coordinate.
-        kind: How it is written: "is" and "not" for a 0/1 coordinate itself, "<=", ">=", "==",
-            "!=", "between", "in" or "not in"; "odd" and "even"; "residue" and "no residue".
+        kind: How it is written: "is" and "not" for a 0/1 coordinate itself, "is" also for one whose
+            value is the class; "<=", ">=", "==", "!=", "between", "in" or "not in"; "odd" and
+            "even"; "residue" and "no residue".
         values: The numbers that it is compared with; of a residue the period, and the residue.
     """
 
