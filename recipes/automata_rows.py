@@ -21,11 +21,13 @@ from occamhead.expression.program_source import body_tokens
 from recipes.baselines import BASELINES, fitted
 from recipes.life_rules import WINDOW, LifeRule
 from recipes.noisy_labels import choose
-from recipes.two_level import smallest_cover
+from recipes.two_level import MOST_INPUTS, smallest_cover
 
 Ints = NDArray[np.int64]
 METHODS = ("essence", "two_level", *BASELINES)
 CELLS = FeatureSpec.booleans(["left", "centre", "right"])
+# The eight bits of an elementary rule, its states after windows 0 to 7, and a window.
+RULE_AND_CELLS = FeatureSpec.booleans([*(f"x{bit}" for bit in range(8)), *CELLS.names])
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,14 @@ def elementary(rule: int) -> Sample:
     return Sample("elementary", str(rule), CELLS, labels, windows, labels, seed=0)
 
 
+def of_any_rule(samples: int, seed: int) -> Sample:
+    """So many of the 2,048 pairs of an elementary rule and a window, each at most once."""
+    rows = RULE_AND_CELLS.rows()
+    labels = rows[np.arange(len(rows)), rows[:, 8:] @ [4, 2, 1]]
+    chosen = np.random.default_rng(seed).permutation(len(rows))[:samples]
+    return Sample("any", "any", RULE_AND_CELLS, labels, rows[chosen], labels[chosen], seed)
+
+
 def without_repetition(task: str, rule: LifeRule, samples: int, seed: int) -> Sample:
     """So many of a rule's 512 windows, each at most once."""
     windows = WINDOW.rows()
@@ -83,9 +93,10 @@ def with_noise(task: str, rule: LifeRule, draws: int, noise: float, seed: int) -
 
 
 def every_method(sample: Sample) -> list[dict[str, Any]]:
-    """A row per method."""
+    """A row per method; of more than nine cells there is no two-level minimum to be had."""
     own, _ = by_essence(sample)
-    return [own, by_two_level(sample), *by_baselines(sample)]
+    two_level = [by_two_level(sample)] if sample.spec.num_inputs <= MOST_INPUTS else []
+    return [own, *two_level, *by_baselines(sample)]
 
 
 def by_essence(sample: Sample) -> tuple[dict[str, Any], Expression]:

@@ -6,7 +6,8 @@
 - life: Conway's Life from all 512 windows, then run on a board, and from random ones;
 - totalistic: random rules that count living neighbours, from all 512 windows;
 - named: HighLife, Day & Night, Maze, Seeds and Life without Death from random windows;
-- noise: Life from windows drawn with repetition of whose labels some are flipped.
+- noise: Life from windows drawn with repetition of whose labels some are flipped;
+- any: the 256 elementary rules at once, whose eight bits stand beside the window, as one program.
 
 Every network is distilled into a program. Beside it stand the two-level minimum (the shortest
 ``or`` of ``and``s; what it says of windows that were not seen is free), a decision tree, an MLP and
@@ -32,9 +33,11 @@ from occamhead.expression import Expression
 from occamhead.fitting import one_thread
 from recipes.automata_rows import (
     METHODS,
+    RULE_AND_CELLS,
     by_essence,
     elementary,
     every_method,
+    of_any_rule,
     with_noise,
     without_repetition,
 )
@@ -52,6 +55,7 @@ AIMS = {  # what was asked of the essence network before the first run
     "totalistic": "all exact, 2 s each",
     "named": "9 of 10 seeds exact at 250 windows",
     "noise": "9 of 10 seeds exact at 10,000 draws and 10 %",
+    "any": "exact from 512 of 2,048 rows, printed as an index (a stretch)",
 }
 _STRIP = 64  # rows of a board that are computed at once
 
@@ -76,6 +80,8 @@ def arguments() -> argparse.ArgumentParser:
         default=[10_000, 3_000, 1_000],
         help="windows of Life with noisy labels",
     )
+    add("--any-samples", **counts, default=[2048, 512],
+        help="pairs of a rule and a window, without repetition; 2048 are all")  # fmt: skip
     add("--noise", type=float, default=0.1, help="probability that a label is flipped")
     add("--board", type=positive, default=1024, help="side of the board on which Life runs")
     add("--steps", type=positive, default=100, help="steps for which it runs")
@@ -100,6 +106,9 @@ def checked(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argp
         if odd := [count for count in getattr(args, flag) if count > WINDOW.num_rows]:
             flag = flag.replace("_", "-")
             parser.error(f"there are {WINDOW.num_rows} windows, got --{flag} {odd[0]}")
+    every = RULE_AND_CELLS.num_rows
+    if odd := [count for count in args.any_samples if count > every]:
+        parser.error(f"there are {every} pairs of a rule and a window, got --any-samples {odd[0]}")
     if args.random_rules > NUM_RULES:
         parser.error(f"there are {NUM_RULES} rules, got --random-rules {args.random_rules}")
     if not 0 < args.noise < 0.5:
@@ -123,6 +132,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "totalistic": totalistic_rules,
         "named": named_rules,
         "noise": noisy_life,
+        "any": any_rule,
     }
     rows: Rows = []
     boards = []
@@ -201,6 +211,18 @@ def noisy_life(args: argparse.Namespace) -> Rows:
     return rows
 
 
+def any_rule(args: argparse.Namespace) -> Rows:
+    rows = [
+        row
+        for count in args.any_samples
+        for seed in (args.seeds if count < RULE_AND_CELLS.num_rows else args.seeds[:1])
+        for row in every_method(of_any_rule(count, seed))
+    ]
+    say_columns("rules and windows without repetition", rows, by="samples")
+    say_programs(rows)
+    return rows
+
+
 def on_board(program: Expression, side: int, steps: int, seed: int) -> dict[str, Any]:
     """Run the program and Life side by side on a random board whose edges meet."""
     started = time.perf_counter()
@@ -256,6 +278,8 @@ def say_columns(title: str, rows: Rows, by: str) -> None:
     say(f"{'':<20}" + "".join(f"{head:>20}" for head in heads) + f"{'s each':>9}")
     for method in METHODS:
         own = [row for row in rows if row["method"] == method]
+        if not own:
+            continue
         cells = ""
         for column in columns:
             some = [row for row in own if row[by] == column]
@@ -288,7 +312,7 @@ def say_board(board: Mapping[str, Any]) -> None:
     )
 
 
-_NAMES = {str(rule): name for rule, name in NAMES.items()}
+_NAMES = {str(rule): name for rule, name in NAMES.items()} | {"any": "elementary rules at once"}
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
+MOST_INPUTS = 9  # that a table is covered for; beyond, prime implicants are too many
 FREE = 2  # stands in a term for an input of any value
 # Symmetric rules can be covering problems that nobody has solved; a bound on nodes, unlike one on
 # seconds, gives the same cover on every machine.

@@ -33,6 +33,13 @@ def test_elementary_rules(title):
         assert load(title)(window) == rule >> (4 * left + 2 * centre + right) & 1
 
 
+@pytest.mark.parametrize("title", [title for title in PROGRAMS if title.startswith("any ")])
+def test_any_elementary_rule(title):
+    for row in bits(2048, 11):
+        left, centre, right = row[8:]
+        assert load(title)(row) == row[4 * left + 2 * centre + right]
+
+
 @pytest.mark.parametrize("title", [title for title in PROGRAMS if title.startswith("Life, ")])
 def test_life(title):
     for window in bits(512, 9):
