@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from occamhead.distill import FeatureSpec, Lifted, distill, lift, lift_step
 from occamhead.essence import Circuit, fit_circuit
-from occamhead.expression.program_source import body_tokens
+from occamhead.expression.program_tokens import body_tokens
 from occamhead.fitting import one_thread
 from recipes.baselines import BASELINES, fitted
 from recipes.flags import add_output, positive, recipe_parser

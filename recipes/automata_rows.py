@@ -17,7 +17,7 @@ from occamhead.distill import FeatureSpec, distill, source
 from occamhead.essence import fit_circuit
 from occamhead.essence.patterns import pool
 from occamhead.expression import Expression
-from occamhead.expression.program_source import body_tokens
+from occamhead.expression.program_tokens import body_tokens
 from recipes.baselines import BASELINES, fitted
 from recipes.life_rules import WINDOW, LifeRule
 from recipes.noisy_labels import choose

@@ -36,7 +36,7 @@ from torch.nn.functional import cross_entropy
 
 from occamhead.distill import distill, source
 from occamhead.essence import Circuit
-from occamhead.expression.program_source import body_tokens
+from occamhead.expression.program_tokens import body_tokens
 from occamhead.fitting import one_thread
 from recipes.flags import add_output, positive, recipe_parser
 from recipes.life_rules import LIFE, WINDOW

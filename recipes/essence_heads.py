@@ -34,7 +34,8 @@ from numpy.typing import NDArray
 from occamhead import Expression
 from occamhead.dense import choose_dense_head, fit_dense_head
 from occamhead.essence import EssenceHead, choose_real_options
-from occamhead.expression.program_source import body_tokens, to_program
+from occamhead.expression.program_source import to_program
+from occamhead.expression.program_tokens import body_tokens
 from occamhead.fitting import one_thread
 from occamhead.pareto import fit_path
 from occamhead.vision import featurise, load_backbone, photograph_splits

@@ -27,7 +27,7 @@ from occamhead.distill import FeatureSpec, distill, source
 from occamhead.essence import fit_circuit
 from occamhead.essence.patterns import pool
 from occamhead.expression import Expression
-from occamhead.expression.program_source import body_tokens
+from occamhead.expression.program_tokens import body_tokens
 from occamhead.fitting import one_thread
 from recipes.flags import add_output, positive, recipe_parser
 from recipes.greedy_assignment import (

@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from occamhead.distill import Lifted
 from occamhead.distill.grid_rules import GridRule
 from occamhead.distill.grids import lift_grid
-from occamhead.expression.program_source import body_tokens
+from occamhead.expression.program_tokens import body_tokens
 from occamhead.fitting import one_thread
 from recipes.baselines import BASELINES, fitted
 from recipes.flags import add_output, positive, recipe_parser

@@ -26,7 +26,7 @@ from occamhead.distill.size_search import Heads, Ints, Samples, pair_rules, sum_
 from occamhead.distill.spec import FeatureSpec, Int
 from occamhead.essence import Circuit
 from occamhead.expression import Expression
-from occamhead.expression.program_source import body_tokens
+from occamhead.expression.program_tokens import body_tokens
 
 Rows: TypeAlias = tuple[ArrayLike, ArrayLike]
 

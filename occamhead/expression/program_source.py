@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import keyword
 import re
-import tokenize
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
@@ -24,7 +22,6 @@ _TAKEN = {"x", "i", "predict", "sum", "min", "max", "abs", "scores",
 _MOST_UNPACKED = 8
 # So many different coefficients are better read as one list.
 _MANY = 4
-_SIGNATURE = re.compile(r"\s+\w+(, \w+)+ = x(\[\d*:\d*\])?")
 _FLIPPED = {"ge": "<=", "gt": "<"}
 
 
@@ -51,19 +48,6 @@ def to_program(
         ValueError: If an operator is used that a program of whole numbers does not have.
     """
     return _Printer(expression, frozenset(binary), groups or {}).source(comment)
-
-
-def body_tokens(source: str) -> int:
-    """How long a program is: Python's own tokens below the docstring.
-
-    Names, numbers, operators and brackets of every statement count, ``return`` too; line ends and
-    indents do not, nor does the line that unpacks x into named inputs: it is the signature.
-    """
-    body = source.split('"""\n', 1)[1]
-    lines = [line for line in body.splitlines() if not _SIGNATURE.fullmatch(line)]
-    words = tokenize.generate_tokens(io.StringIO("if True:\n" + "\n".join(lines) + "\n").readline)
-    counted = {tokenize.NAME, tokenize.NUMBER, tokenize.OP, tokenize.STRING}
-    return sum(word.type in counted for word in words) - len(("if", "True", ":"))
 
 
 class _Printer:
@@ -355,6 +339,10 @@ class _Printer:
         parts: list[tuple[float, str, int]] = []
         if len(by_coefficient) >= _MANY and (text := self.dot_product(terms)):
             by_coefficient, parts = {}, [(1.0, text, ATOM)]
+        elif (most := self.common_coefficient(by_coefficient)) is not None:
+            (other,) = by_coefficient.keys() - {most}
+            parts = [(most, "sum(x)", ATOM)]
+            by_coefficient = {other - most: by_coefficient[other]}
         for coefficient, children in by_coefficient.items():
             indices = [node.index for i in children if isinstance(node := self.nodes[i], Input)]
             if len(set(indices)) == len(children) > 2:
@@ -377,6 +365,16 @@ class _Printer:
         return text, (
             min(parts[0][2], PRODUCT) if parts[0][0] != 1 else parts[0][2]
         ) if one else SUM
+
+    def common_coefficient(self, by_coefficient: Mapping[float, Sequence[int]]) -> float | None:
+        """The coefficient of all inputs but one, if the one has another."""
+        sizes = {coefficient: len(children) for coefficient, children in by_coefficient.items()}
+        children = {child for some in by_coefficient.values() for child in some}
+        are_inputs = all(isinstance(self.nodes[child], Input) for child in children)
+        every = are_inputs and len(children) == sum(sizes.values()) == self.expression.num_inputs
+        if not every or len(children) < 4 or sorted(sizes.values()) != [1, len(children) - 1]:
+            return None
+        return max(sizes, key=sizes.__getitem__)
 
     def plain_sum(self, indices: Sequence[int]) -> tuple[str, int]:
         """The shortest way to write the sum of some inputs."""

@@ -9,7 +9,7 @@ from occamhead.distill.grid_networks import GridNetwork, Layer, learn_grid
 from occamhead.distill.grid_rules import GridRule
 from occamhead.distill.grids import lift_grid
 from occamhead.distill.lifted import Lifted
-from occamhead.expression.program_source import body_tokens
+from occamhead.expression.program_tokens import body_tokens
 from tests.distill.printed import predict_of
 
 

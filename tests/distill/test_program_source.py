@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from occamhead.distill import FeatureSpec, distill
 from occamhead.expression import Expression, ExpressionBuilder
-from occamhead.expression.program_source import body_tokens, to_program
+from occamhead.expression.program_source import to_program
+from occamhead.expression.program_tokens import body_tokens
 from tests.distill.printed import predict_of
 from tests.distill.test_programs import life
 
