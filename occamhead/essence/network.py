@@ -101,8 +101,15 @@ def description_length(circuit: Circuit) -> float:
     direction and distinct column: exchangeable inputs cost no more than one of them, and parallel
     hyperplanes no more weights than one. A bias b costs log2(1 + abs(b)), per differentia.
 
+    Raises:
+        ValueError: If the weights are not whole.
+
     Source: design of ours, after the principle of minimum description length (Rissanen 1978).
     """
+    if circuit.weights.dtype.kind == "f":
+        raise ValueError(
+            "only circuits of whole weights have a length; this one's are real numbers"
+        )
     neurons = len(circuit.weights) + len(circuit.literals)
     numbers = planes_price(circuit.weights, circuit.bias) if len(circuit.weights) else 0.0
     return NEURON_PRICE * neurons + numbers

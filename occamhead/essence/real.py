@@ -70,6 +70,10 @@ def fit_real_circuit(
     labels = class_labels(y, len(points), classes)
     _check(penalty, negligible, digits)
     centre, scale = points.mean(axis=0), points.std(axis=0)
+    if not scale.any():
+        raise ValueError(
+            f"none of {len(scale)} inputs varies over the {len(points)} rows; give others"
+        )
     # Of an input that hardly varies the scale is left alone.
     scale = np.where(scale > 1e-6, scale, 1.0) if standardise else np.full_like(scale, scale.max())
     # Rows of length 1 or so, however many inputs there are: a penalty then means the same.

@@ -9,6 +9,7 @@ from occamhead.essence import (
     Circuit,
     choose_real_options,
     class_scores,
+    description_length,
     fit_occam_circuit,
     fit_real_circuit,
 )
@@ -40,6 +41,8 @@ def test_a_row_belongs_to_the_nearest_subconcept():
     # Two literals at most, so one that has one is credited with another; class 3 has none.
     assert scores.tolist() == [[0, 1, 2, -1], [1, 2, 1, -1], [2, 1, 1, -1], [2, 2, 0, -1],
                                [1, 1, 2, -1]]  # fmt: skip
+    with pytest.raises(ValueError, match="only circuits of whole weights have a length"):
+        description_length(circuit)
     with pytest.raises(ValueError, match="at least one subconcept"):
         Circuit(np.zeros((0, 2)), np.zeros(0), (), (), 2, None)
 
@@ -147,6 +150,7 @@ def test_an_occamnet_finds_one_formula_for_many_planes(truth, formula):
     ("change", "message"),
     [
         ({"x": [[1.0, np.nan], [0, 1]]}, "input 1 of row 0 is nan"),
+        ({"x": [[1.0, 2.0], [1.0, 2.0]]}, "none of 2 inputs varies over the 2 rows"),
         ({"x": [1.0, 2.0]}, r"table \[rows, inputs\]"),
         ({"x": [["a", "b"], ["c", "d"]]}, "must be numbers"),
         ({"y": [1, 1]}, "all 2 rows are of class 1; give rows of two classes"),
