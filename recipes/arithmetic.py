@@ -11,6 +11,9 @@ largest of those sizes. Their accuracy and that of the network are taken there: 
 fresh lists, of all others on the table itself, which all methods have seen in full. They have no
 answer at any other size, but for the adder's step, which each of them takes in the same loop.
 
+Beside that, an OccamNet learns to sort three numbers (`recipes.sorting`): its formulas print as a
+program too.
+
 A seed draws the long lists and, for argmax, the lists that are learned from; whole tables are the
 same with every seed.
 
@@ -32,6 +35,7 @@ from occamhead.distill import FeatureSpec, Lifted, distill, lift, lift_step
 from occamhead.essence import Circuit, fit_circuit
 from occamhead.expression.program_tokens import body_tokens
 from occamhead.fitting import one_thread
+from recipes import sorting
 from recipes.baselines import BASELINES, fitted
 from recipes.flags import add_output, positive, recipe_parser
 from recipes.report import prepare, write_results
@@ -40,6 +44,7 @@ from recipes.run import say
 Ints = NDArray[np.int64]
 Truth = Callable[[list[int]], Any]  # the class of a list, or one class per output
 Predictor = Callable[[Ints], Ints]
+SORTING = "sort 3"
 STEP = FeatureSpec.booleans(["a", "b", "carry"])
 _FRESH = 5000  # rows on which methods that learn from samples are compared
 _HELD_OUT = 1000  # rows of a held-out size whose table would be too large
@@ -127,7 +132,8 @@ TASKS: Mapping[str, Task] = {
 def arguments() -> argparse.ArgumentParser:
     parser = recipe_parser("arithmetic", __doc__)
     add = parser.add_argument
-    add("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK")
+    add("--tasks", nargs="+", choices=[*TASKS, SORTING], default=[*TASKS, SORTING],
+        metavar="TASK", help=f"of {', '.join([*TASKS, SORTING])}")  # fmt: skip
     add("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     add("--lists", type=positive, default=200, help="long lists on which a program is tested")
     add_output(parser, "arithmetic")
@@ -142,7 +148,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     rows = []
     say(HEADER)
     for name in args.tasks:
-        own = [row for seed in args.seeds for row in rows_of(name, seed, args.lists)]
+        own = [
+            row
+            for seed in args.seeds
+            for row in (
+                sorting.rows_of(name, seed) if name == SORTING else rows_of(name, seed, args.lists)
+            )
+        ]
         say_task(own)
         rows += own
     for name in args.tasks:
@@ -277,7 +289,7 @@ HEADER = "".join(f"{c:<{w}}" for c, w in zip(_COLUMNS, _WIDTHS, strict=True))
 
 def say_task(rows: Sequence[Mapping[str, Any]]) -> None:
     """The lines of one task: accuracy at the largest size learned from, then on long lists."""
-    for name in ("essence", *BASELINES):
+    for name in dict.fromkeys(row["method"] for row in rows):
         own = [row for row in rows if row["method"] == name]
         lengths = [row["tokens"] for row in own if row["tokens"] is not None]
         runs = [row["long"] for row in own if row["long"] is not None]

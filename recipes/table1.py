@@ -23,7 +23,7 @@ import torch
 from tqdm import tqdm
 
 from occamhead import Expression
-from occamhead.search import Regularisation, Strategy, evolve
+from occamhead.search import Regularisation, Result, Strategy, evolve
 from recipes import report
 from recipes.flags import add_output, positive, recipe_parser
 from recipes.table1_tasks import Task, succeeds
@@ -72,12 +72,7 @@ def search(
         noise: See :meth:`Task.data`.
         max_functions: Most functions to sample; None takes the task's limit.
     """
-    settings = task.search_settings(engine)
-    if max_functions is not None:
-        settings["max_functions"] = max_functions
-    settings["regularisation"] = Regularisation(**settings.get("regularisation", {}))
-    strategy = Strategy(**settings, seed=seed)
-    found = evolve(task.build(engine), *task.data(seed, noise), strategy)
+    found = evolved(task, engine, seed, noise, max_functions)
     return Outcome(
         best=readable(found.best),
         mode=readable(found.mode),
@@ -90,6 +85,18 @@ def search(
         steps=found.steps,
         reason=found.reason,
     )
+
+
+def evolved(
+    task: Task, engine: str, seed: int, noise: float = 0.0, max_functions: int | None = None
+) -> Result:
+    """The search alone; see :func:`search`."""
+    settings = task.search_settings(engine)
+    if max_functions is not None:
+        settings["max_functions"] = max_functions
+    settings["regularisation"] = Regularisation(**settings.get("regularisation", {}))
+    strategy = Strategy(**settings, seed=seed)
+    return evolve(task.build(engine), *task.data(seed, noise), strategy)
 
 
 def compile_for(task: Task, engine: str) -> None:

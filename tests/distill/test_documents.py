@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from pathlib import Path
@@ -88,6 +89,12 @@ def test_numbers_of_any_length(title):
         x = [a >> i & 1 for i in range(300)] + [b >> i & 1 for i in range(300)]
         wanted = a > b if title == "a > b" else [a + b >> i & 1 for i in range(301)]
         assert load(title)(x) == wanted
+
+
+def test_sorting():
+    predict = load("sort three numbers, by an OccamNet, seed 0")
+    assert all(predict(list(x)) == [-3, 5, 8] for x in itertools.permutations([-3, 5, 8]))
+    assert predict([2, 1, 2]) == [1, 2, 2]
 
 
 def test_a_line_of_forty():
