@@ -16,8 +16,8 @@ from occamhead.calibration import calibrated, check_limit
 from occamhead.expression import Expression, FormulaModule
 from occamhead.head import OccamHead
 from occamhead.network import check_counts
+from occamhead.requirements import needs
 from occamhead.vision.backbones import Backbone, build_backbone, state_hash
-from occamhead.vision.families import needs
 from occamhead.vision.preparation import Preparation
 
 if TYPE_CHECKING:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from occamhead.essence.patterns import class_labels
 from occamhead.essence.real import fit_real_circuit, real_numbers
+from occamhead.requirements import needs
 
 PER_CLASS = (1, 2, 3)
 PENALTIES = (10.0, 1.0, 100.0)
@@ -28,7 +29,7 @@ class Choice:
         weights: Weights of these circuits that are not zero, on average.
     """
 
-    options: dict[str, Any] = field(hash=False)
+    options: dict[str, Any]
     accuracy: float
     weights: float
 
@@ -94,12 +95,8 @@ def choose_real_options(
 
 def _splits(labels: np.ndarray, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """The rows outside and inside of each fold."""
-    try:
+    with needs("scikit-learn", "a circuit of real inputs", "tabular"):
         from sklearn.model_selection import StratifiedKFold
-    except ImportError as error:
-        raise ImportError(
-            "circuits of real inputs need scikit-learn: pip install 'occamhead[tabular]'"
-        ) from error
     if folds < 2:
         raise ValueError(f"folds must be at least 2, got {folds}")
     fewest = int(np.unique(labels, return_counts=True)[1].min())

@@ -12,6 +12,7 @@ from scipy.cluster.hierarchy import fcluster, ward
 
 from occamhead.essence.network import Circuit
 from occamhead.essence.patterns import class_labels
+from occamhead.requirements import needs
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -184,12 +185,8 @@ def _plane(above: Floats, below: Floats, penalty: float, negligible: float) -> t
 
 
 def _machine(rows: Floats, side: Rows, penalty: float) -> Any:
-    try:
+    with needs("scikit-learn", "a circuit of real inputs", "tabular"):
         from sklearn.svm import SVC
-    except ImportError as error:
-        raise ImportError(
-            "circuits of real inputs need scikit-learn: pip install 'occamhead[tabular]'"
-        ) from error
     return SVC(kernel="linear", C=penalty, class_weight="balanced", tol=_TOLERANCE).fit(rows, side)
 
 

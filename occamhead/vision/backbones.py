@@ -14,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 from occamhead.network import check_counts
+from occamhead.requirements import needs
 from occamhead.vision.families import (
     LITE,
     Family,
@@ -22,7 +23,6 @@ from occamhead.vision.families import (
     TimmFamily,
     TorchvisionFamily,
     Transform,
-    needs,
 )
 from occamhead.vision.network import file_hash
 from occamhead.vision.sources import data_root, find

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from occamhead.requirements import needs
 from occamhead.vision.network import download, reachable
 
 LITE = "efficientnet_lite0"
@@ -223,17 +224,6 @@ def _remove_last_linear(module: nn.Module, name: str) -> None:
 def _checksum_in(file: Path) -> str:
     """Return the start of the sha256 that torchvision writes into file names: name-CHECKSUM.pth."""
     return file.stem.rpartition("-")[2]
-
-
-@contextlib.contextmanager
-def needs(package: str, purpose: str) -> Iterator[None]:
-    """Turn a failed import into an error that names what to install."""
-    try:
-        yield
-    except ImportError as reason:
-        raise ImportError(
-            f"{purpose} needs {package}: pip install 'occamhead[recipes]'"
-        ) from reason
 
 
 @functools.cache

@@ -8,7 +8,8 @@ from typing import Any, cast
 from PIL import Image
 from torch import Tensor
 
-from occamhead.vision.families import Transform, needs
+from occamhead.requirements import needs
+from occamhead.vision.families import Transform
 
 
 @dataclass(frozen=True)
