@@ -230,10 +230,6 @@ class OccamHead(SymbolicHead):
 
     # --- training --------------------------------------------------------------------------------
 
-    def begin(self, x: Tensor, y: Tensor, **options: Any) -> None:
-        """:meth:`initialise` with the rows that will be trained on."""
-        self.initialise(x, y, **options)
-
     def anneal(self, progress: float, end_temperature: float) -> None:
         """Lower the temperatures; see :meth:`OccamNet.anneal`."""
         self.network.anneal(progress, end_temperature)

@@ -45,8 +45,8 @@ class OccamModule(pl.LightningModule):
         weights: Weights of the backbone, see :func:`occamhead.vision.load_backbone`.
         freeze_backbone: Train the head alone. The backbone is then in eval mode throughout.
         kind: "occam", or "essence": see :func:`occamhead.kinds.build_head`. An essence head has no
-            weights that gradients change: it is fitted in closed form, by `initialise` or by
-            :class:`occamhead.refitting.RefitHead`, and the backbone is trained through it.
+            weights that gradients change: :class:`occamhead.refitting.RefitHead` fits it in closed
+            form, and the backbone is trained through it.
         head: Further arguments of the head, as plain values.
         restarts: Heads trained side by side on the same batches, each from its own start;
             :meth:`keep` picks one. Accuracies are means over them.
@@ -59,8 +59,8 @@ class OccamModule(pl.LightningModule):
             head has them, as the paper does.
         anneal_fraction: Share of the steps in which it is reached; 0 starts there.
         constant_penalty: Weight of the sum of squared free constants in the loss.
-        initialise: Call the head's ``begin`` with the training rows at the start of a fit whose
-            data module has arrays (:meth:`OccamHead.initialise`); else the head starts as it is.
+        initialise: Call :meth:`OccamHead.initialise` with the training rows at the start of a fit
+            whose data module has arrays; else the head starts as it is.
         prior, spread: See :meth:`OccamHead.initialise`.
         teacher: A model of the features whose class probabilities are the targets of training
             in place of the labels. It is neither trained nor saved.
@@ -218,7 +218,7 @@ class OccamModule(pl.LightningModule):
             x, y = as_rows(arrays.train)
             for head in self.heads:
                 given = {name: self.hparams[name] for name in ("prior", "spread", "loss")}
-                head.begin(self.shown(x), y, **given)
+                head.initialise(self.shown(x), y, **given)
 
     def train(self, mode: bool = True) -> OccamModule:
         super().train(mode)

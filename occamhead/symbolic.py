@@ -69,10 +69,6 @@ class SymbolicHead(nn.Module):
 
     # --- training --------------------------------------------------------------------------------
 
-    @abstractmethod
-    def begin(self, x: Tensor, y: Tensor, **options: Any) -> None:
-        """Prepare for training on these rows; see :class:`occamhead.OccamModule`."""
-
     def anneal(self, progress: float, end_temperature: float) -> None:
         """Go on towards the formula, `progress` from 0 to 1; here nothing is to be done."""
 

@@ -93,11 +93,11 @@ class EssenceHead(SymbolicHead):
                 " does not; give inputs='real'"
             )
         known = set(inspect.signature(self._fit_of(inputs, differentiae)).parameters)
-        if unknown := sorted(set(options) - known | set(options) & {"x", "y", "classes"}):
+        known -= {"x", "y", "classes"}
+        if unknown := sorted(set(options) - known):
             raise ValueError(
                 f"a circuit of {inputs} inputs with {differentiae} differentiae takes no option"
-                f" {unknown[0]!r}; its options:"
-                f" {', '.join(sorted(known - {'x', 'y', 'classes'}))}"
+                f" {unknown[0]!r}; its options: {', '.join(sorted(known))}"
             )
         if not slope > 0:
             raise ValueError(f"slope must be positive, got {slope}")
@@ -147,10 +147,6 @@ class EssenceHead(SymbolicHead):
         """The function that learns such a circuit."""
         return fit_occam_circuit if differentiae == "occam" else _FITS[inputs]
 
-    def begin(self, x: Tensor, y: Tensor, **options: Any) -> None:
-        """:meth:`fit` to the rows that will be trained on."""
-        self.fit(x, y)
-
     # --- the two forms of the head ---------------------------------------------------------------
 
     def forward(self, x: Tensor) -> Tensor:
@@ -162,9 +158,15 @@ class EssenceHead(SymbolicHead):
 
     def _network(self, x: Tensor) -> EssenceNetwork:
         check_features(x, self.in_features)
-        if self.network is None:
-            raise ValueError("this head has no circuit yet; call fit(x, y) first")
+        self._learned()
+        assert self.network is not None
         return self.network
+
+    def _learned(self) -> Circuit:
+        """The circuit; ValueError if there is none yet."""
+        if self.circuit is None:
+            raise ValueError("this head has no circuit yet; call fit(x, y) first")
+        return self.circuit
 
     def _seen(self, x: Tensor) -> Tensor:
         values = self._term_values
@@ -172,9 +174,7 @@ class EssenceHead(SymbolicHead):
 
     def formula(self, names: Sequence[str] | None = None) -> Expression:
         """The score of each class over the features; see :func:`occamhead.essence.class_scores`."""
-        if self.circuit is None:
-            raise ValueError("this head has no formula yet; call fit(x, y) first")
-        scores = class_scores(self.circuit)
+        scores = class_scores(self._learned())
         if self.terms is not None:
             scores = scores.compose(self.terms)
         return scores.renamed(names)
@@ -187,9 +187,7 @@ class EssenceHead(SymbolicHead):
         """
         from occamhead.distill import distill
 
-        if self.circuit is None:
-            raise ValueError("this head has no program yet; call fit(x, y) first")
-        terms, circuit = self.terms, self.circuit
+        terms, circuit = self.terms, self._learned()
         if terms is None or circuit.default is None:
             return distill(circuit, spec)
         return distill(lambda rows: circuit.predict(terms(rows)), spec)

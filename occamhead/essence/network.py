@@ -140,7 +140,6 @@ class EssenceNetwork(nn.Module):
     bias: Tensor
     conjunction: Tensor
     required: Tensor
-    most: Tensor
     concepts: Tensor
 
     def __init__(self, circuit: Circuit, slope: float = 8.0) -> None:
@@ -149,6 +148,7 @@ class EssenceNetwork(nn.Module):
             raise ValueError(f"slope must be positive, got {slope}")
         self.slope = slope
         self.classes, self.default = circuit.classes, circuit.default
+        self.most_literals = circuit.most_literals
         conjunction = np.zeros((len(circuit.literals), len(circuit.weights)))
         for s, literals in enumerate(circuit.literals):
             for d, wanted in literals:
@@ -158,7 +158,6 @@ class EssenceNetwork(nn.Module):
             "bias": circuit.bias,
             "conjunction": conjunction,
             "required": (conjunction > 0).sum(axis=1),
-            "most": circuit.most_literals,
         }.items():
             self.register_buffer(name, torch.tensor(values, dtype=torch.get_default_dtype()))
         self.register_buffer("concepts", torch.tensor(circuit.concepts, dtype=torch.long))
@@ -175,7 +174,7 @@ class EssenceNetwork(nn.Module):
         # Minus the number of literals that fail.
         nearness = nn.functional.linear(differentiae, self.conjunction, -self.required)
         if self.default is None:
-            return self._by_class("amax", self.most + nearness, NO_SUBCONCEPT)
+            return self._by_class("amax", self.most_literals + nearness, NO_SUBCONCEPT)
         subconcepts = step(nearness + 0.5)
         concepts = step(self._by_class("sum", subconcepts, 0.0) - 0.5)
         # A class that holds scores 2, others 0; the default class scores 1 where it does not hold.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from occamhead.essence.network import Circuit
 from occamhead.essence.patterns import class_labels
 from occamhead.essence.real import Floats, between_clusters, real_numbers, significant
 from occamhead.expression import Affine, Expression, ExpressionBuilder
+
+if TYPE_CHECKING:
+    from occamhead.search import Found
 
 BASES = ("add", "sub", "mul", "mul", "sin", "add_constant", "mul_constant")
 
@@ -56,15 +60,25 @@ def fit_occam_circuit(
 
     Source: design of ours, of the two papers' parts.
     """
+    # It compiles kernels, for which those who fit hyperplanes need not wait.
+    from occamhead.network import OccamNet
+    from occamhead.search import Strategy, evolve
+
+    strategy = Strategy(
+        scaled=True, max_functions=max_functions, max_complexity=max_complexity, seed=seed
+    )
     points = real_numbers(x)
     labels = class_labels(y, len(points), classes)
     parts = between_clusters(points, labels, subconcepts)
     builder, formulas, signs, thresholds = ExpressionBuilder(), list[int](), list[float](), []
     for s, t in parts.pairs:
         above, below = points[parts.members[s]], points[parts.members[t]]
-        formula, sign, threshold = _differentia(
-            above, below, bases, depth, max_functions, max_complexity, digits, seed
-        )
+        network = OccamNet(points.shape[1], 1, list(bases), depth, skip=True, constants=(1.0,))
+        network.reset_parameters(torch.Generator().manual_seed(seed))
+        rows = np.concatenate([above, below])
+        side = np.repeat([1.0, -1.0], [len(above), len(below)])
+        front = evolve(network, rows, side, strategy).fronts[0]
+        formula, sign, threshold = _best_of(front, rows, side, digits)
         formulas += builder.copy(formula, {i: builder.input(i) for i in formula.features})
         signs.append(sign)
         thresholds.append(threshold)
@@ -78,35 +92,12 @@ def fit_occam_circuit(
     )
 
 
-def _differentia(
-    above: Floats,
-    below: Floats,
-    bases: Sequence[str],
-    depth: int,
-    max_functions: int,
-    max_complexity: int,
-    digits: int,
-    seed: int,
+def _best_of(
+    front: Sequence[Found], rows: Floats, side: Floats, digits: int
 ) -> tuple[Expression, float, float]:
-    """A formula, whether it is higher above (1) or below (-1), and the threshold in between."""
-    # It compiles kernels, for which those who fit hyperplanes need not wait.
-    from occamhead.network import OccamNet
-    from occamhead.search import Strategy, evolve
-
-    rows = np.concatenate([above, below])
-    side = np.repeat([1.0, -1.0], [len(above), len(below)])
-    network = OccamNet(rows.shape[1], 1, list(bases), depth, skip=True, constants=(1.0,))
-    network.reset_parameters(torch.Generator().manual_seed(seed))
-    found = evolve(
-        network,
-        rows,
-        side,
-        Strategy(
-            scaled=True, max_functions=max_functions, max_complexity=max_complexity, seed=seed
-        ),
-    )
+    """A formula, whether it is higher on the side of 1 (1) or of -1 (-1), and the threshold."""
     best: tuple[int, Expression, float, float] | None = None
-    for candidate in found.fronts[0]:  # the simplest first
+    for candidate in front:  # the simplest first
         formula = _without_constant(candidate.expression.rounded(digits))
         values = formula(rows)[:, 0]
         if not np.isfinite(values).all():
