@@ -36,14 +36,13 @@ from occamhead.essence import Circuit, fit_circuit
 from occamhead.expression.program_tokens import body_tokens
 from occamhead.fitting import one_thread
 from recipes import sorting
-from recipes.baselines import BASELINES, fitted
+from recipes.baselines import BASELINES, Predictor, columns, learned, right
 from recipes.flags import add_output, positive, recipe_parser
 from recipes.report import prepare, write_results
 from recipes.run import say
 
 Ints = NDArray[np.int64]
 Truth = Callable[[list[int]], Any]  # the class of a list, or one class per output
-Predictor = Callable[[Ints], Ints]
 SORTING = "sort 3"
 STEP = FeatureSpec.booleans(["a", "b", "carry"])
 _FRESH = 5000  # rows on which methods that learn from samples are compared
@@ -251,22 +250,6 @@ def lifted_from(
         return lift_step(output, state, STEP, held_out)
     single = {n: own[0] if data[n][1].ndim == 1 else own for n, own in circuits.items()}
     return lift(single, data, held_out, domain=task.spec(1).domains[0])
-
-
-def columns(y: Ints) -> Ints:
-    """The classes, [outputs, rows]."""
-    return y.reshape(len(y), -1).T
-
-
-def right(predicted: Ints, truth: Ints) -> float:
-    """The share of rows on which all outputs are right."""
-    return float(np.mean((predicted == columns(truth).T).all(axis=1)))
-
-
-def learned(method: str, x: Ints, y: Ints, seed: int) -> Predictor:
-    """A classifier per output, from rows to classes [rows, outputs]."""
-    models = [fitted(method, x, column, seed) for column in columns(y)]
-    return lambda rows: np.stack([model.predict(rows) for model in models], axis=1)
 
 
 def in_a_loop(predict: Predictor, long: Sequence[list[int]], truth: Sequence[list[int]]) -> float:

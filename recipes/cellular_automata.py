@@ -23,7 +23,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from occamhead.fitting import one_thread
 from recipes.automata_rows import (
     METHODS,
     RULE_AND_CELLS,
+    Sample,
     by_essence,
     elementary,
     every_method,
@@ -160,16 +162,9 @@ def elementary_rules(args: argparse.Namespace) -> Rows:
 
 
 def life(args: argparse.Namespace) -> Rows:
-    rows = [
-        row
-        for count in args.samples
-        # All windows are the same whatever the seed.
-        for seed in (args.seeds if count < WINDOW.num_rows else args.seeds[:1])
-        for row in every_method(without_repetition("life", LIFE, count, seed))
-    ]
-    say_columns("windows without repetition", rows, by="samples")
-    say_programs(rows)
-    return rows
+    title = "windows without repetition"
+    draw = partial(without_repetition, "life", LIFE)
+    return of_parts(title, args.samples, WINDOW.num_rows, args.seeds, draw)
 
 
 def totalistic_rules(args: argparse.Namespace) -> Rows:
@@ -212,13 +207,26 @@ def noisy_life(args: argparse.Namespace) -> Rows:
 
 
 def any_rule(args: argparse.Namespace) -> Rows:
+    title = "rules and windows without repetition"
+    return of_parts(title, args.any_samples, RULE_AND_CELLS.num_rows, args.seeds, of_any_rule)
+
+
+def of_parts(
+    title: str,
+    counts: Sequence[int],
+    whole: int,
+    seeds: Sequence[int],
+    draw: Callable[[int, int], Sample],
+) -> Rows:
+    """The rows of what is learned from so many of `whole` rows, drawn by count and seed."""
     rows = [
         row
-        for count in args.any_samples
-        for seed in (args.seeds if count < RULE_AND_CELLS.num_rows else args.seeds[:1])
-        for row in every_method(of_any_rule(count, seed))
+        for count in counts
+        # All of them are the same whatever the seed.
+        for seed in (seeds if count < whole else seeds[:1])
+        for row in every_method(draw(count, seed))
     ]
-    say_columns("rules and windows without repetition", rows, by="samples")
+    say_columns(title, rows, by="samples")
     say_programs(rows)
     return rows
 

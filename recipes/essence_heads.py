@@ -25,6 +25,7 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ from occamhead.expression.program_source import to_program
 from occamhead.expression.program_tokens import body_tokens
 from occamhead.fitting import one_thread
 from occamhead.pareto import fit_path
-from occamhead.vision import featurise, load_backbone, photograph_splits
+from occamhead.vision import Backbone, featurise, load_backbone, photograph_splits
 from recipes import formula_heads
 from recipes.flags import add_output, recipe_parser
 from recipes.printed import defined_by
@@ -123,12 +124,18 @@ def photographs(
     name: str, seed: int, args: argparse.Namespace
 ) -> tuple[Part, Part, Part, str | None]:
     """Features of photographs, and what is to be said of their source."""
-    backbone = load_backbone("resnet50", args.weights, True)
+    backbone = resnet(args.weights)
     splits, source = photograph_splits(args.data or name, None, seed=seed)
     arrays = featurise(splits, source, backbone, args.cache, False)
     parts = [(np.asarray(x, np.float64), np.asarray(y)) for x, y in
              (arrays.train, arrays.validation, arrays.test)]  # fmt: skip
     return *parts, backbone.notice  # type: ignore[return-value]
+
+
+@cache
+def resnet(weights: str | None) -> Backbone:
+    """The backbone, loaded once for all seeds."""
+    return load_backbone("resnet50", weights, True)
 
 
 def shape(name: str, rows: int, seed: int) -> Part:
@@ -147,7 +154,7 @@ def joined(a: Part, b: Part) -> Part:
 def on_rows(
     task: str, train: Part, validation: Part, test: Part, seed: int
 ) -> list[dict[str, Any]]:
-    """A row per method: chosen on the validation rows, fitted to them as well, tested once."""
+    """A row per method: chosen and fitted without the test rows, tested once."""
     together = joined(train, validation)
     classes = int(together[1].max()) + 1
     what = {"task": task, "seed": seed, "samples": len(together[0])}
@@ -172,7 +179,7 @@ def on_rows(
     rows.append({**what, "method": "occamhead", **occamhead(train, validation, test, seed)})
     for name, fit in (("dense", dense), ("rbf", rbf), ("mlp", mlp)):
         started = time.process_time()
-        predict = fit(train, validation, together, seed)
+        predict = fit(train, validation, seed)
         seconds = time.process_time() - started
         accuracy = float(np.mean(predict(x) == y))
         rows.append({**what, "method": name, "accuracy": accuracy, "seconds": seconds})
@@ -226,32 +233,32 @@ def occamhead(train: Part, validation: Part, test: Part, seed: int) -> dict[str,
     return {**tested(point.formula, test), "seconds": seconds}
 
 
-def dense(train: Part, validation: Part, together: Part, seed: int) -> Callable[[Floats], Ints]:
+def dense(train: Part, validation: Part, seed: int) -> Callable[[Floats], Ints]:
     parts = [(torch.as_tensor(x, dtype=torch.float32), torch.as_tensor(y))
-             for x, y in (train, validation, together)]  # fmt: skip
-    classes = int(together[1].max()) + 1
+             for x, y in (train, validation, joined(train, validation))]  # fmt: skip
+    classes = int(parts[2][1].max()) + 1
     start, penalty = choose_dense_head(parts[0], parts[1], classes)
     layer = fit_dense_head(parts[2], classes, penalty, start)
     return lambda x: layer(torch.as_tensor(x, dtype=torch.float32)).argmax(dim=1).numpy()
 
 
-def rbf(train: Part, validation: Part, together: Part, seed: int) -> Callable[[Floats], Ints]:
+def rbf(train: Part, validation: Part, seed: int) -> Callable[[Floats], Ints]:
     from sklearn.svm import SVC
 
-    count = together[0].shape[1]
+    count = train[0].shape[1]
     grid = {
         "model__C": [0.1, 1.0, 10.0, 100.0],
         # 1 / inputs is scikit-learn's default for standardised inputs.
         "model__gamma": [factor / count for factor in (0.1, 0.3, 1.0, 3.0)],
     }
-    return _chosen(SVC(), grid, together)
+    return _chosen(SVC(), grid, joined(train, validation))
 
 
-def mlp(train: Part, validation: Part, together: Part, seed: int) -> Callable[[Floats], Ints]:
+def mlp(train: Part, validation: Part, seed: int) -> Callable[[Floats], Ints]:
     from sklearn.neural_network import MLPClassifier
 
     model = MLPClassifier((64, 64), max_iter=200, random_state=seed)
-    return _chosen(model, {"model__alpha": [1e-4, 1.0]}, together)
+    return _chosen(model, {"model__alpha": [1e-4, 1.0]}, joined(train, validation))
 
 
 def _chosen(
@@ -296,9 +303,8 @@ KINDS: Mapping[str, Sequence[Mapping[str, Any]]] = {
 def on_shape(task: str, seed: int) -> list[dict[str, Any]]:
     """A row per kind of differentiae."""
     together, test = shape(task, SHAPE_ROWS, seed), shape(task, SHAPE_TESTS, seed)
-    cut = SHAPE_ROWS * 4 // 5
-    train, validation = ((x[part], y[part]) for x, y in [together]
-                         for part in (slice(cut), slice(cut, None)))  # fmt: skip
+    (x, y), cut = together, SHAPE_ROWS * 4 // 5
+    train, validation = (x[:cut], y[:cut]), (x[cut:], y[cut:])
     rows = []
     for method, grid in KINDS.items():
         started = time.process_time()

@@ -15,7 +15,7 @@ import numpy as np
 from occamhead.expression import Expression
 from occamhead.expression.program_source import to_program
 from occamhead.expression.program_tokens import body_tokens
-from recipes.baselines import BASELINES, fitted
+from recipes.baselines import BASELINES, learned, right
 from recipes.printed import defined_by
 from recipes.table1 import evolved
 from recipes.table1_tasks import Task
@@ -47,18 +47,11 @@ def rows_of(task: str, seed: int) -> list[dict[str, Any]]:
     rows[0]["seconds"] = seconds
     for method in BASELINES:
         started = time.perf_counter()
-        models = [fitted(method, grid, place, seed) for place in np.sort(grid, axis=1).T]
-        learned: dict[str, Any] = {
-            "certificate": None,
-            "program": None,
-            "tokens": None,
-            "samples": len(grid),
-        }
-        for name, lists in (("accuracy", grid), ("long", far)):
-            answers = np.stack([model.predict(lists) for model in models], axis=1)
-            learned[name] = float(np.mean((answers == np.sort(lists, axis=1)).all(axis=1)))
-        seconds = time.perf_counter() - started
-        rows.append({**shared, "method": method, **learned, "seconds": seconds})
+        guess = learned(method, grid, np.sort(grid, axis=1), seed)
+        accuracy, long = (right(guess(x), np.sort(x, axis=1)) for x in (grid, far))
+        other = {"method": method, "samples": len(grid), "accuracy": accuracy, "long": long}
+        other |= dict.fromkeys(("certificate", "program", "tokens"))
+        rows.append({**shared, **other, "seconds": time.perf_counter() - started})
     return [row | {"exact": row["long"] == 1.0} for row in rows]
 
 
@@ -66,7 +59,6 @@ def printed(formula: Expression) -> str:
     """One program for all places of the sorted list, a function each."""
     lines = ['def predict(x):\n    """Found by an OccamNet; nothing is certified."""\n']
     for place, name in enumerate(NAMES):
-        body = to_program(formula[place].simplified()).split('"""\n', 1)[-1]
-        body = body.replace("def predict(x):\n", "")
+        _, body = to_program(formula[place].simplified()).split('"""\n', 1)
         lines.append(f"    def {name}(x):\n{textwrap.indent(body, '    ')}")
     return "".join(lines) + f"    return [{', '.join(f'{name}(x)' for name in NAMES)}]\n"
