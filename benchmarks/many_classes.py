@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from occamhead import OccamHead
-from occamhead.screening import most_telling_of_each
+from occamhead.rows.screening import most_telling_of_each
 
 BATCH, TERMS, TELLING = 256, 20, 10
 

@@ -22,11 +22,11 @@ import numpy as np
 import torch
 
 from occamhead import OccamNet
-from occamhead.bases import BASIS_SETS
+from occamhead.network.basis_sets import BASIS_SETS
 from occamhead.search import Strategy
-from occamhead.search.evaluator import Evaluator
-from occamhead.search.sampling import draw_routes, softmax_tables
-from occamhead.search.wiring import read_logits
+from occamhead.search.judging.evaluator import Evaluator
+from occamhead.search.judging.sampling import draw_routes, softmax_tables
+from occamhead.search.judging.wiring import read_logits
 
 ROWS, SIGMA = 1000, 0.1
 VARIANTS = {

@@ -7,7 +7,7 @@ from typing import Any
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.cli import LightningCLI
 
-from occamhead.module import OccamModule
+from occamhead.training.module import OccamModule
 
 
 class OccamCLI(LightningCLI):

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from occamhead.network import check_counts
+from occamhead.checks import check_counts
 
 
 class RefitHead(pl.Callback):

@@ -33,13 +33,13 @@ from numpy.typing import NDArray
 
 from occamhead.distill import FeatureSpec, Lifted, distill, lift, lift_step
 from occamhead.essence import Circuit, fit_circuit
-from occamhead.expression.program_tokens import body_tokens
-from occamhead.fitting import one_thread
+from occamhead.expression.formats.program_tokens import body_tokens
+from occamhead.training.fit import one_thread
 from recipes import sorting
-from recipes.baselines import BASELINES, Predictor, columns, learned, right
-from recipes.flags import add_output, positive, recipe_parser
-from recipes.report import prepare, write_results
-from recipes.run import say
+from recipes.others.classifiers import BASELINES, Predictor, columns, learned, right
+from recipes.shared.flags import add_output, positive, recipe_parser
+from recipes.shared.report import prepare, write_results
+from recipes.shared.run import say
 
 Ints = NDArray[np.int64]
 Truth = Callable[[list[int]], Any]  # the class of a list, or one class per output

@@ -1,7 +1,7 @@
 """What every method makes of some windows of a cellular automaton, as rows of results.
 
 The essence network and the program distilled from it; the two-level minimum, which leaves free what
-it says of windows that were not seen; and the classifiers of `recipes.baselines`.
+it says of windows that were not seen; and the classifiers of `recipes.others.classifiers`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from occamhead.distill import FeatureSpec, distill, source
 from occamhead.essence import fit_circuit
 from occamhead.essence.patterns import pool
 from occamhead.expression import Expression
-from occamhead.expression.program_tokens import body_tokens
-from recipes.baselines import BASELINES, fitted
+from occamhead.expression.formats.program_tokens import body_tokens
 from recipes.life_rules import WINDOW, LifeRule
 from recipes.noisy_labels import choose
-from recipes.two_level import MOST_INPUTS, smallest_cover
+from recipes.others.classifiers import BASELINES, fitted
+from recipes.others.two_level import MOST_INPUTS, smallest_cover
 
 Ints = NDArray[np.int64]
 METHODS = ("essence", "two_level", *BASELINES)

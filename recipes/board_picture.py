@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recipes.life_rules import windows_of
-from recipes.printed import predict_of
+from recipes.shared.printed import predict_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

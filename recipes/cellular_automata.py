@@ -31,7 +31,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occamhead.expression import Expression
-from occamhead.fitting import one_thread
+from occamhead.training.fit import one_thread
 from recipes.automata_rows import (
     METHODS,
     RULE_AND_CELLS,
@@ -44,10 +44,10 @@ from recipes.automata_rows import (
     without_repetition,
 )
 from recipes.board_picture import picture_gun
-from recipes.flags import add_output, positive, recipe_parser
 from recipes.life_rules import LIFE, NAMES, NUM_RULES, WINDOW, LifeRule, random_rules, windows_of
-from recipes.report import prepare, write_results
-from recipes.run import say
+from recipes.shared.flags import add_output, positive, recipe_parser
+from recipes.shared.report import prepare, write_results
+from recipes.shared.run import say
 
 Ints = NDArray[np.int64]
 Rows = list[dict[str, Any]]

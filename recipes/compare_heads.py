@@ -19,13 +19,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from occamhead.data import LabelledArrays
-from occamhead.fitting import one_thread
+from occamhead.rows.arrays import LabelledArrays
+from occamhead.training.fit import one_thread
 from occamhead.vision import Backbone, featurise, load_backbone, mnist_splits, photograph_splits
-from recipes import compare_plot, formula_heads, peer_heads, sparse_heads
-from recipes.flags import add_output, positive, recipe_parser
-from recipes.report import prepare, write_results
-from recipes.run import quieten, say
+from recipes import compare_plot
+from recipes.others import heads as peer_heads
+from recipes.others import linear_heads as sparse_heads
+from recipes.others import ours as formula_heads
+from recipes.shared.flags import add_output, positive, recipe_parser
+from recipes.shared.report import prepare, write_results
+from recipes.shared.run import quieten, say
 
 OURS = ("occamhead", "occamhead_backprop", "occamhead_evolution", "occamhead_both")
 METHODS: dict[str, Any] = {

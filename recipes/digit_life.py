@@ -36,14 +36,14 @@ from torch.nn.functional import cross_entropy
 
 from occamhead.distill import distill, source
 from occamhead.essence import Circuit
-from occamhead.expression.program_tokens import body_tokens
-from occamhead.fitting import one_thread
-from recipes.flags import add_output, positive, recipe_parser
+from occamhead.expression.formats.program_tokens import body_tokens
+from occamhead.training.fit import one_thread
 from recipes.life_rules import LIFE, WINDOW
 from recipes.noisy_labels import choose
-from recipes.printed import run
-from recipes.report import prepare, write_results
-from recipes.run import say
+from recipes.shared.flags import add_output, positive, recipe_parser
+from recipes.shared.printed import run
+from recipes.shared.report import prepare, write_results
+from recipes.shared.run import say
 
 Ints = NDArray[np.int64]
 CELLS = WINDOW.num_inputs

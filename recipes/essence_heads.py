@@ -33,18 +33,19 @@ import torch
 from numpy.typing import NDArray
 
 from occamhead import Expression
-from occamhead.dense import choose_dense_head, fit_dense_head
-from occamhead.essence import EssenceHead, choose_real_options
-from occamhead.expression.program_source import to_program
-from occamhead.expression.program_tokens import body_tokens
-from occamhead.fitting import one_thread
-from occamhead.pareto import fit_path
+from occamhead.essence import choose_real_options
+from occamhead.expression.formats.program_source import to_program
+from occamhead.expression.formats.program_tokens import body_tokens
+from occamhead.heads.essence import EssenceHead
+from occamhead.rows.dense import choose_dense_head, fit_dense_head
+from occamhead.training.fit import one_thread
+from occamhead.training.path import fit_path
 from occamhead.vision import Backbone, featurise, load_backbone, photograph_splits
-from recipes import formula_heads
-from recipes.flags import add_output, recipe_parser
-from recipes.printed import defined_by
-from recipes.report import prepare, write_results
-from recipes.run import quieten, say
+from recipes.others import ours as formula_heads
+from recipes.shared.flags import add_output, recipe_parser
+from recipes.shared.printed import defined_by
+from recipes.shared.report import prepare, write_results
+from recipes.shared.run import quieten, say
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from occamhead.vision import photograph_splits
-from recipes.run import arguments, run
-from recipes.task import Paper, Task
+from recipes.shared.run import arguments, run
+from recipes.shared.task import Paper, Task
 
 PAPER = {
     "evolution": Paper(

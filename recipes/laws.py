@@ -22,10 +22,10 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from occamhead import Expression
-from recipes.flags import add_output, positive, recipe_parser
-from recipes.peers import Method, get_methods, largest_error, mse
+from recipes.others.regressors import Method, get_methods, largest_error, mse
 from recipes.pmlb import Record
-from recipes.report import prepare
+from recipes.shared.flags import add_output, positive, recipe_parser
+from recipes.shared.report import prepare
 
 CONFIG = Path(__file__).parents[1] / "configs" / "laws.yaml"
 TOLERANCE = 1e-6  # relative error of a law that is found
@@ -214,7 +214,12 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     add("--laws", nargs="+", metavar="NAME", help="only these")
     add("--seeds", type=positive, default=3, help="samples of each law, seeded 0, 1, ...")
     add("--seconds", type=float, default=20.0, help="most CPU seconds of each fit")
-    add("--methods", nargs="+", default=["occamhead", "operon"], help="those of recipes.peers")
+    add(
+        "--methods",
+        nargs="+",
+        default=["occamhead", "operon"],
+        help="those of recipes.others.regressors",
+    )
     add_output(parser, "laws")
     args = parser.parse_args(argv)
     study = load_study(args.config)

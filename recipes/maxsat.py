@@ -27,9 +27,8 @@ from occamhead.distill import FeatureSpec, distill, source
 from occamhead.essence import fit_circuit
 from occamhead.essence.patterns import pool
 from occamhead.expression import Expression
-from occamhead.expression.program_tokens import body_tokens
-from occamhead.fitting import one_thread
-from recipes.flags import add_output, positive, recipe_parser
+from occamhead.expression.formats.program_tokens import body_tokens
+from occamhead.training.fit import one_thread
 from recipes.greedy_assignment import (
     Choice,
     Floats,
@@ -43,8 +42,9 @@ from recipes.greedy_assignment import (
     two_pass_probability,
     weighing,
 )
-from recipes.report import prepare, write_results
-from recipes.run import say
+from recipes.shared.flags import add_output, positive, recipe_parser
+from recipes.shared.report import prepare, write_results
+from recipes.shared.run import say
 
 LENGTHS = 3  # literals of the longest clause
 NAMES = ("unit", "binary", "ternary")  # clauses of one, two and three literals: plain - negated

@@ -31,15 +31,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occamhead.distill import Lifted
-from occamhead.distill.grid_rules import GridRule
-from occamhead.distill.grids import lift_grid
-from occamhead.expression.program_tokens import body_tokens
-from occamhead.fitting import one_thread
-from recipes.baselines import BASELINES, fitted
-from recipes.flags import add_output, positive, recipe_parser
-from recipes.printed import defined_by
-from recipes.report import prepare, write_results
-from recipes.run import say
+from occamhead.distill.sizes.grid_rules import GridRule
+from occamhead.distill.sizes.grids import lift_grid
+from occamhead.expression.formats.program_tokens import body_tokens
+from occamhead.training.fit import one_thread
+from recipes.others.classifiers import BASELINES, fitted
+from recipes.shared.flags import add_output, positive, recipe_parser
+from recipes.shared.printed import defined_by
+from recipes.shared.report import prepare, write_results
+from recipes.shared.run import say
 
 Ints = NDArray[np.int64]
 Predictor = Callable[[Ints], Ints]

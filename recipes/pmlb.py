@@ -22,9 +22,9 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from recipes.flags import add_output, positive, recipe_parser
-from recipes.peers import Part, get_methods, mse
-from recipes.report import command_line, prepare
+from recipes.others.regressors import Part, get_methods, mse
+from recipes.shared.flags import add_output, positive, recipe_parser
+from recipes.shared.report import command_line, prepare
 
 SETS = (
     "1027_ESL",

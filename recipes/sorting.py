@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from occamhead.expression import Expression
-from occamhead.expression.program_source import to_program
-from occamhead.expression.program_tokens import body_tokens
-from recipes.baselines import BASELINES, learned, right
-from recipes.printed import defined_by
+from occamhead.expression.formats.program_source import to_program
+from occamhead.expression.formats.program_tokens import body_tokens
+from recipes.others.classifiers import BASELINES, learned, right
+from recipes.shared.printed import defined_by
 from recipes.table1 import evolved
 from recipes.table1_tasks import Task
 

@@ -24,8 +24,8 @@ from tqdm import tqdm
 
 from occamhead import Expression
 from occamhead.search import Regularisation, Result, Strategy, evolve
-from recipes import report
-from recipes.flags import add_output, positive, recipe_parser
+from recipes.shared import report
+from recipes.shared.flags import add_output, positive, recipe_parser
 from recipes.table1_tasks import Task, succeeds
 
 ENGINES = ("occamhead", "literal", "no-learning")

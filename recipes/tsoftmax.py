@@ -19,14 +19,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from occamhead.data import as_rows
-from occamhead.fitting import accuracy
-from occamhead.objective import Rows
-from occamhead.tsoftmax import TSoftmaxLinear
+from occamhead.network.tsoftmax import TSoftmaxLinear
+from occamhead.rows.arrays import as_rows
+from occamhead.rows.objective import Rows
+from occamhead.training.fit import accuracy
 from occamhead.vision import featurise, load_backbone, mnist_splits
-from recipes.flags import add_output, positive, recipe_parser
-from recipes.report import prepare, versions
-from recipes.run import quieten, say
+from recipes.shared.flags import add_output, positive, recipe_parser
+from recipes.shared.report import prepare, versions
+from recipes.shared.run import quieten, say
 
 PAPER = {"t-softmax": 0.9918, "linear": 0.9843}
 LEARNING_RATE, BATCH = 0.05, 64

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from occamhead.data import ArrayData
+from occamhead.rows.arrays import ArrayData
 
 # Read before any test sees to it that recipes do not find it.
 REAL_DATA = os.environ.get("OCCAMHEAD_DATA")

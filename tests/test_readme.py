@@ -75,7 +75,7 @@ def test_law_example(capsys):
 
 
 def test_own_basis_example():
-    from occamhead.bases import BASES
+    from occamhead.network.bases import BASES
 
     space: dict = {}
     exec(BLOCKS[-1], space)

@@ -17,8 +17,8 @@ from occamhead.distill.tree import if_tree, tree_node
 from occamhead.essence import Circuit
 from occamhead.essence.formula import conjunctions, of_class
 from occamhead.expression import Expression, ExpressionBuilder
-from occamhead.expression.program_source import to_program
-from occamhead.expression.program_tokens import body_tokens
+from occamhead.expression.formats.program_source import to_program
+from occamhead.expression.formats.program_tokens import body_tokens
 
 # In a table so many times larger than another one of the head, and no small one, no program is
 # searched for: there is no shorter one but what the table shows by itself.

@@ -1,9 +1,10 @@
 """Essence neural networks: classifiers learned from few rows without gradients."""
 
+from typing import Any
+
 from occamhead.essence.choice import Choice, choose_real_options
 from occamhead.essence.fitting import fit_circuit
 from occamhead.essence.formula import class_scores
-from occamhead.essence.head import EssenceHead
 from occamhead.essence.network import Circuit, EssenceNetwork, description_length
 from occamhead.essence.real import fit_real_circuit
 from occamhead.essence.relevance import relevant_inputs
@@ -12,7 +13,6 @@ from occamhead.essence.searched import fit_occam_circuit
 __all__ = [
     "Choice",
     "Circuit",
-    "EssenceHead",
     "EssenceNetwork",
     "choose_real_options",
     "class_scores",
@@ -22,3 +22,9 @@ __all__ = [
     "fit_real_circuit",
     "relevant_inputs",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "EssenceHead":
+        raise ImportError("EssenceHead is a head: from occamhead import EssenceHead", name=name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from occamhead.checks import needs
 from occamhead.essence.patterns import class_labels
 from occamhead.essence.real import fit_real_circuit, real_numbers
-from occamhead.requirements import needs
 
 PER_CLASS = (1, 2, 3)
 PENALTIES = (10.0, 1.0, 100.0)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.hierarchy import fcluster, ward
 
+from occamhead.checks import needs
 from occamhead.essence.network import Circuit
 from occamhead.essence.patterns import class_labels
-from occamhead.requirements import needs
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]

@@ -61,7 +61,7 @@ def fit_occam_circuit(
     Source: design of ours, of the two papers' parts.
     """
     # It compiles kernels, for which those who fit hyperplanes need not wait.
-    from occamhead.network import OccamNet
+    from occamhead.network.occamnet import OccamNet
     from occamhead.search import Strategy, evolve
 
     strategy = Strategy(

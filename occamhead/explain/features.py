@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from occamhead.checks import check_counts
 from occamhead.explain.example import Spread, check_classifier, compact
 from occamhead.expression import Affine, Expression, Input, evaluate_columns
-from occamhead.network import check_counts
 
 BINS = 24
 

@@ -18,8 +18,8 @@ from occamhead.expression import Expression
 if TYPE_CHECKING:
     from torch import nn
 
-    from occamhead.data import ArrayDataModule
-    from occamhead.head import OccamHead
+    from occamhead.heads.occam import OccamHead
+    from occamhead.rows.arrays import ArrayDataModule
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from occamhead.explain.markup import Markup, join, tag
 from occamhead.expression import Affine, Apply, Constant, Expression, Input, Node, get_operator
+from occamhead.expression.formats.source import check_classes
+from occamhead.expression.formats.text import number_text
 from occamhead.expression.operators import CONDITION
-from occamhead.expression.source import check_classes
-from occamhead.expression.text import number_text
 
 _SUM, _PRODUCT, _ATOM = range(3)
 _RELATIONS = {"le": "≤", "lt": "<", "ge": "≥", "gt": ">", "eq": "=", "ne": "≠", "xor": "⊕"}

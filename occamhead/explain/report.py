@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import occamhead
+from occamhead.checks import check_counts
 from occamhead.explain.cards import features_section
 from occamhead.explain.cases import examples_section, mistakes_section
 from occamhead.explain.charts import Point
@@ -21,12 +22,11 @@ from occamhead.explain.sections import (
 from occamhead.explain.style import STYLE
 from occamhead.explain.views import views_of
 from occamhead.explain.words import listed
-from occamhead.head import OccamHead
-from occamhead.network import check_counts
+from occamhead.heads.occam import OccamHead
 
 if TYPE_CHECKING:
-    from occamhead.data import ArrayDataModule
-    from occamhead.fitting import Fit
+    from occamhead.rows.arrays import ArrayDataModule
+    from occamhead.training.fit import Fit
     from occamhead.vision import Backbone, Pictures
 
 

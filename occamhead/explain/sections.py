@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from occamhead.data import as_rows
 from occamhead.explain.charts import Point, curve, graph
 from occamhead.explain.markup import Markup, join, tag
 from occamhead.explain.material import Material
 from occamhead.explain.mathml import mathml_lines
 from occamhead.explain.parts import folded, scrolled, table
 from occamhead.explain.words import count, in_words, listed, percent
+from occamhead.rows.arrays import as_rows
 
 # Nodes of a graph that can still be followed by eye.
 READABLE_NODES = 70

@@ -358,7 +358,7 @@ class Expression:
 
     def text(self) -> list[str]:
         """One line per output; :meth:`parse` reads it back to an equal expression."""
-        from occamhead.expression.text import to_text
+        from occamhead.expression.formats.text import to_text
 
         return to_text(self)
 
@@ -379,43 +379,43 @@ class Expression:
         Raises:
             ValueError: On bad syntax or an unknown name, with the position in the text.
         """
-        from occamhead.expression.text import parse
+        from occamhead.expression.formats.text import parse
 
         return parse(text, num_inputs=num_inputs, names=names)
 
     def latex(self) -> list[str]:
         """LaTeX of each output, without delimiters."""
-        from occamhead.expression.latex import to_latex
+        from occamhead.expression.formats.latex import to_latex
 
         return to_latex(self)
 
     def sympy(self) -> list[Any]:
         """One sympy expression per output, over real symbols with the input names."""
-        from occamhead.expression.symbolic import to_sympy
+        from occamhead.expression.formats.sympy_form import to_sympy
 
         return to_sympy(self)
 
     def python(self, comment: str = "", classes: Sequence[str] = ()) -> str:
         """Source of a module that needs only ``math``: ``scores(x)`` and ``predict(x)``."""
-        from occamhead.expression.python_source import to_python
+        from occamhead.expression.formats.python_source import to_python
 
         return to_python(self, comment=comment, classes=classes)
 
     def to_json(self) -> str:
         """Versioned JSON text; :meth:`from_json` gives an equal expression."""
-        from occamhead.expression.json_format import to_json
+        from occamhead.expression.formats.json_format import to_json
 
         return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Expression:
         """Read what :meth:`to_json` wrote; ValueError on another format or version."""
-        from occamhead.expression.json_format import from_json
+        from occamhead.expression.formats.json_format import from_json
 
         return from_json(text)
 
     def draw(self, path: str | Path, titles: Sequence[str] = ()) -> None:
         """Draw the DAG into a picture file; needs matplotlib (``occamhead[recipes]``)."""
-        from occamhead.expression.drawing import draw
+        from occamhead.expression.formats.drawing import draw
 
         draw(self, path, titles=titles)

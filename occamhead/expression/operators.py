@@ -21,6 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from occamhead.checks import unknown_name
+
 # Guards of the soft network: far outside what standardised features reach, far inside float32.
 SMALLEST_DIVISOR = 1e-6
 LARGEST_EXPONENT = 30.0
@@ -102,15 +104,6 @@ def get_operator(name: str) -> Operator:
     if name not in OPERATORS:
         raise ValueError(unknown_name("operator", name, OPERATORS))
     return OPERATORS[name]
-
-
-def unknown_name(kind: str, name: str, known: Any) -> str:
-    """The message for a name that is not among the known ones."""
-    import difflib
-
-    near = difflib.get_close_matches(name, list(known), n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(sorted(known))}"
-    return f"unknown {kind} {name!r}; {hint}"
 
 
 # --- exact forms that need more than one call ------------------------------------------------

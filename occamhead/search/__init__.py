@@ -1,10 +1,10 @@
 """Search for formulas: the evolutionary strategy of OccamNet."""
 
 from occamhead.search.evolution import Evolution, Progress, evolve
-from occamhead.search.regularisers import Regularisation
+from occamhead.search.judging.regularisers import Regularisation
+from occamhead.search.judging.wiring import to_routes
 from occamhead.search.result import Found, Result
 from occamhead.search.strategy import Strategy
-from occamhead.search.wiring import to_routes
 
 __all__ = [
     "Evolution",

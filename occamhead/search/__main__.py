@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from occamhead.__main__ import main
-from occamhead.search.module import EvolutionModule
+from occamhead.training.evolution_module import EvolutionModule
 
 if __name__ == "__main__":
     main(module=EvolutionModule)

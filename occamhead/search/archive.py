@@ -8,10 +8,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.search.evaluator import Judged
+from occamhead.search.judging.evaluator import Judged
+from occamhead.search.judging.sampling import NONE
+from occamhead.search.judging.wiring import Wiring
 from occamhead.search.learning import EQUAL, own_route
-from occamhead.search.sampling import NONE
-from occamhead.search.wiring import Wiring
 
 MOST = 128
 """Complexities from here on share one place."""

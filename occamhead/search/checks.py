@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.network import OccamNet
+from occamhead.network.occamnet import OccamNet
 from occamhead.search.strategy import Strategy
 
 Checked = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from occamhead.search.sampling import NONE
+from occamhead.search.judging.sampling import NONE
+from occamhead.search.judging.wiring import from_edges
 from occamhead.search.spelling import spell
-from occamhead.search.wiring import from_edges
 
 if TYPE_CHECKING:
     from occamhead.search.evolution import Evolution

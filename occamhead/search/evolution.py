@@ -12,17 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.network import OccamNet
+from occamhead.network.occamnet import OccamNet
 from occamhead.search.archive import Archive
 from occamhead.search.checks import check_rows
 from occamhead.search.consolidation import CHECK_EVERY, consolidate
-from occamhead.search.evaluator import Evaluator, Judged
+from occamhead.search.judging.evaluator import Evaluator, Judged
+from occamhead.search.judging.sampling import NONE, draw_routes, most_probable, softmax_tables
+from occamhead.search.judging.wiring import read_logits, write_constants, write_logits
 from occamhead.search.learning import EQUAL, adam, learn_from, make_elites, select, update_elites
 from occamhead.search.result import Result, make_result
-from occamhead.search.sampling import NONE, draw_routes, most_probable, softmax_tables
 from occamhead.search.strategy import Strategy
 from occamhead.search.variation import vary_elites
-from occamhead.search.wiring import read_logits, write_constants, write_logits
 
 # Steps in a row in which the kept functions must be equally fit (paper, section 5).
 EQUAL_STEPS = 30

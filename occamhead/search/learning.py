@@ -12,7 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.search.sampling import NONE, reach
+from occamhead.search.judging.sampling import NONE, reach
 
 # Fitnesses, and errors, within this share of each other are the same: summation order must not
 # decide.
@@ -24,8 +24,8 @@ class Elites(NamedTuple):
 
     Args:
         choices: Their routes, [outputs, elites, rows of the network].
-        fitness, key, size, root: See :class:`~occamhead.search.store.Nodes`, [outputs, elites];
-            a free place has fitness -inf.
+        fitness, key, size, root: See :class:`~occamhead.search.judging.store.Nodes`, [outputs,
+            elites]; a free place has fitness -inf.
     """
 
     choices: NDArray[np.int32]

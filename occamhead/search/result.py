@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occamhead.expression import Expression, ExpressionBuilder
+from occamhead.expression.tidy import tidy
 from occamhead.search.checks import warn_nothing_found
-from occamhead.search.constants import tidy
 
 if TYPE_CHECKING:
     from occamhead.search.evolution import Evolution

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from occamhead.bases import Basis
-from occamhead.layout import Layout
-from occamhead.search.function import Function, Image, Leaf
-from occamhead.search.wiring import is_symmetric
+from occamhead.network.bases import Basis
+from occamhead.network.layout import Layout
+from occamhead.search.judging.function import Function, Image, Leaf
+from occamhead.search.judging.wiring import is_symmetric
 
 MOST_PLACEMENTS = 20_000
 # With more arguments there are too many orders to try; theirs stays.

@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
-from occamhead.network import check_counts, check_temperature
-from occamhead.search.regularisers import Regularisation
-from occamhead.search.scoring import FITNESS
+from occamhead.checks import check_counts, check_temperature
+from occamhead.search.judging.regularisers import Regularisation
+from occamhead.search.judging.scoring import FITNESS
 
 Engine = Literal["occamhead", "literal", "no-learning"]
 ENGINES = ("occamhead", "literal", "no-learning")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numba
 import numpy as np
 
-from occamhead.search.sampling import NONE, mix, reach, uniform
+from occamhead.search.judging.sampling import NONE, mix, reach, uniform
 
 # Kinds of change, equally likely: edges drawn afresh, an image put in between, an image left out,
 # a part taken from another elite.

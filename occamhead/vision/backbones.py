@@ -13,8 +13,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from occamhead.network import check_counts
-from occamhead.requirements import needs
+from occamhead.checks import check_counts, needs
 from occamhead.vision.families import (
     LITE,
     Family,

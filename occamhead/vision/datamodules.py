@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytorch_lightning as pl
 from torch.utils.data import DataLoader
 
-from occamhead.data import ArrayDataModule, Batches, LabelledArrays, Rows
+from occamhead.rows.arrays import ArrayDataModule, Batches, LabelledArrays, Rows
 from occamhead.vision.backbones import Backbone, load_backbone, load_transform
 from occamhead.vision.digits import mnist_splits
 from occamhead.vision.features import best_device, cached_features, pixels

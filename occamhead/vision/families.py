@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from occamhead.requirements import needs
+from occamhead.checks import needs
 from occamhead.vision.network import download, reachable
 
 LITE = "efficientnet_lite0"

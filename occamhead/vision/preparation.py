@@ -8,7 +8,7 @@ from typing import Any, cast
 from PIL import Image
 from torch import Tensor
 
-from occamhead.requirements import needs
+from occamhead.checks import needs
 from occamhead.vision.families import Transform
 
 

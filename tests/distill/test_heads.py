@@ -9,7 +9,7 @@ from torch import nn
 
 from occamhead import OccamHead, OccamNet
 from occamhead.distill import FeatureSpec, distill, source
-from occamhead.essence import EssenceHead
+from occamhead.heads.essence import EssenceHead
 from occamhead.search import Strategy, evolve
 from tests.distill.printed import predict_of
 

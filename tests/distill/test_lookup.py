@@ -11,8 +11,8 @@ from occamhead.distill.lookup import lookups
 from occamhead.distill.prove import classes_of
 from occamhead.essence import fit_circuit
 from occamhead.expression import Expression, ExpressionBuilder
-from occamhead.expression.program_source import to_program
-from occamhead.expression.program_tokens import body_tokens
+from occamhead.expression.formats.program_source import to_program
+from occamhead.expression.formats.program_tokens import body_tokens
 from tests.distill.printed import predict_of
 from tests.distill.test_prove import mutants
 

@@ -9,8 +9,8 @@ from occamhead.distill import Bool, FeatureSpec, Int, distill, prove, source
 from occamhead.distill.programs import own_layers
 from occamhead.essence import Circuit, fit_circuit
 from occamhead.expression import Apply, Expression
-from occamhead.expression.program_tokens import body_tokens
-from recipes.two_level import smallest_cover
+from occamhead.expression.formats.program_tokens import body_tokens
+from recipes.others.two_level import smallest_cover
 from tests.distill.printed import predict_of
 
 WINDOW = FeatureSpec.window()

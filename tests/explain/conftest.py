@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from occamhead import OccamHead
-from occamhead.data import ArrayData
+from occamhead.rows.arrays import ArrayData
 from occamhead.vision import Backbone, PictureArrays, extract
 from tests.explain.browser import CHROMIUM, Browser
 

@@ -14,12 +14,12 @@ import pytest
 import torch
 
 from occamhead import Expression, OccamHead
-from occamhead.data import ArrayData
-from occamhead.dense import fit_dense_head
 from occamhead.explain import report
 from occamhead.explain.markup import Markup, escape, tag
 from occamhead.explain.style import STYLE
-from occamhead.fitting import Fit, accuracy
+from occamhead.rows.arrays import ArrayData
+from occamhead.rows.dense import fit_dense_head
+from occamhead.training.fit import Fit, accuracy
 from occamhead.vision import extract, load_backbone, photograph_splits
 from tests.explain.conftest import make_case
 

@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from occamhead import OccamNet
-from occamhead.bases import BASIS_SETS
+from occamhead.network.basis_sets import BASIS_SETS
 from occamhead.search import Evolution, Strategy, evolve
 from occamhead.search import evolution as module
 from occamhead.search.evolution import EQUAL_STEPS
-from occamhead.search.sampling import NONE
-from occamhead.search.wiring import to_routes
+from occamhead.search.judging.sampling import NONE
+from occamhead.search.judging.wiring import to_routes
 
 NOISE = np.random.default_rng(5).normal(size=100)
 

@@ -11,6 +11,8 @@ import torch
 
 from occamhead import OccamNet
 from occamhead.search.archive import MOST, Archive
+from occamhead.search.judging.sampling import NONE, draw_routes, softmax_tables
+from occamhead.search.judging.wiring import read_logits, to_routes, wire
 from occamhead.search.learning import (
     adam,
     learn_from,
@@ -19,8 +21,6 @@ from occamhead.search.learning import (
     select,
     update_elites,
 )
-from occamhead.search.sampling import NONE, draw_routes, softmax_tables
-from occamhead.search.wiring import read_logits, to_routes, wire
 
 NETS = {
     "plain": lambda: OccamNet(2, 1, ["add", "mul", "sin"], 3, constants=[1.0], noise=1.0),

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from occamhead.bases import get_basis
 from occamhead.expression import Expression
-from occamhead.layout import Layout
-from occamhead.network import OccamNet, layer_bases
-from occamhead.routes import Routes, sample, to_expression, usage
-from occamhead.search import wiring
-from occamhead.search.function import Function, Image, Leaf
+from occamhead.network.bases import get_basis
+from occamhead.network.layout import Layout
+from occamhead.network.occamnet import OccamNet, layer_bases
+from occamhead.network.routes import Routes, sample, to_expression, usage
+from occamhead.search.judging import wiring
+from occamhead.search.judging.function import Function, Image, Leaf
+from occamhead.search.judging.wiring import from_edges
 from occamhead.search.spelling import MOST_PLACEMENTS, spell
-from occamhead.search.wiring import from_edges
 
 
 def layout_of(bases, depth=None, inputs=2, outputs=1, constants=0, skip=True) -> Layout:

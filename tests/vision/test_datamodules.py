@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from occamhead.data import ArrayData
+from occamhead.rows.arrays import ArrayData
 from occamhead.vision import FeatureData, MNISTData, PictureData
 
 PROJECT = Path(__file__).parents[2]

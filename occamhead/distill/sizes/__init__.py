@@ -1,0 +1,1 @@
+"""From circuits of a few sizes to one program for every size."""

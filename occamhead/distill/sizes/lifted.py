@@ -1,0 +1,144 @@
+"""A program for every size as an object: run it, print it, store it, unroll it at one size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from occamhead.distill.prove import Certificate
+from occamhead.distill.sizes.rules import Answer, SizeRule
+from occamhead.distill.spec import Int
+from occamhead.expression import Expression
+
+
+@dataclass(frozen=True)
+class LiftedCertificate:
+    """At which sizes a lifted program is right; beyond them it is a conjecture.
+
+    Args:
+        fitted: By size, how many rows it was fitted to; none for a step that was learned by itself.
+        checked: By held-out size, how many rows it was right on.
+        refuted: Shorter programs that were right at the fitted sizes and wrong at a held-out one.
+        proofs: By size, what came of comparing the program with the network that was learned
+            there, one certificate per output.
+        domain: What an entry of a list was in the proofs; None for any number.
+    """
+
+    fitted: Mapping[int, int]
+    checked: Mapping[int, int]
+    refuted: int = 0
+    proofs: Mapping[int, tuple[Certificate, ...]] = field(default_factory=dict)
+    domain: Int | None = None
+    kind: Literal["lifted"] = "lifted"
+
+    @property
+    def proved(self) -> tuple[int, ...]:
+        """The sizes at which the program is proven to equal the network learned there."""
+        return tuple(n for n, own in self.proofs.items() if all(one.lossless for one in own))
+
+    @property
+    def lossless(self) -> bool:
+        """Never: no network is there at other sizes to be equal to."""
+        return False
+
+    def __str__(self) -> str:
+        origin = f"size {_listed(self.fitted)}" if self.fitted else "one step"
+        claims = [f"lifted from {origin}", f"right at held-out size {_listed(self.checked)}"]
+        if self.proved:
+            sizes = ", ".join(map(str, self.proved))
+            ends = f" (entries {self.domain.low} to {self.domain.high})" if self.domain else ""
+            claims.append(f"proved equal to the network of size {sizes}{ends}")
+        for n, own in self.proofs.items():
+            wrong, cells = (sum(getattr(one, part) for one in own) for part in ("wrong", "cells"))
+            if wrong:
+                claims.append(f"not the network of size {n} ({wrong} of {cells} cells differ)")
+            elif n not in self.proved:
+                drawn = f"on {cells} drawn inputs" if cells else "on no input: it was not compared"
+                claims.append(f"equal to the network of size {n} {drawn}")
+        return f"{', '.join(claims)}; a conjecture at others"
+
+
+def _listed(rows: Mapping[int, int]) -> str:
+    return ", ".join(f"{size} ({count} rows)" for size, count in rows.items())
+
+
+@dataclass(frozen=True)
+class Lifted:
+    """A program for flat lists of any length, and what is known of it."""
+
+    rule: SizeRule
+    certificate: LiftedCertificate
+
+    def predict(self, x: Sequence[int]) -> Answer:
+        """The class of a flat list of whole numbers; one class per output if there are several.
+
+        Raises:
+            ValueError: If the length of x is no multiple of the number of parts.
+        """
+        if not len(x) or len(x) % self.rule.parts:
+            raise ValueError(
+                f"x is cut into {self.rule.parts} equal parts, got {len(x)} entries; give each"
+                " part as many"
+            )
+        return self.rule.value([int(v) for v in x])
+
+    def at(self, size: int) -> Expression:
+        """The program at one size, for every exporter and evaluator; loops and sums are unrolled.
+
+        It computes in floating point, which is exact while no sum is beyond 2**52 in float64, or
+        2**23 in float32.
+
+        Args:
+            size: What the certificate counts by: the length of a list, or the side of a square.
+
+        Returns:
+            One output that is the class itself. Of a program whose answer is a list, one output
+            per entry: these are answers, not scores of which the highest counts.
+
+        Raises:
+            ValueError: If the size cannot be cut into equal parts, or if a number of the program
+                is beyond 2**52 at it.
+
+        Example:
+            >>> from occamhead.distill.sizes.rules import PairRule
+            >>> argmax = Lifted(PairRule(largest=True, first=True), LiftedCertificate({}, {}))
+            >>> argmax.at(3)([[1.0, 5.0, 5.0]]).tolist()
+            [[1.0]]
+        """
+        if size < 1 or size % self.rule.parts:
+            raise ValueError(
+                f"a size is a positive multiple of {self.rule.parts}, the number of parts that a"
+                f" list is cut into, got {size}"
+            )
+        return self.rule.at(size)
+
+    def source(self) -> str:
+        """Stand-alone Python: ``predict(x)`` of a flat list of whole numbers of any length."""
+        return source_of(self.rule, str(self.certificate))
+
+    def __str__(self) -> str:
+        return self.source()
+
+    def to_json(self) -> str:
+        """Versioned JSON text of the program for every size; :meth:`from_json` reads it."""
+        from occamhead.distill.sizes.lifted_json import to_json
+
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Lifted:
+        """Read what :meth:`to_json` wrote; ValueError on another format or version.
+
+        The certificate is what the file says: nothing is proven by reading it.
+        """
+        from occamhead.distill.sizes.lifted_json import from_json
+
+        return from_json(text)
+
+
+def source_of(rule: SizeRule, comment: str = "") -> str:
+    """Stand-alone Python of a rule."""
+    sentence = f"{comment[:1].upper()}{comment[1:]}."
+    body = "".join(f"    {line}\n" for line in rule.lines())
+    return f'def predict(x):\n    """{sentence}"""\n{body}'

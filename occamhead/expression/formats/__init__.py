@@ -1,0 +1,1 @@
+"""How a formula is written and read: text, LaTeX, sympy, Python, C, SQL, JSON, pictures."""

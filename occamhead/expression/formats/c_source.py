@@ -1,0 +1,148 @@
+"""Formulas as stand-alone C source."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Sequence
+
+from occamhead.expression.core import Expression
+from occamhead.expression.formats.source import (
+    check_classes,
+    count_uses,
+    folded,
+    number,
+    one_line,
+    weighted_sum,
+)
+from occamhead.expression.nodes import Affine, Apply, Constant, Input
+from occamhead.expression.operators import CONDITION, get_operator
+
+# sympy prints fmax and fmin, which drop a NaN, and a logistic function that overflows on the way.
+_OWN = {
+    "max": ("maximum", "a > b || isnan(a) ? a : b"),
+    "min": ("minimum", "a < b || isnan(a) ? a : b"),
+    "sigmoid": ("sigmoid", "(a >= 0 ? 1.0 : exp(-fabs(a))) / (1.0 + exp(-fabs(a)))"),
+}
+
+_PREDICT = """/* The class with the highest score: the first of equals; NaN counts as highest. */
+int predict(const double *x)
+{{
+    double values[{count}];
+    int best = 0;
+    scores(x, values);
+    for (int k = 1; k < {count}; k++) {{
+        if (values[k] > values[best] || (isnan(values[k]) && !isnan(values[best]))) {{
+            best = k;
+        }}
+    }}
+    return best;
+}}
+"""
+
+
+def to_c(expression: Expression, comment: str = "", classes: Sequence[str] = ()) -> str:
+    """Source of a C99 file with ``void scores(x, out)`` and ``int predict(x)``, in doubles.
+
+    It needs ``math.h`` only, and gives inf and NaN where arrays do; that and the order of the
+    sums are those of :func:`to_python`, so compile it without ``-ffast-math``, and with
+    ``-ffp-contract=off`` for the same last bits.
+
+    Args:
+        expression: The formulas.
+        comment: Text for the comment at the top.
+        classes: A name per output, for comments.
+
+    Raises:
+        ValueError: If there are classes, but not one per output, or an operator has no C form.
+    """
+    check_classes(expression, classes)
+    lines, results = _body(expression)
+    applied = {node.operator for node in expression.nodes if isinstance(node, Apply)}
+    source = [f"/* {_printable(comment.strip() or 'A formula.')} */", "#include <math.h>", ""]
+    for name, (function, form) in _OWN.items():
+        if name not in applied:
+            continue
+        arguments = "double a" if get_operator(name).arity == 1 else "double a, double b"
+        source += [f"static double {function}({arguments})", "{", f"    return {form};", "}", ""]
+    source += [
+        f"/* One score per class: x holds {expression.num_inputs} numbers, out takes"
+        f" {len(expression)}. */"
+    ]
+    if expression.names is not None:
+        source += [
+            f"/* x[{index}]: {_printable(expression.input_name(index))} */"
+            for index in expression.features
+        ]
+    source += ["void scores(const double *x, double *out)", "{"]
+    if not expression.features:
+        source.append("    (void)x;")
+    source += [f"    {line}" for line in lines]
+    for k, result in enumerate(results):
+        if classes:
+            source.append(f"    /* {_printable(classes[k])} */")
+        source.append(f"    out[{k}] = {folded(result, indent=8)};")
+    return "\n".join([*source, "}", "", _PREDICT.format(count=len(expression))])
+
+
+def _body(expression: Expression) -> tuple[list[str], list[str]]:
+    """Declarations of what is named more than once, and the results."""
+    template = functools.lru_cache(maxsize=None)(_template)
+    uses = count_uses(expression, template)
+    forms: list[str] = []  # to stand anywhere
+    bare: list[str] = []  # to stand alone
+    lines: list[str] = []
+    for position, node in enumerate(expression.nodes):
+        match node:
+            case Input(index):
+                form = alone = f"x[{index}]"
+            case Constant(value):
+                form = alone = number(value)
+            case Affine(constant, terms):
+                alone = weighted_sum(constant, [(c, forms[child]) for c, child in terms])
+                form = f"({alone})"
+            case Apply(name, children):
+                pattern = template(name, len(children))
+                alone = pattern.format(*(forms[child] for child in children))
+                is_call = name in _OWN or re.fullmatch(r"\w+\([^()]*\)", pattern)
+                form = alone if is_call else f"({alone})"
+        if node.children and uses[position] > 1:
+            lines.append(f"const double t{len(lines)} = {folded(alone, indent=8)};")
+            form = alone = f"t{len(lines) - 1}"
+        forms.append(form)
+        bare.append(alone)
+    return lines, [bare[output] for output in expression.outputs]
+
+
+def _template(name: str, count: int) -> str:
+    """The C form of an operator over ``{0}``, ``{1}``, ...: as sympy prints it, mostly.
+
+    One symbol per argument, whatever the arguments are: sympy must not see that two of them are
+    the same, or x/x becomes 1.
+    """
+    if name in _OWN:
+        calls = [f"{{{i}}}" for i in range(count)]
+        if count == 1:
+            return f"{_OWN[name][0]}({{0}})"
+        return functools.reduce(lambda a, b: f"{_OWN[name][0]}({a}, {b})", calls)
+    import sympy
+    from sympy.printing.codeprinter import PrintMethodNotImplementedError
+
+    operator = get_operator(name)
+    symbols = [sympy.Symbol(f"a{i}", real=True) for i in range(count)]
+    arguments = [sympy.Ne(symbols[0], 0), *symbols[1:]] if name == "where" else symbols
+    try:
+        printed = sympy.ccode(operator.sympy(sympy, *arguments), standard="c99", strict=True)
+    except PrintMethodNotImplementedError as error:
+        raise ValueError(
+            f"operator {name!r} has no C form: sympy cannot print it in C99; export the formula"
+            " as .py instead"
+        ) from error
+    form = " ".join(printed.split()).replace("( ", "(").replace(" )", ")")
+    form = re.sub(r"\ba(\d+)\b", r"{\1}", form)
+    return f"(double)({form})" if operator.kind == CONDITION else form
+
+
+def _printable(text: str) -> str:
+    """The text on one line, and with nothing in it that ends or opens a comment."""
+    return one_line(text).replace("*/", "* /").replace("/*", "/ *")

@@ -1,0 +1,298 @@
+"""Formulas as text, and back: the printer and the parser of one small grammar.
+
+The grammar is Python's for numbers, names, calls, ``+ - * / // % **``, one comparison and
+``a if condition else b``; names that are no identifiers stand in backticks. Reading what was
+printed gives an equal expression. Nothing is ever evaluated by Python.
+"""
+
+from __future__ import annotations
+
+import keyword
+import math
+import re
+from collections.abc import Sequence
+from typing import NoReturn
+
+from occamhead.checks import unknown_name
+from occamhead.expression.core import Expression, ExpressionBuilder
+from occamhead.expression.nodes import Affine, Apply, Constant, Input
+from occamhead.expression.operators import OPERATORS, get_operator
+
+# Binding strength, loosest first.
+# Residues are products to Python; here a product of one has brackets: 3*x % 2 is not 3*(x % 2).
+CONDITIONAL, COMPARISON, SUM, RESIDUE, PRODUCT, UNARY, POWER, ATOM = range(8)
+_BINARY = {"mul": PRODUCT, "div": PRODUCT, "floordiv": RESIDUE, "mod": RESIDUE, "pow": POWER}
+_PRODUCTS = {"*": "mul", "/": "div", "//": "floordiv", "%": "mod"}
+_COMPARISONS = {
+    operator.infix: name
+    for name, operator in OPERATORS.items()
+    if operator.infix and name not in _BINARY
+}
+
+
+def number_text(value: float) -> str:
+    """The shortest text that reads back to the same float; whole numbers without a point."""
+    return str(int(value)) if value == int(value) and abs(value) < 1e16 else repr(float(value))
+
+
+def name_text(name: str) -> str:
+    """An input name as it is printed: in backticks unless it is a free identifier."""
+    free = name.isidentifier() and not keyword.iskeyword(name) and name not in OPERATORS
+    return name if free else f"`{name}`"
+
+
+def to_text(expression: Expression) -> list[str]:
+    """One line per output."""
+    printed: list[tuple[str, int]] = []
+
+    def wrapped(child: int, strength: int, sums: bool = False) -> str:
+        """The text of a node, in brackets if it binds more loosely, or if `sums` and it is one."""
+        text, own = printed[child]
+        loose = own < strength or (sums and isinstance(expression.nodes[child], Affine))
+        return f"({text})" if loose else text
+
+    for node in expression.nodes:
+        match node:
+            case Input(index):
+                printed.append((name_text(expression.input_name(index)), ATOM))
+            case Constant(value):
+                printed.append((number_text(value), ATOM if value >= 0 else SUM))
+            case Affine(constant, terms):
+                # A sum inside a sum keeps its brackets: it is a node of its own.
+                inner = [
+                    (c, wrapped(child, RESIDUE if c == 1 else PRODUCT, sums=True))
+                    for c, child in terms
+                ]
+                printed.append(_affine_text(constant, inner))
+            case Apply("where", (condition, a, b)):
+                text = (
+                    f"{wrapped(a, COMPARISON)} if {wrapped(condition, COMPARISON)}"
+                    f" else {wrapped(b, CONDITIONAL)}"
+                )
+                printed.append((text, CONDITIONAL))
+            case Apply(operator, children):
+                symbol = get_operator(operator).infix
+                if symbol is None:
+                    args = ", ".join(printed[child][0] for child in children)
+                    printed.append((f"{operator}({args})", ATOM))
+                    continue
+                strength = _BINARY.get(operator, COMPARISON)
+                left, right = strength, strength + 1  # left-associative
+                if operator == "pow":
+                    left, right = ATOM, UNARY
+                elif strength == COMPARISON:
+                    left = right = SUM
+                elif strength == RESIDUE:
+                    right = UNARY
+                space = "" if strength >= PRODUCT else " "
+                # Unbracketed, a number at the front of a product is the coefficient of all of it.
+                first = wrapped(children[0], left, sums=strength in (RESIDUE, PRODUCT))
+                second = wrapped(children[1], right)
+                printed.append((f"{first}{space}{symbol}{space}{second}", strength))
+    return [printed[output][0] for output in expression.outputs]
+
+
+def _affine_text(constant: float, terms: list[tuple[float, str]]) -> tuple[str, int]:
+    parts: list[str] = []
+    for coefficient, text in terms:
+        size = abs(coefficient)
+        body = text if size == 1 else f"{number_text(size)}*{text}"
+        negative = coefficient < 0
+        parts.append((" - " if negative else " + ") + body if parts else "-" * negative + body)
+    if constant:
+        parts.append((" - " if constant < 0 else " + ") + number_text(abs(constant)))
+    return "".join(parts), SUM if len(parts) > 1 or terms[0][0] < 0 else PRODUCT
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?|\.[0-9]+(?:[eE][+-]?[0-9]+)?)"
+    r"|(?P<name>[^\W\d]\w*)|`(?P<quoted>[^`]*)`"
+    r"|(?P<symbol>\*\*|//|<=|>=|==|!=|[-+*/%(),<>]))"
+)
+# One level of brackets takes six Python frames of some thousand.
+_MAX_NESTING = 80
+
+
+def parse(
+    text: str | Sequence[str], num_inputs: int | None = None, names: Sequence[str] | None = None
+) -> Expression:
+    """Read formulas; see :meth:`Expression.parse`."""
+    texts = [text] if isinstance(text, str) else list(text)
+    builder = ExpressionBuilder()
+    reader = _Names(names, num_inputs)
+    outputs = [_Parser(line, builder, reader).run() for line in texts]
+    return builder.build(outputs, reader.width(), names)
+
+
+class _Names:
+    """Turns names into input indices."""
+
+    def __init__(self, names: Sequence[str] | None, num_inputs: int | None) -> None:
+        self.known = None if names is None else {name: i for i, name in enumerate(names)}
+        if names is not None and num_inputs is not None and len(names) != num_inputs:
+            raise ValueError(f"{num_inputs} inputs need as many names, got {len(names)}")
+        self.limit = num_inputs if names is None else len(names)
+        self.used = 0
+
+    def index(self, name: str) -> int:
+        if self.known is not None:
+            if name not in self.known:
+                raise ValueError(unknown_name("input", name, self.known))
+            return self.known[name]
+        if not re.fullmatch(r"x[0-9]+", name):
+            raise ValueError(
+                f"unknown name {name!r}; inputs are x0, x1, ... unless names are given"
+            )
+        index = int(name[1:])
+        if self.limit is not None and index >= self.limit:
+            raise ValueError(f"{name} is out of range: there are {self.limit} inputs")
+        self.used = max(self.used, index + 1)
+        return index
+
+    def width(self) -> int:
+        return self.used if self.limit is None else self.limit
+
+
+class _Parser:
+    """Recursive descent over one formula."""
+
+    def __init__(self, text: str, builder: ExpressionBuilder, names: _Names) -> None:
+        self.text, self.builder, self.names = text, builder, names
+        self.tokens: list[tuple[str, str, int]] = []
+        self.nesting = 0
+        position = 0
+        while position < len(text.rstrip()):
+            match = _TOKEN.match(text, position)
+            if match is None:
+                self.fail("cannot read this", position)
+            kind = str(match.lastgroup)
+            self.tokens.append((kind, match.group(kind), match.start(kind)))
+            position = match.end()
+        self.tokens.append(("end", "", len(text)))
+        self.next = 0
+
+    def fail(self, what: str, position: int) -> NoReturn:
+        raise ValueError(f"{what} at position {position} of formula {self.text!r}")
+
+    def peek(self, *texts: str) -> bool:
+        kind, text, _ = self.tokens[self.next]
+        return kind in ("symbol", "name") and text in texts
+
+    def take(self) -> tuple[str, str, int]:
+        self.next += 1
+        return self.tokens[self.next - 1]
+
+    def expect(self, text: str) -> None:
+        if not self.peek(text):
+            _, found, position = self.tokens[self.next]
+            self.fail(f"expected {text!r}, found {found or 'the end'!r}", position)
+        self.take()
+
+    def run(self) -> int:
+        result = self.conditional()
+        kind, text, position = self.tokens[self.next]
+        if kind != "end":
+            self.fail(f"unexpected {text!r}", position)
+        return result
+
+    def descend(self) -> None:
+        self.nesting += 1
+        if self.nesting > _MAX_NESTING:
+            self.fail(f"nested deeper than {_MAX_NESTING} levels", self.tokens[self.next][2])
+
+    def conditional(self) -> int:
+        self.descend()
+        value = self.comparison()
+        if self.peek("if"):
+            self.take()
+            condition = self.comparison()
+            self.expect("else")
+            value = self.builder.apply("where", condition, value, self.conditional())
+        self.nesting -= 1
+        return value
+
+    def comparison(self) -> int:
+        left = self.sum()
+        if self.peek(*_COMPARISONS):
+            _, symbol, _ = self.take()
+            return self.builder.apply(_COMPARISONS[symbol], left, self.sum())
+        return left
+
+    def sum(self) -> int:
+        terms = [self.term()]
+        while self.peek("+", "-"):
+            sign = -1.0 if self.take()[1] == "-" else 1.0
+            coefficient, node = self.term()
+            terms.append((sign * coefficient, node))
+        return self.builder.affine(0.0, terms)
+
+    def term(self) -> tuple[float, int]:
+        """A product as (coefficient, node): numbers at its front are the coefficient.
+
+        Residues are of all that stands before them, as in Python.
+        """
+        coefficient = 1.0
+        while self.peek("+", "-"):
+            coefficient *= -1.0 if self.take()[1] == "-" else 1.0
+        node = self.power()
+        while self.peek("*") and (value := self.builder.value(node)) is not None:
+            self.take()
+            coefficient *= value
+            node = self.power()
+        while self.peek(*_PRODUCTS):
+            operator = _PRODUCTS[self.take()[1]]
+            if operator in ("floordiv", "mod"):
+                coefficient, node = 1.0, self.builder.affine(0.0, [(coefficient, node)])
+            node = self.builder.apply(operator, node, self.power())
+        return coefficient, node
+
+    def power(self) -> int:
+        base = self.atom()
+        if self.peek("**"):
+            self.take()
+            return self.builder.apply("pow", base, self.exponent())
+        return base
+
+    def exponent(self) -> int:
+        self.descend()
+        sign = 1.0
+        while self.peek("-"):
+            self.take()
+            sign = -sign
+        value = self.builder.affine(0.0, [(sign, self.power())])
+        self.nesting -= 1
+        return value
+
+    def atom(self) -> int:
+        kind, text, position = self.take()
+        if kind == "number":
+            value = float(text)
+            if not math.isfinite(value):
+                self.fail(f"number {text} is out of range", position)
+            return self.builder.constant(value)
+        if kind == "symbol" and text == "(":
+            inner = self.conditional()
+            self.expect(")")
+            return inner
+        if kind == "name" and self.peek("("):
+            return self.call(text, position)
+        if kind in ("name", "quoted"):
+            try:
+                return self.builder.input(self.names.index(text))
+            except ValueError as error:
+                self.fail(str(error), position)
+        self.fail(f"unexpected {text or 'end'!r}", position)
+
+    def call(self, name: str, position: int) -> int:
+        self.expect("(")
+        args = [self.conditional()]
+        while self.peek(","):
+            self.take()
+            args.append(self.conditional())
+        self.expect(")")
+        try:
+            return self.builder.apply(name, *args)
+        except ValueError as error:
+            self.fail(str(error), position)

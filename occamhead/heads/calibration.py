@@ -1,0 +1,97 @@
+"""Scores as probabilities: a temperature fitted on rows that were held out, and its error."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from occamhead.checks import check_counts
+from occamhead.rows.objective import minimise
+
+# Beyond these log-temperatures probabilities are those of a coin, or of the arg max.
+GREATEST = math.log(1000.0)
+
+
+def fit_temperature(scores: Tensor, labels: Tensor) -> float:
+    """The temperature that makes scores the likeliest as log-probabilities of the labels.
+
+    Minimises the cross-entropy of `scores / temperature`. Every row counts as if each class had
+    been seen once more in all (Laplace's rule of succession, as Platt 1999 smooths his targets):
+    where a few held-out rows are all right, this keeps the probabilities off 1.
+
+    Args:
+        scores: Scores of held-out rows, [rows, classes]; of several formulas that are trained
+            alike, [formulas, rows, classes].
+        labels: Class of each row, [rows].
+
+    Returns:
+        A temperature between 1/1000 and 1000: above 1 where the scores are overconfident.
+
+    Raises:
+        ValueError: If there are no rows, or scores that are not finite.
+
+    Source: Guo et al. 2017 (arXiv 1706.04599), section 4.2.
+    """
+    rows, classes = scores.shape[-2:]
+    if not rows or labels.shape != (rows,):
+        raise ValueError(
+            f"wanted scores of at least one row and a label for each, got scores"
+            f" {list(scores.shape)} and labels {list(labels.shape)}"
+        )
+    if not scores.isfinite().all():
+        raise ValueError("the scores of the held-out rows are not all finite; clean the features")
+    flat = scores.detach().double().reshape(-1, classes)
+    targets = labels.repeat(len(flat) // rows)
+    log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    minimise(
+        [log_temperature],
+        lambda: F.cross_entropy(
+            flat * torch.exp(-log_temperature.clamp(-GREATEST, GREATEST)),
+            targets,
+            label_smoothing=classes / (rows + classes),
+        ),
+    )
+    return math.exp(max(-GREATEST, min(GREATEST, log_temperature.item())))
+
+
+def calibrated(scores: Tensor, log_temperature: Tensor) -> Tensor:
+    """Probability of each class, [rows, classes]: a softmax of the scores at a temperature."""
+    return torch.softmax(scores / log_temperature.to(scores).exp(), dim=-1)
+
+
+def check_limit(reject_below: float) -> None:
+    """Raise ValueError if the limit below which an answer is withheld is no probability."""
+    if not 0 <= reject_below <= 1:
+        raise ValueError(f"reject_below must be between 0 and 1, got {reject_below}")
+
+
+def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int = 15) -> float:
+    """How far confidence is from accuracy: the mean gap over bins of equal width in confidence.
+
+    Args:
+        probabilities: [rows, classes], each row summing to 1.
+        labels: Class of each row, [rows].
+        bins: Number of bins.
+
+    Returns:
+        Between 0 (of the rows predicted with probability p a share p is right) and 1.
+
+    Raises:
+        ValueError: If `bins` is below 1, or a row is no distribution.
+    """
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    check_counts(bins=bins)
+    sums = probabilities.sum(dim=-1)
+    if not len(probabilities) or (probabilities < 0).any() or ((sums - 1).abs() > 1e-3).any():
+        raise ValueError(
+            "each row of probabilities must be non-negative and sum to 1; scores become"
+            " probabilities by head.probabilities, or torch.softmax"
+        )
+    error = multiclass_calibration_error(
+        probabilities, labels, num_classes=probabilities.shape[-1], n_bins=bins, norm="l1"
+    )
+    return float(error)

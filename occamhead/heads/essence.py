@@ -1,0 +1,245 @@
+"""EssenceHead: a classifier head that is fitted without gradients and is a circuit."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+from torch import Tensor
+
+from occamhead.checks import check_features
+from occamhead.essence.fitting import fit_circuit
+from occamhead.essence.formula import class_scores
+from occamhead.essence.network import Circuit, EssenceNetwork
+from occamhead.essence.real import fit_real_circuit
+from occamhead.essence.searched import fit_occam_circuit
+from occamhead.essence.terms import quadratic_terms
+from occamhead.expression import Expression, FormulaModule
+from occamhead.heads.base import SymbolicHead
+
+if TYPE_CHECKING:
+    from occamhead.distill import Certificate, FeatureSpec
+
+Inputs: TypeAlias = Literal["whole", "real"]
+Differentiae: TypeAlias = Literal["linear", "quadratic", "occam"]
+
+_FITS: dict[str, Callable[..., Circuit]] = {"whole": fit_circuit, "real": fit_real_circuit}
+_DIFFERENTIAE = ("linear", "quadratic", "occam")
+
+
+class EssenceHead(SymbolicHead):
+    """A head whose classes are made of half-spaces of the features, and of the logic between them.
+
+    It is fitted in closed form by :meth:`fit`. In ``eval()`` mode it is the circuit, which
+    :meth:`formula` prints; in ``train()`` mode the steps are sigmoids, so that a backbone can be
+    trained through it.
+
+    Args:
+        in_features: Number of features.
+        out_features: Number of classes.
+        inputs: What the features are: "whole" numbers, of which a circuit is learned that is
+            right on all patterns (:func:`occamhead.essence.fit_circuit`), or "real" ones
+            (:func:`occamhead.essence.fit_real_circuit`).
+        differentiae: "linear": half-spaces of the features; "quadratic": of these and of their
+            products, which are quadrics; "occam": of formulas that an OccamNet finds
+            (:func:`occamhead.essence.fit_occam_circuit`), for real inputs.
+        slope: Slope of the sigmoids in ``train()`` mode.
+        **options: Further arguments of the function that fits the circuit.
+
+    Shape:
+        Input [batch, in_features]; output [batch, out_features].
+
+    Raises:
+        ValueError: If an argument is out of range or the fit takes no such option.
+
+    Example:
+        >>> rows = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]])
+        >>> head = EssenceHead(2, 2).fit(rows, torch.tensor([0, 1, 1, 0])).eval()
+        >>> head.predict(rows).tolist()
+        [0, 1, 1, 0]
+    """
+
+    kind = "essence"
+
+    network: EssenceNetwork | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        inputs: Inputs = "whole",
+        differentiae: Differentiae = "linear",
+        slope: float = 8.0,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        if in_features < 1 or out_features < 1:
+            raise ValueError(
+                "in_features and out_features must be at least 1, got"
+                f" {in_features} and {out_features}"
+            )
+        if inputs not in _FITS:
+            raise ValueError(f"inputs must be one of {', '.join(_FITS)}, got {inputs!r}")
+        if differentiae not in _DIFFERENTIAE:
+            raise ValueError(
+                f"differentiae must be one of {', '.join(_DIFFERENTIAE)}, got {differentiae!r}"
+            )
+        if (inputs, differentiae) == ("whole", "occam"):
+            raise ValueError(
+                "differentiae that an OccamNet finds leave errors, which a circuit of whole numbers"
+                " does not; give inputs='real'"
+            )
+        known = set(inspect.signature(self._fit_of(inputs, differentiae)).parameters)
+        known -= {"x", "y", "classes"}
+        if unknown := sorted(set(options) - known):
+            raise ValueError(
+                f"a circuit of {inputs} inputs with {differentiae} differentiae takes no option"
+                f" {unknown[0]!r}; its options: {', '.join(sorted(known))}"
+            )
+        if not slope > 0:
+            raise ValueError(f"slope must be positive, got {slope}")
+        self._sizes = in_features, out_features
+        self.inputs, self.differentiae = inputs, differentiae
+        self.slope, self.options = slope, options
+        self.circuit: Circuit | None = None
+        self.network = None
+        # What the circuit's inputs are, where they are not the features themselves.
+        self.terms: Expression | None = None
+        self._term_values: FormulaModule | None = None
+        if differentiae == "quadratic":
+            self._see(quadratic_terms(in_features))
+
+    @property
+    def in_features(self) -> int:
+        return self._sizes[0]
+
+    @property
+    def out_features(self) -> int:
+        return self._sizes[1]
+
+    def fit(self, x: Tensor, y: Tensor) -> EssenceHead:
+        """Learn the circuit of these rows; the head moves to their device.
+
+        Args:
+            x: Features, [rows, in_features].
+            y: Class of each row, [rows], whole numbers.
+
+        Raises:
+            ValueError: On a wrong shape, or as the function that fits the circuit does.
+        """
+        check_features(x, self.in_features)
+        rows, labels = np.asarray(x.detach().cpu()), y.detach().cpu().numpy()
+        fit = self._fit_of(self.inputs, self.differentiae)
+        if self.differentiae == "occam":
+            terms, circuit = fit(rows, labels, classes=self.out_features, **self.options)
+            self._see(terms)
+        else:
+            seen = rows if self.terms is None else self.terms(rows)
+            circuit = fit(seen, labels, classes=self.out_features, **self.options)
+        self._take(circuit)
+        return self.to(x.device)
+
+    @staticmethod
+    def _fit_of(inputs: str, differentiae: str) -> Callable[..., Any]:
+        """The function that learns such a circuit."""
+        return fit_occam_circuit if differentiae == "occam" else _FITS[inputs]
+
+    # --- the two forms of the head ---------------------------------------------------------------
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores, [batch, out_features]; those of ``eval()`` mode are whole numbers."""
+        return self.soft(x) if self.soft_eval else self._network(x)(self._seen(x))
+
+    def soft(self, x: Tensor) -> Tensor:
+        return self._network(x).soft(self._seen(x))
+
+    def _network(self, x: Tensor) -> EssenceNetwork:
+        check_features(x, self.in_features)
+        self._learned()
+        assert self.network is not None
+        return self.network
+
+    def _learned(self) -> Circuit:
+        """The circuit; ValueError if there is none yet."""
+        if self.circuit is None:
+            raise ValueError("this head has no circuit yet; call fit(x, y) first")
+        return self.circuit
+
+    def _seen(self, x: Tensor) -> Tensor:
+        values = self._term_values
+        return x if values is None else values(x.to(self.calibration.dtype))
+
+    def formula(self, names: Sequence[str] | None = None) -> Expression:
+        """The score of each class over the features; see :func:`occamhead.essence.class_scores`."""
+        scores = class_scores(self._learned())
+        if self.terms is not None:
+            scores = scores.compose(self.terms)
+        return scores.renamed(names)
+
+    def program(self, spec: FeatureSpec) -> tuple[Expression, Certificate]:
+        """The shortest program, with its certificate; see :func:`occamhead.distill.distill`.
+
+        Raises:
+            ValueError: If the inputs are real, which no certificate covers.
+        """
+        from occamhead.distill import distill
+
+        terms, circuit = self.terms, self._learned()
+        if terms is None or circuit.default is None:
+            return distill(circuit, spec)
+        return distill(lambda rows: circuit.predict(terms(rows)), spec)
+
+    # --- storage ---------------------------------------------------------------------------------
+
+    def config(self) -> dict[str, Any]:
+        return {
+            "in_features": self.in_features,
+            "out_features": self.out_features,
+            "inputs": self.inputs,
+            "differentiae": self.differentiae,
+            "slope": self.slope,
+            **self.options,
+        }
+
+    def get_extra_state(self) -> dict[str, Any] | None:
+        """The circuit in plain numbers, so that a state_dict holds it."""
+        circuit = self.circuit
+        if circuit is None:
+            return None
+        arrays = {"weights": circuit.weights.tolist(), "bias": circuit.bias.tolist()}
+        terms = self.terms.to_json() if self.differentiae == "occam" and self.terms else None
+        return {**vars(circuit), **arrays, "terms": terms}
+
+    def set_extra_state(self, state: dict[str, Any] | None) -> None:
+        if state is None:
+            self.circuit = self.network = None
+            return
+        state = dict(state)
+        if (terms := state.pop("terms", None)) is not None:
+            self._see(Expression.from_json(terms))
+        width = self.in_features if self.terms is None else len(self.terms)
+        dtype = np.float64 if state["default"] is None else np.int64
+        rows = state["weights"]
+        if state["classes"] != self.out_features or any(len(row) != width for row in rows):
+            raise ValueError(
+                f"the checkpoint is of another architecture: its circuit has {state['classes']}"
+                f" classes and {len(rows[0]) if rows else 0} weights per differentia, this head"
+                f" {self.out_features} and {width}; build the head with the checkpoint's arguments"
+            )
+        weights = np.array(rows, dtype=dtype).reshape(-1, width)
+        bias = np.array(state["bias"], dtype=np.float64)
+        self._take(Circuit(**{**state, "weights": weights, "bias": bias}))
+
+    def _see(self, terms: Expression) -> None:
+        """Take formulas of the features for the circuit's inputs."""
+        self.terms = terms
+        values = FormulaModule(terms, self.calibration.dtype)
+        self._term_values = values.to(self.calibration.device)
+
+    def _take(self, circuit: Circuit) -> None:
+        self.circuit = circuit
+        network = EssenceNetwork(circuit, self.slope).train(self.training)
+        self.network = network.to(self.calibration.device, self.calibration.dtype)

@@ -1,0 +1,279 @@
+"""A backbone and its formulas as one file, which is read without running anything in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from occamhead.checks import check_counts, needs
+from occamhead.expression import Expression, FormulaModule
+from occamhead.heads.calibration import calibrated, check_limit
+from occamhead.heads.occam import OccamHead
+from occamhead.vision.backbones import Backbone, build_backbone, state_hash
+from occamhead.vision.preparation import Preparation
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FORMAT, VERSION = "occamhead.model", 1
+# The key of our JSON among the file's metadata.
+KEY = "occamhead"
+
+
+class FormulaModel(nn.Module):
+    """Pictures to class scores: a backbone, and formulas of its features.
+
+    It is for use and not for training, and stays in eval mode; `backbone` and `head` are there to
+    go on from.
+
+    Args:
+        backbone: The network, its weights in words, and its notice.
+        head: The head that the formulas were read off.
+        formula: One formula per class.
+        classes: Name of each class.
+        facts: What else the file says, such as where the data came from.
+
+    Shape:
+        Input: pictures as `transform` gives them, [batch, 3, height, width]; output
+        [batch, classes].
+    """
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        head: OccamHead,
+        formula: Expression,
+        classes: Sequence[str],
+        facts: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.name, self.weights, self.notice = backbone.name, backbone.weights, backbone.notice
+        self.transform = Preparation.of(backbone.transform)
+        self.backbone, self.head = backbone.module, head
+        self.formula, self.classes, self.facts = formula, tuple(classes), dict(facts or {})
+        _check_fit(backbone, head, formula, classes)
+        self.scores = FormulaModule(formula, head.feature_mean.dtype)
+        self.eval()
+
+    def train(self, mode: bool = True) -> FormulaModel:
+        """Stay in eval mode: what runs is the formula, of features that do not change."""
+        return super().train(False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.scores(self.backbone(images))
+
+    def probabilities(self, images: Tensor) -> Tensor:
+        """Probability of each class, [batch, classes]; see :meth:`OccamHead.probabilities`."""
+        return calibrated(self(images), self.head.calibration)
+
+    @torch.no_grad()
+    def predict(
+        self,
+        pictures: Sequence[Image.Image | str | Path],
+        reject_below: float = 0.0,
+        batch_size: int = 32,
+    ) -> list[str | None]:
+        """The class of each picture, or None where its probability is below `reject_below`.
+
+        Args:
+            pictures: Images of PIL, or files.
+            reject_below: Between 0 and 1.
+            batch_size: Pictures that pass through the backbone together.
+        """
+        check_counts(batch_size=batch_size)
+        check_limit(reject_below)
+        device = self.head.feature_mean.device
+        found: list[str | None] = []
+        for start in range(0, len(pictures), batch_size):
+            batch = [self.transform(_picture(p)) for p in pictures[start : start + batch_size]]
+            probability, label = self.probabilities(torch.stack(batch).to(device)).max(dim=-1)
+            for value, index in zip(probability.tolist(), label.tolist(), strict=True):
+                found.append(self.classes[index] if value >= reject_below else None)
+        return found
+
+
+def _check_fit(
+    backbone: Backbone, head: OccamHead, formula: Expression, classes: Sequence[str]
+) -> None:
+    if not len(classes) == head.out_features == len(formula):
+        raise ValueError(
+            f"{len(formula)} formulas need as many classes and outputs of the head, got"
+            f" {len(classes)} and {head.out_features}"
+        )
+    if not backbone.num_features == head.in_features == formula.num_inputs:
+        raise ValueError(
+            f"the backbone gives {backbone.num_features} features, the head takes"
+            f" {head.in_features} and the formulas {formula.num_inputs}"
+        )
+
+
+def _picture(picture: Image.Image | str | Path) -> Image.Image:
+    if not isinstance(picture, (str, Path)):
+        return picture.convert("RGB")
+    from PIL import Image
+
+    with Image.open(picture) as image:
+        return image.convert("RGB")
+
+
+def save_model(
+    path: str | Path,
+    backbone: Backbone,
+    head: OccamHead,
+    classes: Sequence[str],
+    *,
+    facts: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+) -> Path:
+    """Write a backbone and the formulas of its features to one .safetensors file.
+
+    The tensors are the weights of both. All else is JSON in the file's metadata: the formulas,
+    the head's arguments, the backbone's name, how pictures are prepared, the classes, the notice
+    that the weights ask for, and the versions that wrote it.
+
+    Args:
+        path: The file.
+        backbone: The backbone, with the weights that the formulas are valid for; for those of a
+            fine-tuned module see :meth:`Backbone.fine_tuned`.
+        head: The head, in whatever mode.
+        classes: Name of each class.
+        facts: What else the file shall say.
+        overwrite: Whether an existing file may be replaced.
+
+    Returns:
+        The file's path.
+
+    Raises:
+        ValueError: If the parts do not fit together, the backbone's network cannot be built from
+            its name, or its transform cannot be stored.
+        FileExistsError: If the file exists and `overwrite` is not set.
+        ImportError: Without safetensors.
+    """
+    with needs("safetensors", "saving a model"):
+        from safetensors.torch import save_file
+
+    from occamhead import __version__
+
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise FileExistsError(f"{path} exists; choose another path, or pass overwrite=True")
+    formula = head.formula()
+    _check_fit(backbone, head, formula, classes)
+    if _shapes(build_backbone(backbone.name)) != _shapes(backbone.module):
+        raise ValueError(
+            f"the backbone is not the network that is called {backbone.name!r}, from which the"
+            " file would be read; give it the name that builds it (see load_backbone)"
+        )
+    state = _state(backbone=backbone.module, head=head)
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "backbone": backbone.name,
+        "num_features": backbone.num_features,
+        "weights": backbone.weights,
+        "notice": backbone.notice,
+        "transform": Preparation.of(backbone.transform).plain(),
+        "classes": list(classes),
+        "formula": json.loads(formula.to_json()),
+        "head": head.config(),
+        "facts": dict(facts or {}),
+        "versions": {"occamhead": __version__, "torch": torch.__version__},
+    }
+    content["sha256"] = _seal(content, state)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        save_file(state, part, {"format": "pt", KEY: json.dumps(content)})
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+    return path
+
+
+def _shapes(module: nn.Module) -> dict[str, torch.Size]:
+    return {name: value.shape for name, value in module.state_dict().items()}
+
+
+def _state(**parts: nn.Module) -> dict[str, Tensor]:
+    """The weights as safetensors takes them: dense, in the usual order, sharing no memory."""
+    return {
+        f"{part}.{name}": value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for part, module in parts.items()
+        for name, value in module.state_dict().items()
+    }
+
+
+def _part(state: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    prefix = f"{part}."
+    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+
+
+def load_model(path: str | Path) -> FormulaModel:
+    """Read what :func:`save_model` wrote; the file is all that is needed, and is data only.
+
+    Returns:
+        The model, on the CPU, in eval mode.
+
+    Raises:
+        ValueError: If the file is damaged, of an unknown version, or something else.
+        FileNotFoundError: If there is no such file.
+        ImportError: Without safetensors, or without the package that the backbone comes from.
+    """
+    content, state = _read(Path(path))
+    try:
+        # Assigned, not copied: weights of another precision come back as they were.
+        network = build_backbone(content["backbone"])
+        network.load_state_dict(_part(state, "backbone"), assign=True)
+        head = OccamHead(**content["head"])
+        head.load_state_dict(_part(state, "head"), assign=True)
+        backbone = Backbone(
+            name=content["backbone"],
+            module=network.eval(),
+            num_features=content["num_features"],
+            transform=Preparation.from_plain(content["transform"]),
+            weights=content["weights"],
+            fingerprint="",
+            notice=content["notice"],
+        )
+        formula = Expression.from_json(json.dumps(content["formula"]))
+        return FormulaModel(backbone, head, formula, content["classes"], content["facts"])
+    except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as reason:
+        raise ValueError(f"{path} is damaged or not a model of occamhead: {reason}") from reason
+
+
+def _seal(content: Mapping[str, Any], state: Mapping[str, Tensor]) -> str:
+    """A sha256 of all that a file says, to notice damage."""
+    said = {name: value for name, value in content.items() if name != "sha256"}
+    weights = state_hash(dict(sorted(state.items())))
+    return hashlib.sha256(f"{json.dumps(said)}{weights}".encode()).hexdigest()
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    with needs("safetensors", "loading a model"):
+        from safetensors import SafetensorError, safe_open
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as reason:
+        raise ValueError(f"{path} is damaged or no .safetensors file: {reason}") from reason
+    try:
+        content = json.loads(metadata[KEY])
+        known = content["format"] == FORMAT
+        version, sha256 = content["version"], content["sha256"]
+    except (KeyError, TypeError, json.JSONDecodeError, RecursionError) as reason:
+        raise ValueError(f"{path} holds weights, but is not a model of occamhead") from reason
+    if not known or version != VERSION:
+        raise ValueError(
+            f"{path} says format {content['format']!r}, version {version!r}; this occamhead reads"
+            f" {FORMAT!r}, version {VERSION}"
+        )
+    if _seal(content, state) != sha256:
+        raise ValueError(f"{path} is damaged: its content is not what was saved")
+    return content, state

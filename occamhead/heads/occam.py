@@ -1,0 +1,371 @@
+"""OccamHead: a classifier head that is a formula."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from occamhead.checks import check_counts, check_features, check_finite
+from occamhead.expression import Expression, ExpressionBuilder, FormulaModule
+from occamhead.expression.serving import ServedSums
+from occamhead.heads.base import SymbolicHead
+from occamhead.heads.freshness import Place, Reading, places
+from occamhead.network.bases import Basis
+from occamhead.network.occamnet import OccamNet
+from occamhead.rows.objective import get_objective, standardisation
+from occamhead.rows.screening import contrasts
+
+if TYPE_CHECKING:
+    from occamhead.training.path import ParetoPath
+
+# Logit of an edge that must not be chosen: its probability and its gradient are exactly zero.
+BARRED = -1e4
+
+# Whether the weights are still those that a formula was read off, what serves its sums on a CPU,
+# and the formula. A tuple: nn.Module looks for an attribute in three tables, at a cost that counts.
+_Read: TypeAlias = tuple[Callable[[], bool], ServedSums | None, FormulaModule]
+
+
+class OccamHead(SymbolicHead):
+    """A head whose every class score is a formula of the features.
+
+    In ``train()`` mode it runs the soft OccamNet on standardised features. In ``eval()`` mode it
+    runs the formula that :meth:`formula` prints, on the raw features, at a cost that grows with
+    the formula. ``soft_eval = True`` makes ``eval()`` run the soft network instead.
+
+    Args:
+        in_features: Number of features.
+        out_features: Number of scores (classes).
+        bases: Bases of every layer, or one sequence per layer; see :class:`OccamNet`. By
+            default a score is a weighted sum of at most 20 features.
+        depth: Number of images sublayers, where one set of bases serves all.
+        per_class: Give every class nodes of its own rather than share one network.
+        candidates: The features that each class's nodes see, [classes, s] indices; None shows
+            them all. See :class:`OccamNet`.
+        skip: Skip connections from features and earlier images to every later softmax.
+        constants: Constants appended to the features.
+        temperature: T at the start of training.
+        last_temperature: T_last of the output's softmax; None takes `temperature`.
+        equalisation: E of supplement B.
+        noise: Standard deviation of the noise on the initial logits.
+        digits: Significant digits of the formula's numbers. The formula is rounded before it is
+            run, so what is printed is what classifies.
+
+    Shape:
+        Input [batch, in_features]; output [batch, out_features].
+
+    Example:
+        >>> head = OccamHead(in_features=8, out_features=2, bases=["affine2"])
+        >>> head.eval()(torch.randn(5, 8)).shape
+        torch.Size([5, 2])
+        >>> len(head.formula())
+        2
+    """
+
+    kind = "occam"
+
+    feature_mean: Tensor
+    feature_scale: Tensor
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bases: str | Iterable[str | Basis | Sequence[str | Basis]] = ("affine20",),
+        depth: int | None = None,
+        *,
+        per_class: bool = True,
+        candidates: Tensor | Sequence[Sequence[int]] | None = None,
+        skip: bool = False,
+        constants: Sequence[float] = (),
+        temperature: float = 1.0,
+        last_temperature: float | None = None,
+        equalisation: float = 0.0,
+        noise: float = 0.3,
+        digits: int = 4,
+    ) -> None:
+        super().__init__()
+        check_counts(digits=digits)
+        self.network = OccamNet(
+            in_features,
+            out_features,
+            bases,
+            depth,
+            constants=constants,
+            skip=skip,
+            groups=out_features if per_class else 1,
+            candidates=candidates,
+            temperature=temperature,
+            last_temperature=last_temperature,
+            equalisation=equalisation,
+            noise=noise,
+        )
+        self.digits = digits
+        self.register_buffer("feature_mean", torch.zeros(in_features))
+        self.register_buffer("feature_scale", torch.ones(in_features))
+        # The formulas of other sizes that were fitted along with this one, if any.
+        self.path: ParetoPath | None = None
+        self._formula_module: FormulaModule | None = None
+        self._read: _Read | None = None
+
+    @property
+    def in_features(self) -> int:
+        return self.network.in_features
+
+    @property
+    def out_features(self) -> int:
+        return self.network.out_features
+
+    # --- the two forms of the head -----------------------------------------------------------
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training or self.soft_eval:
+            return self.soft(x)
+        if torch.compiler.is_compiling():
+            check_features(x, self.in_features)
+            assert self._formula_module is not None
+            return self._formula_module(x)
+        read = self._read
+        if read is None or not read[0]():
+            read = self._refresh()
+        _, serve, module = read
+        if serve is not None:
+            sums = serve(x)
+            if sums is not None:
+                return sums
+        check_features(x, self.in_features)
+        return module.by_operators(x)
+
+    def soft(self, x: Tensor) -> Tensor:
+        """Scores of the soft network, whatever the mode.
+
+        Raises:
+            ValueError: If the scores are not finite; the message says whether the features or
+                the weights are to blame.
+        """
+        check_features(x, self.in_features)
+        scores = self.network((x - self.feature_mean) / self.feature_scale)
+        if not torch.compiler.is_compiling() and not scores.isfinite().all():
+            self._explain_non_finite(x)
+        return scores
+
+    def _explain_non_finite(self, x: Tensor) -> None:
+        bad = (~x.isfinite()).nonzero()
+        if len(bad):
+            row, column = bad[0].tolist()
+            raise ValueError(
+                f"feature {column} of row {row} is {x[row, column].item()} ({len(bad)} such values"
+                " in the batch); clean the features before training"
+            )
+        raise ValueError(
+            "the soft network's scores are not finite although the features are: training"
+            " diverged; lower the learning rate, or standardise the features (head.initialise)"
+        )
+
+    def train(self, mode: bool = True) -> OccamHead:
+        """Switch between the soft network and the formula, which is read off at this moment."""
+        super().train(mode)
+        if not mode:
+            # Here and not in forward: export and compilation must find the formula in place.
+            self._refresh()
+        return self
+
+    def _refresh(self) -> _Read:
+        """Read the formula off the weights as they are."""
+        mean = self.feature_mean
+        module = FormulaModule(self.formula(), dtype=mean.dtype).to(mean.device).train(False)
+        self._formula_module = module
+        weights: list[Place] = [
+            (self.__dict__, "digits"),
+            (self._modules, "network"),
+            (self._buffers, "feature_mean"),
+            (self._buffers, "feature_scale"),
+            *places(self.network),
+        ]
+        self._read = Reading(weights).is_current, module.served, module
+        return self._read
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_read": None, "path": None}
+
+    # --- formula ---------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def formula(self, names: Sequence[str] | None = None) -> Expression:
+        """The most probable formula of each class over the raw features.
+
+        The standardisation is folded into its numbers, which are rounded to `digits` digits.
+
+        Args:
+            names: Names of the features; by default x0, x1, ...
+        """
+        literal = self.network.expression()
+        mean, scale = self.feature_mean.tolist(), self.feature_scale.tolist()
+        builder = ExpressionBuilder()
+        standardised = {
+            i: builder.affine(-mean[i] / scale[i], [(1 / scale[i], builder.input(i))])
+            for i in literal.features
+        }
+        outputs = builder.copy(literal, standardised)
+        return builder.build(outputs, self.in_features, names).simplified().rounded(self.digits)
+
+    def select(self, max_features: int | None = None) -> OccamHead:
+        """The head of another size from the path that this one was fitted in.
+
+        See :meth:`occamhead.training.path.ParetoPath.select`; ValueError if this head was fitted
+        alone.
+        """
+        if self.path is None:
+            raise ValueError(
+                "this head was fitted alone; fit several with occamhead.training.path.fit_path"
+            )
+        return self.path.select(max_features).head
+
+    @torch.no_grad()
+    def log_prob(self) -> Tensor:
+        """log q of the formula of each class under the network, shape [out_features]."""
+        routes, _ = self.network.most_probable()
+        return self.network.log_prob(routes)[0]
+
+    # --- training --------------------------------------------------------------------------------
+
+    def anneal(self, progress: float, end_temperature: float) -> None:
+        """Lower the temperatures; see :meth:`OccamNet.anneal`."""
+        self.network.anneal(progress, end_temperature)
+
+    def penalty(self) -> Tensor:
+        """The sum of the squared free constants."""
+        return torch.stack([c.square().sum() for c in self.network.free_constants]).sum()
+
+    @torch.no_grad()
+    def initialise(
+        self,
+        features: Tensor,
+        labels: Tensor | None = None,
+        *,
+        prior: float = 3.0,
+        spread: float = 0.0,
+        standardise: bool = True,
+        loss: str = "cross_entropy",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        """Start afresh: draw new weights, fit the standardisation, and prefer telling features.
+
+        Args:
+            features: Training features, [rows, in_features].
+            labels: Class of each row, or the targets that `loss` takes; without them no feature
+                is preferred.
+            prior: What is added to the logit of an edge to a feature, per standard deviation by
+                which the class's mean differs from the mean of the others.
+            spread: What is added to the logit of one edge of each P-node, to a feature of its
+                own as far as they go round: the first P-node prefers the first feature, and so on.
+            standardise: Whether the soft network sees standardised features.
+            loss: Name of the objective, see :data:`occamhead.rows.objective.OBJECTIVES`.
+            generator: Source of the new weights; None takes torch's global one.
+
+        Raises:
+            ValueError: On a wrong feature count, non-finite features, labels out of range.
+        """
+        objective = get_objective(loss)
+        check_features(features, self.in_features)
+        check_finite(features)
+        if not len(features):
+            raise ValueError("initialising needs at least one row of features, got none")
+        if labels is not None:
+            objective.check(labels, self.out_features, len(features))
+        features = features.to(self.feature_mean)
+        self.network.reset_parameters(generator)
+        self.calibration.zero_()
+        if standardise:
+            mean, scale = standardisation(features)
+            self.feature_mean.copy_(mean)
+            self.feature_scale.copy_(scale)
+        else:
+            self.feature_mean.zero_()
+            self.feature_scale.fill_(1.0)
+        for layer, logits in enumerate(self.network.logits):
+            if spread and self.network.layout.num_leaf_sources(layer):
+                nodes = torch.arange(logits.shape[:2].numel(), device=logits.device)
+                if self.network.candidates is not None:
+                    nodes %= logits.shape[1]  # each group has candidates of its own to start at
+                edges = (nodes % self.network.layout.num_inputs).view(*logits.shape[:2], 1)
+                logits.scatter_add_(-1, edges, torch.full_like(logits[..., :1], spread))
+        if labels is None or prior == 0:
+            return
+        scaling = self.feature_mean, self.feature_scale
+        rows = features, labels.to(features.device)
+        contrast = contrasts(rows, self.out_features, objective, scaling)
+        per_group = contrast.unflatten(0, (self.network.groups, -1)).amax(dim=1)
+        if self.network.candidates is not None:
+            per_group = per_group.gather(-1, self.network.candidates.features)
+        for layer, logits in enumerate(self.network.logits):
+            if self.network.layout.num_leaf_sources(layer):
+                logits[..., : per_group.shape[-1]] += prior * per_group.unsqueeze(1)
+
+    @torch.no_grad()
+    def widened(self, in_features: int, columns: Sequence[int]) -> OccamHead:
+        """The same head over more features, of which it can choose these columns only.
+
+        Args:
+            in_features: Number of features of the new head.
+            columns: For each feature of this head, the feature of the new one.
+        """
+        index = torch.as_tensor(columns, device=self.feature_mean.device)
+        config, candidates = self.config(), self.network.candidates
+        if candidates is not None:
+            config["candidates"] = index[candidates.features].tolist()
+        head = type(self)(**{**config, "in_features": in_features})
+        head.to(self.feature_mean)
+        for layer, (old, new) in enumerate(
+            zip(self.network.logits, head.network.logits, strict=True)
+        ):
+            if candidates is None and self.network.layout.num_leaf_sources(layer):
+                new[..., :in_features] = BARRED
+                new[..., index] = old[..., : self.in_features]
+                new[..., in_features:] = old[..., self.in_features :]
+            else:
+                new.copy_(old)
+        for old, new in zip(self.network.free_constants, head.network.free_constants, strict=True):
+            new.copy_(old)
+        head.network.temperatures.copy_(self.network.temperatures)
+        head.feature_mean[index] = self.feature_mean
+        head.feature_scale[index] = self.feature_scale
+        head.calibration.copy_(self.calibration)
+        return head.train(self.training)
+
+    # --- storage ---------------------------------------------------------------------------------
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments, as plain values."""
+        network = self.network
+        return {
+            "in_features": network.in_features,
+            "out_features": network.out_features,
+            "bases": [[basis.name for basis in bases] for bases in network.layout.layers],
+            "per_class": network.groups == network.out_features,
+            "candidates": network.candidates.features.tolist() if network.candidates else None,
+            "skip": network.layout.skip,
+            "constants": network.leaf_constants.tolist(),
+            "temperature": float(network.start_temperatures[0]),
+            "last_temperature": float(network.start_temperatures[-1]),
+            "equalisation": network.equalisation,
+            "noise": network.noise,
+            "digits": self.digits,
+        }
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        mine = {f"{prefix}{name}": value for name, value in self.state_dict().items()}
+        for name, value in mine.items():
+            found = state_dict.get(name)
+            if found is not None and found.shape != value.shape:
+                raise ValueError(
+                    f"the checkpoint is of another architecture: {name} has shape"
+                    f" {tuple(found.shape)}, this head {tuple(value.shape)}; build the head with"
+                    " the checkpoint's in_features, out_features, bases and depth"
+                )
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

@@ -1,0 +1,99 @@
+"""Write known weights into an :class:`OccamHead`, whose formula they then are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from occamhead.heads.occam import OccamHead
+from occamhead.rows.objective import Rows
+
+# How much likelier the edges that are written are than all others of their P-node together, as a
+# logit: the soft network is close to the formula, and can still be trained away from it.
+CERTAINTY = 6.0
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Each class's score is a weighted sum of features.
+
+    Args:
+        weight: [classes, features], zero where a class does not read a feature.
+        bias: [classes].
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Each class's score is a weighted sum of nodes of its own: functions of sums of features.
+
+    Args:
+        weight: [classes, nodes, features], zero where a node does not read a feature.
+        offset: [classes, nodes].
+        outer: Weight of each node in the score, [classes, nodes].
+        bias: [classes].
+        family: Name of the nodes' bases without the number of terms, such as "hinge_affine".
+    """
+
+    weight: Tensor
+    offset: Tensor
+    outer: Tensor
+    bias: Tensor
+    family: str
+
+
+@torch.no_grad()
+def write_head(scores: Sums | Blocks, standardisation: Rows, digits: int = 4) -> OccamHead:
+    """A head whose formula is the given one, in eval mode.
+
+    The soft network sees, for each class, the features that its formula reads.
+
+    Args:
+        scores: Weights on standardised features.
+        standardisation: Mean and scale of each feature.
+        digits: See :class:`OccamHead`.
+    """
+    nodes = scores.weight.unsqueeze(1) if isinstance(scores, Sums) else scores.weight
+    classes, count, features = nodes.shape
+    used = (nodes != 0).any(dim=1)
+    # All rows of candidates are equally long: a class that reads fewer features is shown others.
+    candidates = used.float().topk(max(1, int(used.sum(dim=1).max())), dim=1).indices.sort().values
+    seen = nodes.gather(2, candidates.unsqueeze(1).expand(-1, count, -1))
+    terms = max(1, int((seen != 0).sum(dim=2).max()))
+    # The largest weights come first; a node of fewer terms has zeros after them.
+    edges = seen.abs().topk(terms, dim=2).indices
+    weights = seen.gather(2, edges)
+    if isinstance(scores, Sums):
+        bases = [[f"affine{terms}"]]
+        constants = [torch.cat([scores.bias.view(-1, 1, 1), weights], dim=2)]
+    else:
+        bases = [[f"{scores.family}{terms}"] * count, [f"affine{count}"]]
+        outer = torch.cat([scores.bias.unsqueeze(1), scores.outer], dim=1)
+        constants = [torch.cat([scores.offset.unsqueeze(2), weights], dim=2), outer]
+    head = OccamHead(
+        features, classes, bases, candidates=candidates, temperature=1.0, noise=0.0, digits=digits
+    )
+    head.feature_mean.copy_(standardisation[0])
+    head.feature_scale.copy_(standardisation[1])
+    for mine, constant in zip(head.network.free_constants, constants, strict=True):
+        mine.copy_(constant.flatten(1))
+    paths = [edges.flatten(1)]
+    if isinstance(scores, Blocks):
+        paths.append(torch.arange(count).expand(classes, -1))
+    paths.append(torch.zeros(classes, 1, dtype=torch.long))
+    _prefer(head, paths)
+    return head.eval()
+
+
+def _prefer(head: OccamHead, paths: Sequence[Tensor]) -> None:
+    """Make the edges of each softmax, [groups, P-nodes], the most probable ones."""
+    for logits, edges in zip(head.network.logits, paths, strict=True):
+        logits.zero_()
+        logits.scatter_(-1, edges.unsqueeze(-1), CERTAINTY + math.log(logits.shape[-1]))

@@ -1,0 +1,1 @@
+"""Labelled rows: what is minimised on them, the dense head, and which features tell most."""

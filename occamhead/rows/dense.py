@@ -1,0 +1,99 @@
+"""The dense linear head: the baseline of every table, and the teacher of the symbolic head."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from occamhead.rows.objective import CROSS_ENTROPY, Objective, Rows, minimise, standardisation
+
+# Ridge penalties to choose from, on standardised features; the strongest suit a few hundred rows
+# of thousands of features, the weakest tens of thousands of rows.
+PENALTIES = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 3e-4, 1e-4)
+
+
+def fit_dense_head(
+    rows: Rows,
+    num_classes: int,
+    penalty: float,
+    start: nn.Linear | None = None,
+    objective: Objective = CROSS_ENTROPY,
+) -> nn.Linear:
+    """Multinomial logistic regression, or another linear one, with a ridge penalty.
+
+    Args:
+        rows: Features [rows, features] and labels [rows], or the targets of the objective.
+        num_classes: Number of classes, or of outputs.
+        penalty: Weight of the sum of squared weights, on standardised features, beside the loss.
+        start: A head of the same sizes to start from.
+        objective: What is minimised.
+
+    Returns:
+        A linear layer on the raw features: the standardisation is folded into it.
+    """
+    x, y = rows
+    mean, scale = standardisation(x)
+    z = (x - mean) / scale
+    weight = torch.zeros(num_classes, x.shape[1])
+    bias = torch.zeros(num_classes)
+    if start is not None:
+        weight = start.weight.detach() * scale
+        bias = start.bias.detach() + start.weight.detach() @ mean
+    weight.requires_grad_(True)
+    bias.requires_grad_(True)
+    minimise(
+        [weight, bias],
+        lambda: objective.loss(z @ weight.T + bias, y) + penalty * weight.square().sum(),
+    )
+    head = nn.Linear(x.shape[1], num_classes)
+    with torch.no_grad():
+        head.weight.copy_(weight / scale)
+        head.bias.copy_(bias - (weight / scale) @ mean)
+    return head.requires_grad_(False)
+
+
+def choose_dense_head(
+    train: Rows,
+    validation: Rows,
+    num_classes: int,
+    penalties: Sequence[float] = PENALTIES,
+    objective: Objective = CROSS_ENTROPY,
+) -> tuple[nn.Linear, float]:
+    """Fit under each penalty, strongest first, and choose by validation loss.
+
+    Chosen is the strongest penalty whose loss is within one standard error of the least (the
+    one-standard-error rule, Breiman et al. 1984). The path stops when two penalties in a row
+    have made the loss worse.
+
+    Returns:
+        The head fitted on the training rows, and its penalty.
+    """
+    if not penalties:
+        raise ValueError("at least one penalty is needed, got none")
+    path: list[tuple[float, nn.Linear, float]] = []
+    head, least, limit, worse = None, float("inf"), float("inf"), 0
+    for penalty in sorted(penalties, reverse=True):
+        head = fit_dense_head(train, num_classes, penalty, head, objective)
+        losses = objective.losses(head(validation[0]), validation[1])
+        loss = losses.mean().item()
+        path.append((loss, head, penalty))
+        if loss < least:
+            least, worse = loss, 0
+            limit = loss + losses.std(correction=0).item() / len(losses) ** 0.5
+        else:
+            worse += 1
+            if worse == 2:
+                break
+    return next((head, penalty) for loss, head, penalty in path if loss <= limit)
+
+
+def teach(
+    teacher: nn.Module | None, x: Tensor, y: Tensor, objective: Objective = CROSS_ENTROPY
+) -> Tensor:
+    """The targets of training: a teacher's (such as its class probabilities), or the labels."""
+    if teacher is None:
+        return y
+    with torch.no_grad():
+        return objective.taught(teacher(x))

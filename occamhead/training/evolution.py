@@ -1,0 +1,291 @@
+"""Fit a head by evolution: which features its formulas use, and their numbers."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from occamhead.checks import check_counts
+from occamhead.heads.occam import OccamHead
+from occamhead.rows.arrays import ArrayDataModule, as_rows
+from occamhead.rows.dense import choose_dense_head, fit_dense_head, teach
+from occamhead.rows.objective import Rows
+from occamhead.rows.screening import most_telling
+from occamhead.search.checks import check_can_hold
+from occamhead.search.evolution import Evolution
+from occamhead.search.judging.gram import sum_places
+from occamhead.search.judging.sampling import NONE
+from occamhead.search.strategy import Strategy
+from occamhead.training.fit import Fit, accuracy, as_module, one_thread, shape, vote
+from occamhead.training.numbers import choose_penalty, formula_loss, refit_constants
+
+# A temperature at which a soft network is its most probable formula; where backprop ends, too.
+END_TEMPERATURE = 0.03
+
+
+def evolve_head(
+    head: OccamHead,
+    features: Tensor,
+    targets: Tensor,
+    strategy: Strategy | None = None,
+    start: NDArray[np.int32] | None = None,
+) -> Evolution:
+    """Search for the formulas of a head, in place.
+
+    Afterwards :meth:`OccamHead.formula` is what was found, over raw features.
+
+    Args:
+        head: Where the search starts; its standardisation is kept (see `initialise`).
+        features: Raw features, [rows, in_features].
+        targets: Labels [rows], which become one-hot, or numbers to fit, [rows, out_features].
+        strategy: How to search.
+        start: Routes that the search starts from as well; see :meth:`Evolution.propose`.
+
+    Returns:
+        The search, for those who want its archive.
+
+    Raises:
+        ValueError: If the rows do not fit the head, or the numbers of what is found may have no
+            place in it: with linear scaling, or free constants that classes share.
+    """
+    check_can_hold(head.network, strategy or Strategy())
+    if not targets.is_floating_point():
+        targets = F.one_hot(targets, head.out_features)
+    shown = (features.to(head.feature_mean) - head.feature_mean) / head.feature_scale
+    search = Evolution(head.network, shown.cpu().numpy(), targets.cpu().numpy(), strategy)
+    if start is not None:
+        search.propose(start)
+    search.search()
+    return search
+
+
+def is_pair_of_sums(head: OccamHead) -> bool:
+    """Whether a head is of two classes, each with one weighted sum of features of its own."""
+    layers, network = head.network.layout.layers, head.network
+    return (
+        network.groups == network.out_features == 2
+        and len(layers) == len(layers[0]) == 1
+        and not network.layout.skip
+        and sum_places(layers[0][0]) == list(range(layers[0][0].num_constants))
+    )
+
+
+def evolve_pair(
+    head: OccamHead,
+    features: Tensor,
+    targets: Tensor,
+    strategy: Strategy | None = None,
+    start: NDArray[np.int32] | None = None,
+) -> Evolution:
+    """As :func:`evolve_head`, for two sums (:func:`is_pair_of_sums`) that share the work.
+
+    Of two classes' scores only the difference counts. Apart, both formulas would pick the same
+    features; so one sum of as many terms as both have is fitted to the second class's
+    probability, and each formula gets half of the terms.
+    """
+    network = head.network
+    terms = network.layout.layers[0][0].arity
+    pair = OccamHead(
+        head.in_features, 1, [f"affine{2 * terms}"], constants=network.leaf_constants.tolist()
+    )
+    pair.feature_mean.copy_(head.feature_mean)
+    pair.feature_scale.copy_(head.feature_scale)
+    both, single = network.logits[0], pair.network.logits[0]
+    numbers, weights = network.free_constants[0], pair.network.free_constants[0]
+    if start is not None:
+        # P-nodes of the first class, of the second, of the outputs, of which one is left.
+        start = start[:, :-1]
+    chances = targets[:, 1:] if targets.dim() > 1 else targets.float().unsqueeze(1)
+    with torch.no_grad():
+        single.copy_(both.reshape(single.shape))
+        search = evolve_head(pair, features, chances, strategy, start)
+        both.copy_(single.reshape(both.shape))
+        # The second class is chosen where its probability is above one half.
+        numbers[:, 0] = torch.stack([0.5 - weights[0, 0], weights[0, 0] - 0.5]) / 2
+        numbers[:, 1:] = weights[0, 1:].view(2, terms) * torch.tensor([[-1.0], [1.0]])
+    return search
+
+
+@one_thread()
+def fit_head_by_evolution(
+    data: ArrayDataModule,
+    *,
+    max_features: int | None = 40,
+    screen: int = 512,
+    restarts: int = 4,
+    steps: int = 300,
+    seed: int = 0,
+    distil: bool = True,
+    fitness: str = "error",
+    strategy: Mapping[str, Any] | None = None,
+    head: Mapping[str, Any] | None = None,
+    prior: float = 3.0,
+    start: OccamHead | None = None,
+    trainer: Mapping[str, Any] | None = None,
+) -> Fit:
+    """Fit a head on features by the evolutionary strategy instead of backprop.
+
+    The course is that of :func:`occamhead.training.fit.fit_head`: searches on the training rows
+    alone choose the penalty on the formulas' numbers by validation loss; then, on training and
+    validation rows together, `restarts` searches vote on the features, half as many go on among
+    the features voted for, and the numbers of every formula are fitted anew by cross-entropy. The
+    formula that comes nearest to its targets is kept. A search fits each class's formula to the
+    class's probability by least squares; for weighted sums of features that is linear, and costs
+    some microseconds a formula whatever the number of rows. Two classes with a weighted sum each
+    share their search (:func:`evolve_pair`).
+
+    Test rows are not touched.
+
+    Args:
+        data: Rows of features and labels.
+        max_features: Most features that the formulas may use in all; None skips the vote.
+        screen: Features that the searches see: those whose class means differ most.
+        restarts: Searches before the vote.
+        steps: Steps of each search.
+        seed: Seed of the searches.
+        distil: Fit the class probabilities of a dense head rather than the labels.
+        fitness: What samples are ranked by, see :class:`Strategy`; the answer of a search is its
+            formula of least error whatever it was.
+        strategy: Further settings of :class:`Strategy`.
+        head: Arguments of :class:`OccamHead` other than sizes.
+        prior: See :meth:`OccamHead.initialise`.
+        start: A head over all features, as backprop leaves it, in place of `head`. The searches
+            of the last rounds see its features and start from its formula, which is one of those
+            to choose from.
+        trainer: Arguments of the ``Trainer`` that writes the checkpoint.
+
+    Returns:
+        As :func:`~occamhead.training.fit.fit_head` returns; its `module` holds the head, and was
+        not trained. The head is left at the temperature at which backprop would end.
+
+    Raises:
+        ValueError: If a number is below 1, or the data do not fit.
+    """
+    check_counts(max_features=max_features, screen=screen, restarts=restarts, steps=steps)
+    data.prepare_data()
+    data.setup("fit")
+    torch.manual_seed(seed)
+    train, validation = as_rows(data.arrays.train), as_rows(data.arrays.validation)
+    together = as_rows(data.merged().arrays.train)
+    config = dict(head or {}) if start is None else shape(start)
+    settings = {"max_steps": steps, "fitness": fitness, **(strategy or {})}
+    searches = _Searches(data.num_classes, config, settings, prior, itertools.count(1000 * seed))
+
+    dense, dense_penalty = choose_dense_head(train, validation, data.num_classes)
+    targets = teach(dense if distil else None, *train)
+    columns = most_telling(train, screen, data.num_classes)
+    shown, shown_validation = ((rows[0][:, columns], rows[1]) for rows in (train, validation))
+    heads = searches.run(shown, targets, max(1, restarts // 2))
+    trials = [choose_penalty(each, shown, shown_validation, targets) for each in heads]
+    penalty = min(trials, key=lambda trial: trial[1])[0]
+    validation_accuracy = sum(accuracy(each, shown_validation) for each in heads) / len(heads)
+
+    dense = fit_dense_head(together, data.num_classes, dense_penalty, start=dense)
+    targets = teach(dense if distil else None, *together)
+    own = () if start is None else start.formula().features
+    columns = sorted({*own, *most_telling(together, screen, data.num_classes)})
+    shown = together[0][:, columns], together[1]
+    heads = searches.run(shown, targets, restarts, start, columns)
+    if max_features is not None and max_features < data.num_features:
+        columns = sorted(columns[place] for place in vote(heads, max_features))
+        shown = together[0][:, columns], together[1]
+        heads = searches.run(shown, targets, max(1, restarts // 2), start, columns)
+    for each in heads:
+        refit_constants(each, shown, penalty, targets)
+    losses = [formula_loss(each, shown[0], targets) for each in heads]
+    best = heads[min(range(len(heads)), key=losses.__getitem__)].widened(data.num_features, columns)
+    if start is not None:
+        first = copy.deepcopy(start).cpu().eval()
+        refit_constants(first, together, penalty, targets)
+        losses.append(formula_loss(first, together[0], targets))
+        best = first if losses[-1] <= min(losses) else best
+    module = as_module(best, data, trainer)
+    return Fit(module.head, dense, module, validation_accuracy, penalty, tuple(losses))
+
+
+@dataclass(frozen=True)
+class _Searches:
+    """Searches with settings in common.
+
+    Args:
+        num_classes: Number of classes.
+        config: Arguments of the heads other than sizes.
+        settings: Of the strategy.
+        prior: See :meth:`OccamHead.initialise`.
+        seeds: Seeds of the searches, one after another.
+    """
+
+    num_classes: int
+    config: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    prior: float
+    seeds: Iterator[int]
+
+    def run(
+        self,
+        rows: Rows,
+        targets: Tensor,
+        count: int,
+        start: OccamHead | None = None,
+        columns: Sequence[int] = (),
+    ) -> list[OccamHead]:
+        """Heads that were found in `count` searches.
+
+        Args:
+            rows: The features that the searches see, and labels.
+            targets: See :func:`evolve_head`.
+            count: Number of searches.
+            start: A head over more features to start from too.
+            columns: Which of those features the rows hold.
+        """
+        features, labels = rows
+        found = []
+        for seed in itertools.islice(self.seeds, count):
+            head = OccamHead(features.shape[1], self.num_classes, **self.config)
+            head.initialise(features, labels, prior=self.prior)
+            defaults = {
+                "max_functions": None,
+                "restarts": 0,
+                # Twice what the features take, and room for what is made of them.
+                "store_mb": 256 + 16e-6 * features.numel(),
+            }
+            strategy = Strategy(**{**defaults, **self.settings, "seed": seed})
+            evolve = evolve_pair if is_pair_of_sums(head) else evolve_head
+            route = None if start is None else route_among(start, columns)
+            evolve(head, features, targets, strategy, route)
+            head.network.set_temperature(END_TEMPERATURE)
+            found.append(head.eval())
+        return found
+
+
+def route_among(head: OccamHead, columns: Sequence[int]) -> NDArray[np.int32]:
+    """The most probable route of a head over all features, for one over some of them.
+
+    Args:
+        head: The head.
+        columns: For each feature of the other head, the feature of this one.
+
+    Returns:
+        Edges, [1, P-nodes]; -1, which is to be drawn, for a feature not among the columns.
+    """
+    place = np.full(head.in_features, NONE)
+    place[list(columns)] = np.arange(len(columns))
+    routes, _ = head.network.most_probable()
+    parts = []
+    for layer, edges in enumerate(routes.edges):
+        chosen = edges[0].flatten().cpu().numpy()
+        if head.network.layout.num_leaf_sources(layer):
+            to_feature = chosen < head.in_features
+            others = chosen - head.in_features + len(columns)
+            chosen = np.where(to_feature, place[np.where(to_feature, chosen, 0)], others)
+        parts.append(chosen)
+    return np.concatenate(parts).astype(np.int32)[None]

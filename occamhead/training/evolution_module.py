@@ -1,0 +1,219 @@
+"""EvolutionModule: the evolutionary strategy under a Lightning Trainer, batch by batch."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from occamhead.checks import check_counts
+from occamhead.heads.occam import OccamHead
+from occamhead.rows.arrays import as_rows
+from occamhead.rows.objective import check_labels, standardisation
+from occamhead.search.checks import check_can_hold
+from occamhead.search.evolution import Evolution
+from occamhead.search.judging.regularisers import Regularisation
+from occamhead.search.judging.sampling import NONE
+from occamhead.search.strategy import Strategy
+
+
+class EvolutionModule(pl.LightningModule):
+    """Formulas of a head found by sampling, not by backprop (paper, section 3).
+
+    Each training step takes steps of :class:`Evolution` on its batch. While the batch stays the
+    same (full-batch training) the search goes on; where it changes, the search is set up on the
+    new rows and carries over its logits, the state of Adam and its counts, and judges the best
+    functions so far anew (:func:`carried_over`).
+
+    Over several devices each process samples with a seed of its own. After every training step
+    the processes exchange their best functions and continue from the mean of their logits; at
+    the end all take the formulas of the first.
+
+    The search runs on the CPU, on the strategy's back end. An optimiser that changes nothing
+    counts the steps for the Trainer, one a batch. Training ends by the Trainer's limits, the
+    strategy's, or when the search has converged.
+
+    Args:
+        in_features: Number of features.
+        out_features: Number of outputs; of classes, if the batches hold labels.
+        classify: Whether y is a class per row, which becomes a one-hot target; else y holds the
+            targets, [rows] or [rows, out_features].
+        threshold: Judge a class as the paper's evolution does (supplement G): all outputs must
+            be on the target's side of one half. Else the highest output decides.
+        standardise: Standardise the features by the training rows, where the data module has
+            them as arrays.
+        head: Further arguments of :class:`OccamHead`, as plain values. By default the paper's
+            shape: one network for all outputs with skip connections and no noise.
+        strategy: Fields of :class:`Strategy`, as plain values.
+        steps_per_batch: Steps of the search on each batch.
+
+    Logs ``train_error`` (mean over the outputs of the least error, on the last batch),
+    ``functions`` sampled, and of the formula as it stands ``val_formula_accuracy`` or, of
+    targets, ``val_error`` (root mean squared).
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int = 2,
+        *,
+        classify: bool = True,
+        threshold: bool = False,
+        standardise: bool = False,
+        head: dict[str, Any] | None = None,
+        strategy: dict[str, Any] | None = None,
+        steps_per_batch: int = 1,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.automatic_optimization = False
+        check_counts(steps_per_batch=steps_per_batch)
+        shape = {"per_class": False, "skip": True, "noise": 0.0, **(head or {})}
+        self.head = OccamHead(in_features, out_features, **shape)
+        settings = dict(strategy or {})
+        if isinstance(terms := settings.get("regularisation"), dict):
+            settings["regularisation"] = Regularisation(**terms)
+        self.strategy = Strategy(**settings)
+        check_can_hold(self.head.network, self.strategy)
+        self.search: Evolution | None = None
+        self._began = 0.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(x)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+    # --- training --------------------------------------------------------------------------------
+
+    def setup(self, stage: str) -> None:
+        arrays = getattr(getattr(self.trainer, "datamodule", None), "arrays", None)
+        if stage == "fit" and self.hparams["standardise"] and arrays:
+            mean, scale = standardisation(as_rows(arrays.train)[0])
+            self.head.feature_mean.copy_(mean)
+            self.head.feature_scale.copy_(scale)
+
+    def on_fit_start(self) -> None:
+        self._began = time.process_time()
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        x, y = batch
+        search = self.search = self._search_on(x, y)
+        stop = False
+        for _ in range(self.hparams["steps_per_batch"]):
+            search.step()
+            stop = bool(search.limit(self._began) or search.converged())
+            if stop:
+                break
+        self._exchange(search)
+        search.publish()
+        self.log("train_error", float(search.archive.least.mean()), prog_bar=True)
+        self.log("functions", float(search.functions))
+        self.optimizers().step()  # type: ignore[union-attr]
+        if self.trainer.strategy.reduce_boolean_decision(stop):
+            self.trainer.should_stop = True
+
+    def on_train_end(self) -> None:
+        if self.search is None:
+            return
+        self.search.finish()
+        for tensor in self.head.network.parameters():
+            tensor.data.copy_(self.trainer.strategy.broadcast(tensor.data))
+
+    def _search_on(self, x: Tensor, y: Tensor) -> Evolution:
+        """The search on a batch: the one that runs, or what carries it over."""
+        head = self.head
+        if self.hparams["classify"]:
+            check_labels(y, head.out_features, len(x))
+            y = F.one_hot(y, head.out_features)
+        rows = ((x - head.feature_mean) / head.feature_scale).cpu().numpy().astype(np.float64)
+        targets = y.reshape(len(y), -1).cpu().numpy().astype(np.float64)
+        search = self.search
+        if search is not None and is_on(search, rows, targets):
+            return search
+        if search is not None:
+            return carried_over(search, rows, targets)
+        seed = self.strategy.seed + self.global_rank
+        strategy = Strategy(**{**self.strategy.__dict__, "seed": seed})
+        return Evolution(head.network, rows, targets, strategy)
+
+    def _exchange(self, search: Evolution) -> None:
+        """Let the processes learn of each other's best functions and share their logits."""
+        if self.trainer.world_size == 1:
+            return
+        best = torch.from_numpy(best_routes(search)).to(self.device)
+        gathered = torch.as_tensor(self.all_gather(best)).flatten(0, -2)
+        search.propose(gathered.cpu().numpy())
+        logits = torch.from_numpy(search.logits).to(self.device)
+        search.logits[:] = self.trainer.strategy.reduce(logits, reduce_op="mean").cpu().numpy()
+
+    # --- evaluation ------------------------------------------------------------------------------
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self._evaluate(batch, "val")
+
+    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        self._evaluate(batch, "test")
+
+    def _evaluate(self, batch: tuple[Tensor, Tensor], stage: str) -> None:
+        x, y = batch
+        outputs = self.head(x)
+        if self.hparams["classify"]:
+            if self.hparams["threshold"]:
+                wanted = F.one_hot(y, self.head.out_features) > 0
+                right = ((outputs > 0.5) == wanted).all(dim=-1)
+            else:
+                right = outputs.argmax(dim=-1) == y
+            name, value = f"{stage}_formula_accuracy", right.double().mean()
+        else:
+            squares = (outputs - y.reshape(outputs.shape)).square()
+            name, value = f"{stage}_error", squares.mean().sqrt()
+        self.log(name, value, prog_bar=True, sync_dist=True, batch_size=len(x))
+
+    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+        return self(batch[0] if isinstance(batch, (tuple, list)) else batch)
+
+
+def best_routes(search: Evolution) -> NDArray[np.int32]:
+    """Route of the best function of each output so far, [outputs, P-nodes]; -1 is open."""
+    routes = np.full((len(search.archive.error), search.choices.shape[1]), NONE, np.int32)
+    for output, complexity in enumerate(search.answer()):
+        if complexity is not None:
+            routes[output] = search.archive.choices[output, complexity]
+    return routes
+
+
+def carried_over(search: Evolution, x: NDArray[np.float64], y: NDArray[np.float64]) -> Evolution:
+    """A search that goes on with another on other rows.
+
+    The logits, the state of Adam and all counts are the old ones. Elites and archive are filled
+    by judging the old ones' functions on the new rows.
+
+    Args:
+        search: The search so far.
+        x, y: See :class:`Evolution`.
+    """
+    new = Evolution(search.network, x, y, search.strategy)
+    for name in ("logits", "mean", "square", "start", "temperatures", "start_temperatures"):
+        getattr(new, name)[:] = getattr(search, name)
+    for name in ("adam_steps", "steps", "functions", "num_restarts", "since_improvement",
+                 "equal_steps", "first_exact"):  # fmt: skip
+        setattr(new, name, getattr(search, name))
+    new.evaluator.longest = search.evaluator.longest
+    kept = (search.elites, search.shapes, search.niches, search.archive)
+    routes = np.concatenate([each.choices[each.root != NONE] for each in kept])
+    if len(routes):
+        new.propose(routes)
+    return new
+
+
+def is_on(search: Evolution, x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+    """Whether a search is on these rows: inputs [rows, inputs] and targets [rows, outputs]."""
+    inputs, targets = search.evaluator.inputs[:, : search.rows], search.evaluator.scoring.targets
+    return np.array_equal(inputs.T, x) and np.array_equal(targets.T, y)

@@ -1,0 +1,1 @@
+"""Other people's methods, which the tables compare with."""

@@ -1,0 +1,77 @@
+"""``--mode path``: formulas of several sizes in one fit, and the choice among them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from occamhead.rows.arrays import ArrayData
+from occamhead.training.fit import Fit
+from occamhead.training.path import ParetoPath, PathPoint, fit_path
+
+
+def add_arguments(parser: argparse.ArgumentParser, positive: Callable[[str], int]) -> None:
+    """The flags of ``--mode path``."""
+    group = parser.add_argument_group("--mode path")
+    add = group.add_argument
+    add(
+        "--budgets",
+        nargs="+",
+        type=positive,
+        default=[1, 2, 4, 8, 16, 32],
+        metavar="COUNT",
+        help="most features of each formula fitted",
+    )
+    add("--per-class", action="store_true", help="let budgets count the features of each class")
+    add(
+        "--nodes",
+        type=positive,
+        default=0,
+        help="make each class's score a sum of this many max(sum of features, 0); default: a sum"
+        " of features",
+    )
+    add("--node-terms", type=positive, default=16, help="most features of a node, default 16")
+
+
+def fit(data: ArrayData, args: argparse.Namespace, trainer: Mapping[str, Any]) -> Fit:
+    """Fit the path, print it and choose a point."""
+    path = fit_path(
+        data,
+        args.budgets,
+        per_class=args.per_class,
+        nodes=args.nodes,
+        terms=args.node_terms,
+        steps=args.steps,
+        seed=args.seed,
+    )
+    chosen = path.select(args.max_features)
+    _print(path, chosen)
+    return path.fit(chosen, data, trainer)
+
+
+@rank_zero_only
+def _print(path: ParetoPath, chosen: PathPoint) -> None:
+    titles = ("budget", "features", "a class", "operations", "accuracy held out")
+    widths = (8, 10, 9, 12, 21)
+    print("\n" + "".join(f"{title:>{w}}" for title, w in zip(titles, widths, strict=True)))
+    for point in path:
+        print(
+            f"{point.budget:>8}{point.features:>10}{point.features_per_class:>9}"
+            f"{point.operations:>12}{point.validation_accuracy:>14.3f} ± {point.standard_error:.3f}"
+            + ("  chosen" if point is chosen else ""),
+            flush=True,
+        )
+
+
+def path_rows(path: ParetoPath) -> list[dict[str, Any]]:
+    """The points, for results.json; `returns` as :class:`PathPoint` has it."""
+    names = ("budget", "features", "features_per_class", "operations")
+    numbers = ("validation_accuracy", "standard_error")
+    return [
+        {name: getattr(point, name) for name in (*names, *numbers)}
+        | {"returns": {f"x{feature}": share for feature, share in point.returns.items()}}
+        for point in path
+    ]

@@ -1,0 +1,280 @@
+"""Test the formula, print the table, and write everything that a run leaves behind."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import resource
+import shlex
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from occamhead.heads.calibration import expected_calibration_error
+from occamhead.rows.arrays import as_rows
+from occamhead.training.fit import accuracy
+from recipes.shared.path import path_rows
+from recipes.shared.printed import defined_by
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from occamhead import Expression, OccamHead
+    from occamhead.rows.arrays import ArrayData
+    from occamhead.training.fit import Fit
+    from occamhead.vision import Backbone
+    from recipes.shared.task import Task
+
+FILES = (
+    "results.json",
+    "formula.py",
+    "formula.json",
+    "formula.tex",
+    "formula.png",
+    "predictions.csv",
+    "checkpoint.ckpt",
+)
+PAGE, MODEL = "report.html", "model.safetensors"
+# A test picture whose probability is below this is counted as left to a person.
+REJECT_BELOW = 0.9
+
+
+def prepare(out: Path | None, name: str, overwrite: bool) -> Path:
+    """The folder for the results, made if need be.
+
+    Raises:
+        FileExistsError: If it holds results already and `overwrite` is not set.
+    """
+    out = out or Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    if getattr(rank_zero_only, "rank", 0):
+        return out  # the first process of a distributed run looks, makes and writes
+    present = [file for file in (*FILES, PAGE, MODEL) if (out / file).exists()]
+    if present and not overwrite:
+        raise FileExistsError(
+            f"{out} holds {', '.join(present)} already; choose another --out, or --overwrite"
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    # Not every run writes these, and those of another run would tell of other formulas.
+    for file in (PAGE, MODEL):
+        (out / file).unlink(missing_ok=True)
+    return out
+
+
+def write(
+    out: Path,
+    task: Task,
+    mode: str,
+    fit: Fit,
+    data: ArrayData,
+    backbone: Backbone | None,
+    seed: int,
+    feature_seconds: float,
+    train_seconds: float,
+    tuning: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Test once, write the files and print the formulas and the table."""
+    x, y = as_rows(data.arrays.test)
+    formula, head, classes = fit.head.formula(), fit.head, data.classes
+    source = formula.python(f"{task.name}: {', '.join(classes)} from {task.source}", classes)
+    scores, predicted = run_source(source, x.numpy())
+    with torch.no_grad():
+        model_predicted = head(x).argmax(dim=-1).numpy()
+        log_q = float(head.log_prob().sum())
+    labels = y.numpy()
+    majority = int(
+        np.bincount(np.concatenate([data.arrays.train[1], data.arrays.validation[1]])).argmax()
+    )
+    splits = task.splits
+    results: dict[str, Any] = {
+        "task": task.name,
+        "mode": mode,
+        "classes": list(classes),
+        "backbone": backbone.name if backbone else "pixels",
+        "weights": backbone.weights if backbone else "none",
+        "notice": backbone.notice if backbone else None,
+        "data": task.source,
+        "seed": seed,
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "versions": versions(),
+        "n_train": len(splits.train),
+        "n_val": len(splits.validation),
+        "n_test": len(splits.test),
+        "skipped": list(splits.train.skipped + splits.test.skipped),
+        "rule_accuracy": float(np.mean(predicted == labels)),
+        "soft_accuracy": accuracy(head.soft, (x, y)),
+        "dense_accuracy": accuracy(fit.dense, (x, y)),
+        "majority_accuracy": float(np.mean(labels == majority)),
+        "validation_accuracy": fit.validation_accuracy,
+        "paper_accuracy": task.paper.accuracy if task.paper else None,
+        **calibration(head, x, y),
+        "agreement": float(np.mean(predicted == model_predicted)),
+        "formulas": formula.text(),
+        "features_used": len(formula.features),
+        "features_per_class": [len(formula[k].features) for k in range(len(formula))],
+        "operations": formula.operations,
+        **({"path": path_rows(head.path)} if head.path else {}),
+        "probability": float(np.exp(log_q)),
+        "train_seconds": train_seconds,
+        "feature_seconds": feature_seconds,
+        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "command": command_line(),
+        **({"finetuning": tuning} if tuning else {}),
+    }
+    _save(out, task, formula, results, source, scores, predicted, labels)
+    # Every process of a distributed run must call this; the first one writes.
+    fit.module.trainer.save_checkpoint(out / "checkpoint.ckpt", weights_only=True)
+    _print(out, task, results)
+    return results
+
+
+@rank_zero_only
+def write_page(
+    out: Path,
+    task: Task,
+    fit: Fit,
+    data: ArrayData,
+    backbone: Backbone | None,
+    results: dict[str, Any],
+) -> None:
+    """Write the page that explains the formulas with the test pictures."""
+    from occamhead.explain import report
+
+    features = f"{backbone.name}: {backbone.weights}" if backbone else "pixels, 0 black to 1 white"
+    facts = {
+        "Data": task.source,
+        "Features": features,
+        "Mode": results["mode"],
+        "Seed": str(results["seed"]),
+        "Command": results["command"],
+        "Versions": ", ".join(f"{name} {number}" for name, number in results["versions"].items()),
+        "Time": f"features {results['feature_seconds']:.1f} s, training"
+        f" {results['train_seconds']:.1f} s on {results['device']}",
+    }
+    paper = (task.paper.accuracy, task.paper.source) if task.paper else None
+    page = report(
+        out / PAGE,
+        fit,
+        data,
+        pictures=task.splits.test,
+        backbone=backbone,
+        paper=paper,
+        facts=facts,
+        curve=fit.head.path.points if fit.head.path else (),
+    )
+    print(f"explained in {page}")
+
+
+def calibration(head: OccamHead, x: Tensor, y: Tensor) -> dict[str, float]:
+    """What the head's probabilities are worth on the test rows.
+
+    Returns:
+        The calibration error of the scores as they are, and at the temperature that was fitted on
+        validation rows; the share of rows with a probability of at least `reject_below`, and the
+        accuracy on these (1 where there are none).
+    """
+    with torch.no_grad():
+        raw, probabilities = torch.softmax(head(x), dim=-1), head.probabilities(x)
+    predicted = head.predict(x, REJECT_BELOW)
+    kept = predicted >= 0
+    right = predicted[kept] == y[kept]
+    return {
+        "temperature": float(head.calibration.exp()),
+        "ece_before": expected_calibration_error(raw, y),
+        "ece": expected_calibration_error(probabilities, y),
+        "reject_below": REJECT_BELOW,
+        "coverage": float(kept.double().mean()),
+        "accuracy_of_kept": float(right.double().mean()) if len(right) else 1.0,
+    }
+
+
+def run_source(source: str, x: np.ndarray) -> tuple[list[list[float]], np.ndarray]:
+    """Scores and classes of each row by the stand-alone source itself."""
+    module = defined_by(source)
+    rows = [[float(value) for value in row] for row in x]
+    return [module["scores"](row) for row in rows], np.array([module["predict"](r) for r in rows])
+
+
+def write_results(out: Path, results: dict[str, Any]) -> dict[str, Any]:
+    """Write results.json, with versions and command added; returns what it holds."""
+    results = {**results, "versions": versions(), "command": command_line()}
+    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    print(f"results in {out}", flush=True)
+    return results
+
+
+def command_line() -> str:
+    """The command that this process was started with."""
+    return shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]])
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the figures depend on."""
+    names = ("occamhead", "torch", "torchvision", "pytorch-lightning", "numpy")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+@rank_zero_only
+def _save(
+    out: Path,
+    task: Task,
+    formula: Expression,
+    results: dict[str, Any],
+    source: str,
+    scores: list[list[float]],
+    predicted: np.ndarray,
+    labels: np.ndarray,
+) -> None:
+    classes = results["classes"]
+    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    (out / "formula.py").write_text(source)
+    (out / "formula.json").write_text(formula.to_json() + "\n")
+    lines = [f"y_{{{k}}} &= {tex}" for k, tex in enumerate(formula.latex())]
+    (out / "formula.tex").write_text(
+        "\\begin{align}\n" + " \\\\\n".join(lines) + "\n\\end{align}\n"
+    )
+    formula.draw(out / "formula.png", titles=classes)
+    with (out / "predictions.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["file", "label", "prediction", *(f"score_{name}" for name in classes)])
+        for name, label, guess, row in zip(
+            task.splits.test.names, labels, predicted, scores, strict=True
+        ):
+            table.writerow([name, classes[label], classes[guess], *row])
+
+
+@rank_zero_only
+def _print(out: Path, task: Task, results: dict[str, Any]) -> None:
+    print()
+    for name, text in zip(results["classes"], results["formulas"], strict=True):
+        print(f"{name} = {text}\n")
+    paper = f"{task.paper.accuracy:.1%}" if task.paper else "-"
+    print(f"test accuracy on {results['n_test']} pictures")
+    print(f"{'formula':>12} {'soft network':>13} {'dense head':>11} {'majority':>9} {'paper':>7}")
+    print(
+        f"{results['rule_accuracy']:>12.1%} {results['soft_accuracy']:>13.1%}"
+        f" {results['dense_accuracy']:>11.1%} {results['majority_accuracy']:>9.1%} {paper:>7}"
+    )
+    if task.paper:
+        print(f"paper: {task.paper.source}; baseline there {task.paper.baseline:.1%}")
+    print(
+        f"{results['features_used']} features, {results['operations']} operations,"
+        f" formula.py agrees with the model on {results['agreement']:.0%} of the test pictures"
+    )
+    print(
+        f"probabilities: calibration error {results['ece']:.3f} (uncalibrated"
+        f" {results['ece_before']:.3f}); {results['coverage']:.1%} of the pictures have"
+        f" {REJECT_BELOW:.0%} or more, of which {results['accuracy_of_kept']:.1%} are right"
+    )
+    if results["notice"]:
+        print(f"notice: {results['notice']}")
+    print(
+        f"features {results['feature_seconds']:.1f} s, training {results['train_seconds']:.1f} s;"
+        f" results in {out}"
+    )

