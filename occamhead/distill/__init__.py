@@ -7,7 +7,8 @@ from typing import Any
 from occamhead.distill.programs import distill, source
 from occamhead.distill.prove import Certificate, prove
 from occamhead.distill.sizes.lift import lift, lift_step
-from occamhead.distill.sizes.lifted import Lifted, LiftedCertificate
+from occamhead.distill.sizes.lifted import Lifted
+from occamhead.distill.sizes.lifted_certificate import LiftedCertificate
 from occamhead.distill.spec import Bool, FeatureSpec, Int
 
 __all__ = [

@@ -1,6 +1,6 @@
 """Formulas as objects: see :class:`Expression`."""
 
-from occamhead.expression.core import Expression, ExpressionBuilder
+from occamhead.expression.core import Expression, ExpressionBuilder, linear_formula
 from occamhead.expression.evaluate import FormulaModule, evaluate, evaluate_columns
 from occamhead.expression.nodes import Affine, Apply, Constant, Input, Node
 from occamhead.expression.operators import OPERATORS, Operator, get_operator, register_operator
@@ -20,6 +20,7 @@ __all__ = [
     "evaluate",
     "evaluate_columns",
     "get_operator",
+    "linear_formula",
     "register_operator",
     "round_constants",
     "simplify",

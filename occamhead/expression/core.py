@@ -1,168 +1,30 @@
-"""``Expression``: the formula as an object. Every trainer returns one, every reader consumes one.
-
-An expression is a flat, immutable table of nodes in topological order (children first), with one
-output index per class or target. Sub-expressions that several outputs use are stored once. A
-table rather than nested objects: equality, hashing, JSON and evaluation need no recursion, and
-the nodes of a deep formula are never visited twice.
-"""
+"""``Expression``: the formula as an object, which every trainer returns and every reader takes."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from occamhead.expression.nodes import Affine, Apply, Constant, Input, Node
-from occamhead.expression.operators import constant_value, get_operator
+import numpy as np
+
+from occamhead.expression.evaluate import FormulaModule, evaluate
+from occamhead.expression.formats.drawing import draw
+from occamhead.expression.formats.json_format import from_json, to_json
+from occamhead.expression.formats.latex import to_latex
+from occamhead.expression.formats.python_source import to_python
+from occamhead.expression.formats.sympy_form import to_sympy
+from occamhead.expression.formats.text import parse, to_text
+from occamhead.expression.graph import Graph, GraphBuilder
+from occamhead.expression.simplify import round_constants, simplify
 
 if TYPE_CHECKING:
-    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
-    from occamhead.expression.evaluate import FormulaModule
 
-
-class ExpressionBuilder:
-    """Builds the node table of an expression; equal nodes get one index.
-
-    Only what reads the same is merged: numbers are folded, ``1 * x`` is ``x``, a number times a
-    node is an affine term. ``x - x`` and ``(x + y) + z`` stay as they were built; collecting
-    terms is the business of :func:`occamhead.expression.simplify`.
-    """
-
-    def __init__(self) -> None:
-        self.nodes: list[Node] = []
-        self._index: dict[Node, int] = {}
-
-    def _add(self, node: Node) -> int:
-        if node not in self._index:
-            self._index[node] = len(self.nodes)
-            self.nodes.append(node)
-        return self._index[node]
-
-    def value(self, index: int) -> float | None:
-        """The number that a node stands for, or None."""
-        node = self.nodes[index]
-        return node.value if isinstance(node, Constant) else None
-
-    def input(self, index: int) -> int:
-        return self._add(Input(int(index)))
-
-    def constant(self, value: float) -> int:
-        return self._add(Constant(_finite(value)))
-
-    def affine(self, constant: float, terms: Iterable[tuple[float, int]]) -> int:
-        """``constant + sum(coefficient * node)``; numbers among the nodes join the constant."""
-        kept: list[tuple[float, int]] = []
-        for coefficient, child in terms:
-            node, coefficient = self.nodes[child], _finite(coefficient)
-            if isinstance(node, Constant):
-                constant += coefficient * node.value
-            elif coefficient == 0:
-                continue
-            elif abs(coefficient) == 1 and _is_multiple(node):
-                assert isinstance(node, Affine)
-                kept.append((coefficient * node.terms[0][0], node.terms[0][1]))
-            else:
-                kept.append((coefficient, child))
-        if not kept:
-            return self.constant(constant)
-        if constant == 0 and len(kept) == 1 and kept[0][0] == 1:
-            return kept[0][1]
-        return self._add(Affine(_finite(constant), tuple(kept)))
-
-    def apply(self, operator: str, *children: int) -> int:
-        """An operator on earlier nodes; on numbers alone it is computed where it is finite."""
-        get_operator(operator).check_arity(len(children))
-        values = [self.value(child) for child in children]
-        numbers = [value for value in values if value is not None]
-        if len(numbers) == len(values):
-            result = constant_value(operator, tuple(numbers))
-            if math.isfinite(result):
-                return self.constant(result)
-        if operator == "mul" and len(numbers) == 1:
-            node = children[1] if values[0] is not None else children[0]
-            return self.affine(0.0, [(numbers[0], node)])
-        return self._add(Apply(operator, tuple(children)))
-
-    def copy(
-        self,
-        expression: Expression,
-        inputs: Sequence[int] | Mapping[int, int],
-        number: Callable[[float], float] = float,
-    ) -> list[int]:
-        """Copy another expression in and return its outputs' indices.
-
-        Args:
-            expression: What to copy.
-            inputs: `inputs[i]` is the node that stands for input i.
-            number: Applied to every constant and coefficient.
-        """
-        index: list[int] = []
-        for node in expression.nodes:
-            match node:
-                case Input(i):
-                    index.append(inputs[i])
-                case Constant(value):
-                    index.append(self.constant(number(value)))
-                case Affine(constant, terms):
-                    scaled = [(number(c), index[child]) for c, child in terms]
-                    index.append(self.affine(number(constant), scaled))
-                case Apply(operator, children):
-                    index.append(self.apply(operator, *(index[child] for child in children)))
-        return [index[output] for output in expression.outputs]
-
-    def build(
-        self, outputs: Sequence[int], num_inputs: int, names: Sequence[str] | None = None
-    ) -> Expression:
-        """The expression of these outputs; nodes that none of them uses are left out."""
-        order: list[int] = []  # reachable nodes, children first, in order of first use
-        placed: dict[int, int] = {}
-        stack = [(output, False) for output in reversed(outputs)]
-        while stack:
-            index, ready = stack.pop()
-            if index in placed:
-                continue
-            if ready:
-                placed[index] = len(order)
-                order.append(index)
-            else:
-                stack.append((index, True))
-                stack.extend((child, False) for child in reversed(self.nodes[index].children))
-        return Expression(
-            nodes=tuple(_renumber(self.nodes[index], placed) for index in order),
-            outputs=tuple(placed[output] for output in outputs),
-            num_inputs=num_inputs,
-            names=None if names is None else tuple(names),
-        )
-
-
-def _finite(value: float) -> float:
-    if not math.isfinite(value):
-        raise ValueError(f"the numbers of a formula must be finite, got {value}")
-    return float(value) + 0.0  # + 0.0 turns -0.0 into 0.0
-
-
-def _is_multiple(node: Node) -> bool:
-    return isinstance(node, Affine) and node.constant == 0 and len(node.terms) == 1
-
-
-def _renumber(node: Node, placed: dict[int, int]) -> Node:
-    match node:
-        case Affine(constant, terms):
-            return Affine(constant, tuple((c, placed[child]) for c, child in terms))
-        case Apply(operator, children):
-            return Apply(operator, tuple(placed[child] for child in children))
-        case _:
-            return node
-
-
-@dataclass(frozen=True)
-class Expression:
-    """One formula per output over shared, immutable nodes.
+class Expression(Graph):
+    """One formula per output over shared, immutable nodes, with all that can be done with it.
 
     Build it by a trainer, :meth:`parse`, :meth:`from_json` or :class:`ExpressionBuilder`. Two
     expressions are equal if they have the same nodes, outputs, inputs and names.
@@ -174,151 +36,21 @@ class Expression:
         names: A name per input; None names them ``x0``, ``x1``, ...
 
     Example:
+        >>> from occamhead import Expression
         >>> formula = Expression.parse("3*x0 if x0 > 0 else -x1")
         >>> formula([[2.0, 5.0], [-2.0, 5.0]]).tolist()
         [[6.0], [-5.0]]
     """
 
-    nodes: tuple[Node, ...]
-    outputs: tuple[int, ...]
-    num_inputs: int
-    names: tuple[str, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if not self.outputs:
-            raise ValueError("an expression needs at least one output")
-        for position, node in enumerate(self.nodes):
-            if any(not 0 <= child < position for child in node.children):
-                raise ValueError(f"node {position} refers to a node that is not before it: {node}")
-            if isinstance(node, Affine):
-                if not node.terms:
-                    raise ValueError(f"node {position} is a sum without terms")
-                for number in (node.constant, *(coefficient for coefficient, _ in node.terms)):
-                    _finite(number)
-            if isinstance(node, Constant):
-                _finite(node.value)
-            if isinstance(node, Input) and not 0 <= node.index < self.num_inputs:
-                raise ValueError(f"input {node.index} is out of range for {self.num_inputs} inputs")
-            if isinstance(node, Apply):
-                get_operator(node.operator).check_arity(len(node.children))
-        if any(not 0 <= output < len(self.nodes) for output in self.outputs):
-            raise ValueError(f"outputs {self.outputs} are out of range for {len(self.nodes)} nodes")
-        if self.names is not None:
-            if len(self.names) != self.num_inputs:
-                raise ValueError(
-                    f"{self.num_inputs} inputs need as many names, got {len(self.names)}"
-                )
-            if unfit := [name for name in self.names if "`" in name]:
-                raise ValueError(f"input names must not contain backticks: {unfit[0]!r}")
-            if len(set(self.names)) != len(self.names):
-                double = next(name for name in self.names if self.names.count(name) > 1)
-                raise ValueError(f"input names must differ; {double!r} is there twice")
-
-    # --- structure -------------------------------------------------------------------------------
-
-    def __len__(self) -> int:
-        return len(self.outputs)
-
-    def __getitem__(self, output: int) -> Expression:
-        """The formula of one output, as an expression over the same inputs."""
-        return self.select([range(len(self))[output]])
-
-    def select(self, outputs: Sequence[int]) -> Expression:
-        """The expression of some outputs, in this order."""
-        builder = ExpressionBuilder()
-        copied = builder.copy(self, {i: builder.input(i) for i in self.features})
-        return builder.build([copied[output] for output in outputs], self.num_inputs, self.names)
-
-    def input_name(self, index: int) -> str:
-        return f"x{index}" if self.names is None else self.names[index]
-
-    @cached_property
-    def features(self) -> tuple[int, ...]:
-        """Indices of the inputs that the formulas use, ascending."""
-        return tuple(sorted(node.index for node in self.nodes if isinstance(node, Input)))
-
-    @cached_property
-    def operations(self) -> int:
-        """Operations of one evaluation: each +, -, *, and each operator; shared nodes count once.
-
-        A coefficient of 1 or -1 costs nothing, an operator of n like arguments (max, min) n - 1,
-        any other operator 1.
-        """
-        total = 0
-        for node in self.nodes:
-            match node:
-                case Affine(constant, terms):
-                    total += len(terms) - 1 + (constant != 0)
-                    total += sum(abs(coefficient) != 1 for coefficient, _ in terms)
-                case Apply(operator, children):
-                    total += len(children) - 1 if get_operator(operator).is_reduction else 1
-        return total
-
-    @cached_property
-    def depth(self) -> int:
-        """Longest chain of operations from an input to an output; 0 for a bare input."""
-        depths: list[int] = []
-        for node in self.nodes:
-            below = max((depths[child] for child in node.children), default=-1)
-            depths.append(0 if not node.children else below + 1)
-        return max(depths[output] for output in self.outputs)
-
-    @property
-    def num_constants(self) -> int:
-        """How many numbers the formulas contain (coefficients of 1 and -1 are none)."""
-        total = 0
-        for node in self.nodes:
-            match node:
-                case Constant():
-                    total += 1
-                case Affine(constant, terms):
-                    total += (constant != 0) + sum(abs(c) != 1 for c, _ in terms)
-        return total
-
     # --- making other expressions --------------------------------------------------------------
 
     def simplified(self) -> Expression:
         """The same function with sums flattened and equal terms collected."""
-        from occamhead.expression.simplify import simplify
-
         return simplify(self)
 
     def rounded(self, digits: int) -> Expression:
         """The expression whose every number is rounded to `digits` significant digits."""
-        from occamhead.expression.simplify import round_constants
-
         return round_constants(self, digits)
-
-    def with_numbers(self, number: Callable[[float], float]) -> Expression:
-        """The expression in which ``number(value)`` stands for every constant and coefficient.
-
-        `number` is called in the order in which :class:`ExpressionBuilder` builds; what becomes
-        zero is dropped.
-        """
-        builder = ExpressionBuilder()
-        inputs = {i: builder.input(i) for i in self.features}
-        outputs = builder.copy(self, inputs, number)
-        return builder.build(outputs, self.num_inputs, self.names)
-
-    def compose(self, inner: Expression) -> Expression:
-        """The expression ``self(inner(x))``: output i of `inner` stands for input i.
-
-        Raises:
-            ValueError: If `inner` has not one output for each input of this expression.
-        """
-        if len(inner) != self.num_inputs:
-            raise ValueError(
-                f"composing needs {self.num_inputs} inner outputs, one per input, got {len(inner)}"
-            )
-        builder = ExpressionBuilder()
-        inputs = builder.copy(inner, {i: builder.input(i) for i in inner.features})
-        return builder.build(builder.copy(self, inputs), inner.num_inputs, inner.names)
-
-    def renamed(self, names: Sequence[str] | None) -> Expression:
-        """The same formulas with other input names."""
-        return Expression(
-            self.nodes, self.outputs, self.num_inputs, None if names is None else tuple(names)
-        )
 
     # --- evaluation ------------------------------------------------------------------------------
 
@@ -328,14 +60,10 @@ class Expression:
         Tensors give tensors on their device and in their dtype; anything else gives a float64
         numpy array (float32 for a float32 array).
         """
-        from occamhead.expression.evaluate import evaluate
-
         return evaluate(self, x)
 
     def torch(self) -> FormulaModule:
         """An ``nn.Module`` that computes the formulas, ready for export and compilation."""
-        from occamhead.expression.evaluate import FormulaModule
-
         return FormulaModule(self)
 
     def agrees_with(
@@ -345,10 +73,9 @@ class Expression:
 
         NaN equals NaN and inf equals inf.
         """
-        import numpy as np
-
-        return np.shape(self(x)) == np.shape(other(x)) and bool(
-            np.allclose(self(x), other(x), rtol=tolerance, atol=tolerance, equal_nan=True)
+        own, others = self(x), other(x)
+        return np.shape(own) == np.shape(others) and bool(
+            np.allclose(own, others, rtol=tolerance, atol=tolerance, equal_nan=True)
         )
 
     # --- forms to read and to store ------------------------------------------------------------
@@ -358,8 +85,6 @@ class Expression:
 
     def text(self) -> list[str]:
         """One line per output; :meth:`parse` reads it back to an equal expression."""
-        from occamhead.expression.formats.text import to_text
-
         return to_text(self)
 
     @classmethod
@@ -379,43 +104,61 @@ class Expression:
         Raises:
             ValueError: On bad syntax or an unknown name, with the position in the text.
         """
-        from occamhead.expression.formats.text import parse
-
-        return parse(text, num_inputs=num_inputs, names=names)
+        return parse(cls, text, num_inputs=num_inputs, names=names)
 
     def latex(self) -> list[str]:
         """LaTeX of each output, without delimiters."""
-        from occamhead.expression.formats.latex import to_latex
-
         return to_latex(self)
 
     def sympy(self) -> list[Any]:
         """One sympy expression per output, over real symbols with the input names."""
-        from occamhead.expression.formats.sympy_form import to_sympy
-
         return to_sympy(self)
 
     def python(self, comment: str = "", classes: Sequence[str] = ()) -> str:
         """Source of a module that needs only ``math``: ``scores(x)`` and ``predict(x)``."""
-        from occamhead.expression.formats.python_source import to_python
-
         return to_python(self, comment=comment, classes=classes)
 
     def to_json(self) -> str:
         """Versioned JSON text; :meth:`from_json` gives an equal expression."""
-        from occamhead.expression.formats.json_format import to_json
-
         return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Expression:
         """Read what :meth:`to_json` wrote; ValueError on another format or version."""
-        from occamhead.expression.formats.json_format import from_json
-
-        return from_json(text)
+        return from_json(cls, text)
 
     def draw(self, path: str | Path, titles: Sequence[str] = ()) -> None:
         """Draw the DAG into a picture file; needs matplotlib (``occamhead[recipes]``)."""
-        from occamhead.expression.formats.drawing import draw
-
         draw(self, path, titles=titles)
+
+
+class ExpressionBuilder(GraphBuilder):
+    """Builds an expression node by node; equal nodes get one index.
+
+    Example:
+        >>> from occamhead.expression import ExpressionBuilder
+        >>> builder = ExpressionBuilder()
+        >>> x0, x1 = builder.input(0), builder.input(1)
+        >>> larger = builder.apply("max", x0, x1)
+        >>> str(builder.build([builder.affine(1.0, [(2.0, larger)])], num_inputs=2))
+        '2*max(x0, x1) + 1'
+    """
+
+    def build(
+        self, outputs: Sequence[int], num_inputs: int, names: Sequence[str] | None = None
+    ) -> Expression:
+        """The expression of these outputs; nodes that none of them uses are left out."""
+        return Expression(*self.table(outputs), num_inputs, None if names is None else tuple(names))
+
+
+def linear_formula(
+    coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
+) -> Expression:
+    """Weighted sums of all inputs: coefficients [outputs, inputs] and intercepts [outputs]."""
+    builder = ExpressionBuilder()
+    inputs = [builder.input(i) for i in range(coefficients.shape[1])]
+    outputs = [
+        builder.affine(float(intercept), list(zip(map(float, row), inputs, strict=True)))
+        for row, intercept in zip(coefficients, intercepts, strict=True)
+    ]
+    return builder.build(outputs, coefficients.shape[1])

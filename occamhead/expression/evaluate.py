@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from occamhead.expression.core import Expression
+from occamhead.expression.formats.text import to_text
+from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import get_operator
 from occamhead.expression.serving import ServedSums
 
 
-def evaluate(expression: Expression, x: Any) -> Any:
+def evaluate(expression: Graph, x: Any) -> Any:
     """Evaluate an expression on rows.
 
     Args:
@@ -48,7 +49,7 @@ def evaluate(expression: Expression, x: Any) -> Any:
 
 
 def evaluate_columns(
-    expression: Expression, inputs: Sequence[Any], apply: Callable[[Any, list[Any]], Any]
+    expression: Graph, inputs: Sequence[Any], apply: Callable[[Any, list[Any]], Any]
 ) -> list[Any]:
     """Evaluate on columns that broadcast against each other: one value per input and output.
 
@@ -110,7 +111,7 @@ class FormulaModule(nn.Module):
     segments: Tensor
     constants: Tensor
 
-    def __init__(self, expression: Expression, dtype: torch.dtype | None = None) -> None:
+    def __init__(self, expression: Graph, dtype: torch.dtype | None = None) -> None:
         super().__init__()
         self.expression = expression
         dtype = dtype or torch.get_default_dtype()
@@ -214,4 +215,4 @@ class FormulaModule(nn.Module):
         return torch.stack([values[output] for output in self.expression.outputs], dim=-1)
 
     def extra_repr(self) -> str:
-        return "; ".join(self.expression.text())
+        return "; ".join(to_text(self.expression))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from occamhead.expression.core import Expression, ExpressionBuilder
+from occamhead.expression.graph import AnyGraph, GraphBuilder
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 
 
-def simplify(expression: Expression) -> Expression:
+def simplify(expression: AnyGraph) -> AnyGraph:
     """Flatten nested sums, collect equal terms and fold numbers into coefficients.
 
     A sum that several nodes use is kept as a node of its own, unless it is a mere multiple:
@@ -22,9 +22,9 @@ def simplify(expression: Expression) -> Expression:
     return expression
 
 
-def _simplify_once(expression: Expression) -> Expression:
+def _simplify_once(expression: AnyGraph) -> AnyGraph:
     uses = Counter(child for node in expression.nodes for child in set(node.children))
-    builder = ExpressionBuilder()
+    builder = GraphBuilder()
     index: list[int] = []
     for node in expression.nodes:
         match node:
@@ -42,19 +42,16 @@ def _simplify_once(expression: Expression) -> Expression:
                 index.append(_multiply(builder, index[a], index[b]))
             case Apply(operator, children):
                 index.append(builder.apply(operator, *(index[child] for child in children)))
-    outputs = [index[output] for output in expression.outputs]
-    return builder.build(outputs, expression.num_inputs, expression.names)
+    return expression.rebuilt(builder, [index[output] for output in expression.outputs])
 
 
-def _inverse(builder: ExpressionBuilder, index: int) -> float:
+def _inverse(builder: GraphBuilder, index: int) -> float:
     """One divided by the number that a node stands for; NaN if it is none, or zero."""
     value = builder.value(index)
     return 1 / value if value else math.nan
 
 
-def _collect(
-    builder: ExpressionBuilder, constant: float, terms: list[tuple[float, int, int]]
-) -> int:
+def _collect(builder: GraphBuilder, constant: float, terms: list[tuple[float, int, int]]) -> int:
     collected: dict[int, float] = {}
     total = constant
     for coefficient, child, uses in terms:
@@ -71,7 +68,7 @@ def _collect(
     return builder.affine(total, [(c, leaf) for leaf, c in collected.items()])
 
 
-def _multiply(builder: ExpressionBuilder, a: int, b: int) -> int:
+def _multiply(builder: GraphBuilder, a: int, b: int) -> int:
     """Pull the numeric factors of a product to its front."""
     coefficient = 1.0
     factors = []
@@ -86,7 +83,7 @@ def _multiply(builder: ExpressionBuilder, a: int, b: int) -> int:
     return builder.affine(0.0, [(coefficient, builder.apply("mul", *factors))])
 
 
-def round_constants(expression: Expression, digits: int) -> Expression:
+def round_constants(expression: AnyGraph, digits: int) -> AnyGraph:
     """Round every number to `digits` significant digits.
 
     Raises:

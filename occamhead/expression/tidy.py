@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.expression import Expression, ExpressionBuilder
+from occamhead.expression.core import Expression
+from occamhead.expression.graph import GraphBuilder
 from occamhead.expression.nodes import Affine, Apply, Constant
 
 # What simple numbers, and shorter ones, may add to n log(error), in nats. A number that is off by
@@ -140,7 +141,7 @@ def pulled(expression: Expression) -> Expression:
     ``(c*f)**n`` becomes ``c**n * f**n``, for the number before a power is the one that laws have:
     pi/4 rather than its root. ``(c*f)/g`` becomes ``c * f/g``.
     """
-    builder = ExpressionBuilder()
+    builder = GraphBuilder()
     index: list[int] = []
     for node in expression.nodes:
         match node:
@@ -159,11 +160,10 @@ def pulled(expression: Expression) -> Expression:
                 index.append(builder.constant(value))
             case _:
                 index.append(builder.input(node.index))
-    outputs = [index[output] for output in expression.outputs]
-    return builder.build(outputs, expression.num_inputs, expression.names)
+    return expression.rebuilt(builder, [index[output] for output in expression.outputs])
 
 
-def _power(builder: ExpressionBuilder, base: int, power: int) -> int:
+def _power(builder: GraphBuilder, base: int, power: int) -> int:
     (factor, rest), exponent = _factor(builder, base), builder.value(power)
     if exponent and (factor > 0 or exponent == round(exponent)):
         try:
@@ -175,7 +175,7 @@ def _power(builder: ExpressionBuilder, base: int, power: int) -> int:
     return builder.apply("pow", base, power)
 
 
-def _factor(builder: ExpressionBuilder, index: int) -> tuple[float, int]:
+def _factor(builder: GraphBuilder, index: int) -> tuple[float, int]:
     """A node's factor and what it multiplies; a mere sign is none."""
     node = builder.nodes[index]
     if isinstance(node, Affine) and node.constant == 0 and len(node.terms) == 1:

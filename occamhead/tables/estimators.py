@@ -16,11 +16,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from occamhead.expression import Expression, ExpressionBuilder
+from occamhead.expression import Expression, ExpressionBuilder, linear_formula
 from occamhead.expression.tidy import shortened
 from occamhead.tables.fit_table import TabularSearch
 from occamhead.tables.platt import calibrate, probabilities
-from occamhead.tables.selection import linear_formula
 from occamhead.tables.table import Table, make_table
 
 RIDGE_PENALTIES = np.logspace(-3, 3, 13)

@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.expression import Expression, ExpressionBuilder
+from occamhead.expression import Expression
 from occamhead.search.result import Found, Result, join
 
 # A formula replaces the linear model only if it is better by so many standard errors.
@@ -133,19 +133,6 @@ def shortest_description(result: Result) -> int | None:
     ]
     known = [complexity for complexity in complexities if complexity is not None]
     return max(known) if len(known) == len(complexities) else None
-
-
-def linear_formula(
-    coefficients: NDArray[np.float64], intercepts: NDArray[np.float64]
-) -> Expression:
-    """Weighted sums of all inputs: coefficients [outputs, inputs] and intercepts [outputs]."""
-    builder = ExpressionBuilder()
-    inputs = [builder.input(i) for i in range(coefficients.shape[1])]
-    outputs = [
-        builder.affine(float(intercept), list(zip(map(float, row), inputs, strict=True)))
-        for row, intercept in zip(coefficients, intercepts, strict=True)
-    ]
-    return builder.build(outputs, coefficients.shape[1])
 
 
 def linear_complexity(formula: Expression) -> int:

@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 
 from occamhead import Expression
-from occamhead.expression.core import ExpressionBuilder
+from occamhead.expression import ExpressionBuilder, linear_formula
 from occamhead.expression.nodes import Affine, Apply
 from occamhead.expression.operators import get_operator
-from occamhead.tables.selection import linear_formula
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from occamhead.expression.core import ExpressionBuilder
+from occamhead.expression import ExpressionBuilder
 from occamhead.rows.objective import standardisation
 from recipes import compare_heads, compare_plot
 from recipes.others import heads as peer_heads

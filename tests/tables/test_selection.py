@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from occamhead.expression import Expression
+from occamhead.expression import Expression, linear_formula
 from occamhead.search.result import Found
 from occamhead.tables.selection import (
     LARGEST_LOSS,
@@ -17,7 +17,6 @@ from occamhead.tables.selection import (
     candidates,
     choose,
     linear_complexity,
-    linear_formula,
     shortest_description,
 )
 from occamhead.tables.table import MOST_COPIES, make_table

@@ -25,7 +25,8 @@ from numpy.typing import ArrayLike
 from occamhead.distill.prove import Certificate
 from occamhead.distill.sizes.grid_networks import GridNetwork, Layer, learn_grid
 from occamhead.distill.sizes.grid_rules import Family, GridRule, Shares
-from occamhead.distill.sizes.lifted import Lifted, LiftedCertificate
+from occamhead.distill.sizes.lifted import Lifted
+from occamhead.distill.sizes.lifted_certificate import LiftedCertificate
 from occamhead.distill.sizes.size_formulas import Bound, fit
 from occamhead.essence.rounding import Ints
 from occamhead.expression import Apply

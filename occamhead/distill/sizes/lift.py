@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from occamhead.distill.prove import Certificate, prove
-from occamhead.distill.sizes.lifted import Lifted, LiftedCertificate, source_of
+from occamhead.distill.sizes.lifted import Lifted, source_of
+from occamhead.distill.sizes.lifted_certificate import LiftedCertificate
 from occamhead.distill.sizes.proposals import Heads, Ints, Samples, pair_rules, sum_rules
 from occamhead.distill.sizes.recurrence import Recurrence
 from occamhead.distill.sizes.rules import SizeRule

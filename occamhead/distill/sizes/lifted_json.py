@@ -15,7 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from occamhead.distill.prove import Certificate
 from occamhead.distill.sizes.grid_rules import Family, GridRule
-from occamhead.distill.sizes.lifted import Lifted, LiftedCertificate
+from occamhead.distill.sizes.lifted_certificate import LiftedCertificate
 from occamhead.distill.sizes.recurrence import Recurrence
 from occamhead.distill.sizes.rules import Direction, PairRule, Residue, SizeRule, Steps, SumRule
 from occamhead.distill.sizes.size_formulas import Polynomial, Power
@@ -48,25 +48,25 @@ _TYPES: Mapping[str, type] = {
 _NAMES = {kind: name for name, kind in _TYPES.items()}
 
 
-def to_json(lifted: Lifted) -> str:
-    """JSON text; every number is whole."""
+def to_json(rule: SizeRule, certificate: LiftedCertificate, text: str) -> str:
+    """JSON text; every number is whole. `text` is the program's source."""
     return json.dumps(
         {
             "format": FORMAT,
             "version": VERSION,
-            "text": lifted.source().splitlines(),  # for people; not read back
-            "rule": _written(lifted.rule),
-            "certificate": _written(lifted.certificate),
+            "text": text.splitlines(),  # for people; not read back
+            "rule": _written(rule),
+            "certificate": _written(certificate),
         },
         indent=1,
     )
 
 
-def from_json(text: str) -> Lifted:
-    """Read a lifted program; ValueError if the text is none, or of an unknown version."""
+def from_json(text: str) -> tuple[SizeRule, LiftedCertificate]:
+    """Read a lifted program's parts; ValueError if the text is none, or of an unknown version."""
     data = parsed(text, FORMAT, VERSION, "a lifted program")
     rule = _read(data.get("rule"), SizeRule, "rule")
-    return Lifted(rule, _read(data.get("certificate"), LiftedCertificate, "certificate"))
+    return rule, _read(data.get("certificate"), LiftedCertificate, "certificate")
 
 
 # --- values -----------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import functools
 import re
 from collections.abc import Sequence
 
-from occamhead.expression.core import Expression
 from occamhead.expression.formats.source import (
     check_classes,
     count_uses,
@@ -15,6 +14,7 @@ from occamhead.expression.formats.source import (
     one_line,
     weighted_sum,
 )
+from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import CONDITION, get_operator
 
@@ -41,7 +41,7 @@ int predict(const double *x)
 """
 
 
-def to_c(expression: Expression, comment: str = "", classes: Sequence[str] = ()) -> str:
+def to_c(expression: Graph, comment: str = "", classes: Sequence[str] = ()) -> str:
     """Source of a C99 file with ``void scores(x, out)`` and ``int predict(x)``, in doubles.
 
     It needs ``math.h`` only, and gives inf and NaN where arrays do; that and the order of the
@@ -85,7 +85,7 @@ def to_c(expression: Expression, comment: str = "", classes: Sequence[str] = ())
     return "\n".join([*source, "}", "", _PREDICT.format(count=len(expression))])
 
 
-def _body(expression: Expression) -> tuple[list[str], list[str]]:
+def _body(expression: Graph) -> tuple[list[str], list[str]]:
     """Declarations of what is named more than once, and the results."""
     template = functools.lru_cache(maxsize=None)(_template)
     uses = count_uses(expression, template)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from occamhead.expression.core import Expression
 from occamhead.expression.formats.text import number_text
+from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import get_operator
 
 POSITIVE, NEGATIVE, NEUTRAL = "#2166ac", "#b2182b", "#555555"
 
 
-def draw(expression: Expression, path: str | Path, titles: Sequence[str] = ()) -> None:
+def draw(expression: Graph, path: str | Path, titles: Sequence[str] = ()) -> None:
     """Draw the formulas, inputs at the left, outputs at the right.
 
     The edges into a sum carry their coefficients: blue adds, red subtracts, and the width grows
@@ -87,7 +87,7 @@ def draw(expression: Expression, path: str | Path, titles: Sequence[str] = ()) -
     figure.savefig(path, dpi=130)
 
 
-def _label(expression: Expression, position: int) -> str:
+def _label(expression: Graph, position: int) -> str:
     match expression.nodes[position]:
         case Input(index):
             return expression.input_name(index)
@@ -103,7 +103,7 @@ def _label(expression: Expression, position: int) -> str:
     raise AssertionError("unreachable")
 
 
-def _layout(expression: Expression) -> list[tuple[float, float]]:
+def _layout(expression: Graph) -> list[tuple[float, float]]:
     """A place per node: the column is the depth; a column's nodes stand in order of their users."""
     depth: list[int] = []
     for node in expression.nodes:

@@ -6,19 +6,25 @@ import copy
 import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from occamhead.expression import Expression, FormulaModule
+from occamhead.expression.core import Expression
+from occamhead.expression.evaluate import FormulaModule
+from occamhead.expression.formats.c_source import to_c
+from occamhead.expression.formats.sql import to_sql
 
-if TYPE_CHECKING:
-    from occamhead.heads.base import SymbolicHead
+
+class HasFormula(Protocol):
+    """What a formula can be asked of, such as a head."""
+
+    def formula(self, names: Sequence[str] | None = None) -> Expression: ...
 
 
 def export(
-    model: Expression | SymbolicHead,
+    model: Expression | HasFormula,
     path: str | Path,
     *,
     names: Sequence[str] | None = None,
@@ -94,8 +100,6 @@ def _write_json(formula: Expression, path: Path, classes: Sequence[str]) -> None
 
 
 def _write_c(formula: Expression, path: Path, classes: Sequence[str], comment: str = "") -> None:
-    from occamhead.expression.formats.c_source import to_c
-
     path.write_text(to_c(formula, comment, classes), encoding="utf-8")
 
 
@@ -106,8 +110,6 @@ def _write_sql(
     table: str = "features",
     keep: Sequence[str] = (),
 ) -> None:
-    from occamhead.expression.formats.sql import to_sql
-
     path.write_text(to_sql(formula, table, keep, classes), encoding="utf-8")
 
 

@@ -6,13 +6,14 @@ import json
 import math
 from typing import Any
 
-from occamhead.expression.core import Expression
+from occamhead.expression.formats.text import to_text
+from occamhead.expression.graph import AnyGraph, Graph
 from occamhead.expression.nodes import Affine, Apply, Constant, Input, Node
 
 FORMAT, VERSION = "occamhead.expression", 1
 
 
-def to_json(expression: Expression) -> str:
+def to_json(expression: Graph) -> str:
     """JSON text; floats are written so that they read back exactly."""
 
     def row(node: Node) -> list[Any]:
@@ -30,7 +31,7 @@ def to_json(expression: Expression) -> str:
         {
             "format": FORMAT,
             "version": VERSION,
-            "text": expression.text(),  # for people; not read back
+            "text": to_text(expression),  # for people; not read back
             "num_inputs": expression.num_inputs,
             "names": expression.names,
             "outputs": list(expression.outputs),
@@ -62,11 +63,11 @@ def parsed(text: str, form: str, version: int, what: str) -> dict[str, Any]:
     return data
 
 
-def from_json(text: str) -> Expression:
-    """Read an expression; ValueError if the text is none, or of an unknown version."""
+def from_json(kind: type[AnyGraph], text: str) -> AnyGraph:
+    """Read a formula of some kind; ValueError if the text is none, or of an unknown version."""
     data = parsed(text, FORMAT, VERSION, "an expression")
     try:
-        return Expression(
+        return kind(
             nodes=tuple(_node(row) for row in data["nodes"]),
             outputs=tuple(_whole(output) for output in data["outputs"]),
             num_inputs=_whole(data["num_inputs"]),

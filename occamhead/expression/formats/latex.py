@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from occamhead.expression.core import Expression
 from occamhead.expression.formats.text import number_text
+from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import CONDITION, get_operator
 
@@ -14,7 +14,7 @@ _SPECIAL = {"\\": r"\backslash{}", "~": r"\sim{}", "^": r"\wedge{}"}
 _FUNCTIONS = {"sin", "cos", "exp", "log", "tanh", "max", "min"}
 
 
-def to_latex(expression: Expression) -> list[str]:
+def to_latex(expression: Graph) -> list[str]:
     """LaTeX of each output, without delimiters."""
     printed: list[tuple[str, int]] = []
 

@@ -7,9 +7,9 @@ import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from occamhead.expression.core import Expression
 from occamhead.expression.formats.source import one_line
 from occamhead.expression.formats.text import number_text
+from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import CONDITION, get_operator
 
@@ -26,7 +26,7 @@ _FLIPPED = {"ge": "<=", "gt": "<"}
 
 
 def to_program(
-    expression: Expression,
+    expression: Graph,
     comment: str = "",
     binary: Collection[int] = (),
     groups: Mapping[str, Sequence[int]] | None = None,
@@ -54,7 +54,7 @@ class _Printer:
     """Renders each node once; what is read more than once is rendered by its name."""
 
     def __init__(
-        self, expression: Expression, binary: frozenset[int], groups: Mapping[str, Sequence[int]]
+        self, expression: Graph, binary: frozenset[int], groups: Mapping[str, Sequence[int]]
     ) -> None:
         self.expression, self.nodes = expression, expression.nodes
         self.groups = {frozenset(indices): name for name, indices in groups.items()}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from occamhead.expression.core import Expression
 from occamhead.expression.formats.source import check_classes, folded, one_line
 from occamhead.expression.formats.text import number_text
+from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import CONDITION, get_operator
 
@@ -22,7 +22,7 @@ _PREDICT = '''def predict(x):
 '''
 
 
-def to_python(expression: Expression, comment: str = "", classes: Sequence[str] = ()) -> str:
+def to_python(expression: Graph, comment: str = "", classes: Sequence[str] = ()) -> str:
     """Source of a module with ``scores(x) -> list[float]`` and ``predict(x) -> int``.
 
     It imports ``math`` at most and computes in float64; where an operation is undefined it
@@ -62,7 +62,7 @@ def to_python(expression: Expression, comment: str = "", classes: Sequence[str] 
     return "\n".join(source)
 
 
-def _body(expression: Expression) -> tuple[list[str], list[str], list[str]]:
+def _body(expression: Graph) -> tuple[list[str], list[str], list[str]]:
     """Assignments of what is used more than once, the results, the helpers needed."""
     uses = Counter(child for node in expression.nodes for child in node.children)
     uses.update(expression.outputs)

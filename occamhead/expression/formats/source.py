@@ -6,19 +6,19 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from occamhead.expression.core import Expression
+from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Apply
 
 _LINE_LENGTH = 96
 
 
-def check_classes(expression: Expression, classes: Sequence[str]) -> None:
+def check_classes(expression: Graph, classes: Sequence[str]) -> None:
     """Raise ValueError if there are class names, but not one per output."""
     if classes and len(classes) != len(expression):
         raise ValueError(f"{len(expression)} outputs need as many class names, got {len(classes)}")
 
 
-def count_uses(expression: Expression, template: Callable[[str, int], str]) -> Counter[int]:
+def count_uses(expression: Graph, template: Callable[[str, int], str]) -> Counter[int]:
     """How often each node is named where the forms of its users are written out.
 
     A node that is named more than once gets a name: written out, it would be computed again, and

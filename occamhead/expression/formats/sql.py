@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from occamhead.expression.core import Expression
 from occamhead.expression.formats.source import (
     check_classes,
     count_uses,
@@ -12,6 +11,7 @@ from occamhead.expression.formats.source import (
     number,
     weighted_sum,
 )
+from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 
 _INFINITY = "9e999"  # how SQLite itself prints it
@@ -55,7 +55,7 @@ _BREAK = ",\n  "
 
 
 def to_sql(
-    expression: Expression,
+    expression: Graph,
     table: str = "features",
     keep: Sequence[str] = (),
     classes: Sequence[str] = (),
@@ -107,7 +107,7 @@ def to_sql(
     return "WITH\n" + ",\n".join(steps) + f"\n{_select(chosen, 'ranked')};\n"
 
 
-def _columns(expression: Expression) -> tuple[list[list[str]], list[str]]:
+def _columns(expression: Graph) -> tuple[list[list[str]], list[str]]:
     """Definitions of what is named more than once, by level, and the form of each output."""
     uses = count_uses(expression, _template)
     levels: list[list[str]] = []

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from occamhead.expression.core import Expression
+from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import CONDITION, get_operator
 
 
-def to_sympy(expression: Expression) -> list[Any]:
+def to_sympy(expression: Graph) -> list[Any]:
     """One sympy expression per output.
 
     Symbols are real and named as the inputs. Whole numbers become sympy integers, so that

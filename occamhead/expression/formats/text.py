@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from occamhead.checks import unknown_name
-from occamhead.expression.core import Expression, ExpressionBuilder
+from occamhead.expression.graph import AnyGraph, Graph, GraphBuilder
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import OPERATORS, get_operator
 
@@ -41,7 +41,7 @@ def name_text(name: str) -> str:
     return name if free else f"`{name}`"
 
 
-def to_text(expression: Expression) -> list[str]:
+def to_text(expression: Graph) -> list[str]:
     """One line per output."""
     printed: list[tuple[str, int]] = []
 
@@ -116,14 +116,17 @@ _MAX_NESTING = 80
 
 
 def parse(
-    text: str | Sequence[str], num_inputs: int | None = None, names: Sequence[str] | None = None
-) -> Expression:
-    """Read formulas; see :meth:`Expression.parse`."""
+    kind: type[AnyGraph],
+    text: str | Sequence[str],
+    num_inputs: int | None = None,
+    names: Sequence[str] | None = None,
+) -> AnyGraph:
+    """Read formulas of some kind; see :meth:`occamhead.expression.Expression.parse`."""
     texts = [text] if isinstance(text, str) else list(text)
-    builder = ExpressionBuilder()
+    builder = GraphBuilder()
     reader = _Names(names, num_inputs)
     outputs = [_Parser(line, builder, reader).run() for line in texts]
-    return builder.build(outputs, reader.width(), names)
+    return kind(*builder.table(outputs), reader.width(), None if names is None else tuple(names))
 
 
 class _Names:
@@ -158,7 +161,7 @@ class _Names:
 class _Parser:
     """Recursive descent over one formula."""
 
-    def __init__(self, text: str, builder: ExpressionBuilder, names: _Names) -> None:
+    def __init__(self, text: str, builder: GraphBuilder, names: _Names) -> None:
         self.text, self.builder, self.names = text, builder, names
         self.tokens: list[tuple[str, str, int]] = []
         self.nesting = 0

@@ -7,7 +7,8 @@ import pytest
 
 from occamhead.distill import FeatureSpec, distill
 from occamhead.distill.sizes.lift import lift, lift_step
-from occamhead.distill.sizes.lifted import Lifted, LiftedCertificate
+from occamhead.distill.sizes.lifted import Lifted
+from occamhead.distill.sizes.lifted_certificate import LiftedCertificate
 from occamhead.distill.sizes.rules import Direction, Steps, SumRule
 from occamhead.distill.sizes.size_formulas import Polynomial, number
 from occamhead.essence import Circuit, fit_circuit
