@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from occamhead.expression import Expression
-from occamhead.heads.calibration import calibrated, check_limit
+from occamhead.heads.calibration import check_limit, fit_temperature
+from occamhead.rows.objective import Objective, get_objective
 
 FORMAT, VERSION = "occamhead.heads.occam", 1
 
@@ -33,10 +36,26 @@ class SymbolicHead(nn.Module):
     kind: ClassVar[str]
     """What the head is called in files and in :class:`occamhead.OccamModule`."""
 
+    loss: str = "cross_entropy"
+    """What the scores are trained towards, of :data:`occamhead.rows.objective.OBJECTIVES`."""
+
+    classes: tuple[str, ...] | None = None
+    """A name per output, if any."""
+
     calibration: Tensor
 
-    def __init__(self) -> None:
+    def __init__(
+        self, out_features: int, loss: str = "cross_entropy", classes: Sequence[str] | None = None
+    ) -> None:
         super().__init__()
+        get_objective(loss)
+        if classes is not None and len(classes) != out_features:
+            raise ValueError(
+                f"{out_features} outputs need as many class names, got {len(classes)}:"
+                f" {', '.join(classes)}"
+            )
+        self.loss = loss
+        self.classes = None if classes is None else tuple(classes)
         self.soft_eval = False
         # Log-temperature of the probabilities; the formula and its scores are without it.
         self.register_buffer("calibration", torch.zeros(()))
@@ -76,28 +95,79 @@ class SymbolicHead(nn.Module):
         """What is added to the loss for the head's own parameters."""
         return torch.zeros((), device=self.calibration.device)
 
-    # --- probabilities ---------------------------------------------------------------------------
+    # --- what the scores say ---------------------------------------------------------------------
 
-    def probabilities(self, x: Tensor) -> Tensor:
-        """Probability of each class, [batch, out_features]: a softmax of the scores.
-
-        At the temperature that was fitted on held-out rows, where one was; see
-        :func:`occamhead.heads.calibration.fit_temperature`. It changes no class.
-        """
-        return calibrated(self(x), self.calibration)
+    @property
+    def objective(self) -> Objective:
+        """What the scores are trained towards, which says how to read them."""
+        return get_objective(self.loss)
 
     @torch.no_grad()
-    def predict(self, x: Tensor, reject_below: float = 0.0) -> Tensor:
-        """The class of each row, [batch]: the highest score's, of equal ones the lowest.
+    def calibrate(self, scores: Tensor, labels: Tensor) -> None:
+        """Fit the temperature of the probabilities; it changes no answer.
 
-        It is -1 where its probability is below `reject_below`, or NaN.
+        Numbers (the loss "squared_error") have no probabilities: then there is nothing to fit.
+
+        Args:
+            scores: What the formula says of rows that were held out, [rows, out_features]; of
+                several formulas that are made alike, [formulas, rows, out_features].
+            labels: Class of each row, [rows], or 0 and 1 for each label, [rows, out_features].
 
         Raises:
-            ValueError: If `reject_below` is no probability.
+            ValueError: As :func:`occamhead.heads.calibration.fit_temperature` does.
         """
+        if self.loss != "squared_error":
+            self.calibration.fill_(math.log(fit_temperature(scores, labels, self.objective)))
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Probability of each class, [batch, out_features], at the temperature that was fitted.
+
+        They sum to 1, or, with the loss "binary_cross_entropy", each label has one of its own.
+
+        Raises:
+            ValueError: If the head predicts numbers.
+        """
+        return self.probabilities_of(self(x))
+
+    def predict(self, x: Tensor, reject_below: float = 0.0, names: bool = False) -> Any:
+        """What the head answers for each row.
+
+        Args:
+            x: Features, [batch, in_features].
+            reject_below: An answer of a smaller probability, or of NaN, is withheld.
+            names: Whether to answer by the names of the classes.
+
+        Returns:
+            The class of each row, [batch]: the highest score's, of equal ones the lowest, and -1
+            where it is withheld. With the loss "binary_cross_entropy" 0 or 1 for each label, or
+            -1, [batch, out_features]; with "squared_error" the numbers. With `names` a list: a
+            name per row, None where it is withheld; of several labels the names of those that the
+            row has.
+
+        Raises:
+            ValueError: If `reject_below` is no probability or numbers are to be rejected, or the
+                head has no names to answer by.
+        """
+        with torch.no_grad():
+            return self.answers_of(self(x), reject_below, names)
+
+    def probabilities_of(self, scores: Tensor) -> Tensor:
+        """The :meth:`probabilities` that scores of this head stand for."""
+        return self.objective.probabilities(self._at_temperature(scores))
+
+    def answers_of(self, scores: Tensor, reject_below: float = 0.0, names: bool = False) -> Any:
+        """What :meth:`predict` answers where the head gives these scores."""
         check_limit(reject_below)
-        probability, label = self.probabilities(x).max(dim=-1)
-        return torch.where(probability >= reject_below, label, -1)
+        answers = self.objective.answer(self._at_temperature(scores), reject_below)
+        if not names:
+            return answers
+        if self.classes is None:
+            raise ValueError("this head has no class names; build it with classes=[...]")
+        return named(answers, self.classes, self.loss)
+
+    def _at_temperature(self, scores: Tensor) -> Tensor:
+        # A temperature of 1 leaves the scores as they are, bit by bit: numbers have no other.
+        return scores / self.calibration.to(scores).exp()
 
     # --- storage ---------------------------------------------------------------------------------
 
@@ -161,3 +231,23 @@ class SymbolicHead(nn.Module):
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}"
+
+
+def named(answers: Tensor, classes: Sequence[str], loss: str) -> list[Any]:
+    """What :meth:`SymbolicHead.predict` answers, by the names of the classes; numbers as they are.
+
+    A list nested as the rows are: a name for each, None where it is withheld; of several labels the
+    names of those that the row has.
+    """
+    if loss == "squared_error":
+        return answers.tolist()
+    if loss == "binary_cross_entropy":
+        labels: list[Any] = [
+            [name for name, present in zip(classes, row, strict=True) if present == 1]
+            for row in answers.flatten(0, -2).tolist()
+        ]
+        for size in reversed(answers.shape[1:-1]):
+            labels = [labels[i : i + size] for i in range(0, len(labels), size)]
+        return labels
+    names = np.array([*classes, None], dtype=object)
+    return names[answers.cpu().numpy()].tolist()

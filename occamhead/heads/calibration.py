@@ -6,60 +6,55 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from occamhead.checks import check_counts
-from occamhead.rows.objective import minimise
+from occamhead.rows.objective import CROSS_ENTROPY, Objective, minimise
 
 # Beyond these log-temperatures probabilities are those of a coin, or of the arg max.
 GREATEST = math.log(1000.0)
 
 
-def fit_temperature(scores: Tensor, labels: Tensor) -> float:
+def fit_temperature(scores: Tensor, labels: Tensor, objective: Objective = CROSS_ENTROPY) -> float:
     """The temperature that makes scores the likeliest as log-probabilities of the labels.
 
-    Minimises the cross-entropy of `scores / temperature`. Every row counts as if each class had
-    been seen once more in all (Laplace's rule of succession, as Platt 1999 smooths his targets):
-    where a few held-out rows are all right, this keeps the probabilities off 1.
+    Minimises the cross-entropy of `scores / temperature`, with every answer seen once more in all
+    (Laplace's rule of succession, as Platt 1999 smooths his targets): where a few held-out rows
+    are all right, this keeps the probabilities off 1.
 
     Args:
         scores: Scores of held-out rows, [rows, classes]; of several formulas that are trained
             alike, [formulas, rows, classes].
-        labels: Class of each row, [rows].
+        labels: Class of each row, [rows], or 0 and 1 for each label, [rows, labels].
+        objective: How the scores stand for probabilities.
 
     Returns:
         A temperature between 1/1000 and 1000: above 1 where the scores are overconfident.
 
     Raises:
-        ValueError: If there are no rows, or scores that are not finite.
+        ValueError: If there are no rows, scores that are not finite, labels of another kind, or an
+            objective without probabilities.
 
     Source: Guo et al. 2017 (arXiv 1706.04599), section 4.2.
     """
     rows, classes = scores.shape[-2:]
-    if not rows or labels.shape != (rows,):
+    if not rows or len(labels) != rows:
         raise ValueError(
             f"wanted scores of at least one row and a label for each, got scores"
             f" {list(scores.shape)} and labels {list(labels.shape)}"
         )
     if not scores.isfinite().all():
         raise ValueError("the scores of the held-out rows are not all finite; clean the features")
+    objective.check(labels, classes, rows)
     flat = scores.detach().double().reshape(-1, classes)
-    targets = labels.repeat(len(flat) // rows)
-    log_temperature = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    targets = torch.cat([labels.to(flat.device)] * (len(flat) // rows))
+    log_temperature = torch.zeros((), dtype=torch.float64, device=flat.device, requires_grad=True)
     minimise(
         [log_temperature],
-        lambda: F.cross_entropy(
-            flat * torch.exp(-log_temperature.clamp(-GREATEST, GREATEST)),
-            targets,
-            label_smoothing=classes / (rows + classes),
+        lambda: objective.cautious_loss(
+            flat * torch.exp(-log_temperature.clamp(-GREATEST, GREATEST)), targets, rows
         ),
     )
     return math.exp(max(-GREATEST, min(GREATEST, log_temperature.item())))
-
-
-def calibrated(scores: Tensor, log_temperature: Tensor) -> Tensor:
-    """Probability of each class, [rows, classes]: a softmax of the scores at a temperature."""
-    return torch.softmax(scores / log_temperature.to(scores).exp(), dim=-1)
 
 
 def check_limit(reject_below: float) -> None:

@@ -46,6 +46,7 @@ class EssenceHead(SymbolicHead):
             products, which are quadrics; "occam": of formulas that an OccamNet finds
             (:func:`occamhead.essence.fit_occam_circuit`), for real inputs.
         slope: Slope of the sigmoids in ``train()`` mode.
+        classes: A name per class.
         **options: Further arguments of the function that fits the circuit.
 
     Shape:
@@ -73,9 +74,10 @@ class EssenceHead(SymbolicHead):
         inputs: Inputs = "whole",
         differentiae: Differentiae = "linear",
         slope: float = 8.0,
+        classes: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
-        super().__init__()
+        super().__init__(out_features, classes=classes)
         if in_features < 1 or out_features < 1:
             raise ValueError(
                 "in_features and out_features must be at least 1, got"
@@ -201,6 +203,7 @@ class EssenceHead(SymbolicHead):
             "inputs": self.inputs,
             "differentiae": self.differentiae,
             "slope": self.slope,
+            "classes": None if self.classes is None else list(self.classes),
             **self.options,
         }
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from occamhead.checks import check_counts, needs
 from occamhead.expression import Expression, FormulaModule
-from occamhead.heads.calibration import calibrated, check_limit
+from occamhead.heads.base import named
 from occamhead.heads.occam import OccamHead
 from occamhead.vision.backbones import Backbone, build_backbone, state_hash
 from occamhead.vision.preparation import Preparation
@@ -71,7 +71,7 @@ class FormulaModel(nn.Module):
 
     def probabilities(self, images: Tensor) -> Tensor:
         """Probability of each class, [batch, classes]; see :meth:`OccamHead.probabilities`."""
-        return calibrated(self(images), self.head.calibration)
+        return self.head.probabilities_of(self(images))
 
     @torch.no_grad()
     def predict(
@@ -79,8 +79,10 @@ class FormulaModel(nn.Module):
         pictures: Sequence[Image.Image | str | Path],
         reject_below: float = 0.0,
         batch_size: int = 32,
-    ) -> list[str | None]:
+    ) -> list[Any]:
         """The class of each picture, or None where its probability is below `reject_below`.
+
+        Of several labels a list of those that the picture has; or a list of the numbers.
 
         Args:
             pictures: Images of PIL, or files.
@@ -88,14 +90,12 @@ class FormulaModel(nn.Module):
             batch_size: Pictures that pass through the backbone together.
         """
         check_counts(batch_size=batch_size)
-        check_limit(reject_below)
-        device = self.head.feature_mean.device
-        found: list[str | None] = []
+        device = self.head.calibration.device
+        found: list[Any] = []
         for start in range(0, len(pictures), batch_size):
             batch = [self.transform(_picture(p)) for p in pictures[start : start + batch_size]]
-            probability, label = self.probabilities(torch.stack(batch).to(device)).max(dim=-1)
-            for value, index in zip(probability.tolist(), label.tolist(), strict=True):
-                found.append(self.classes[index] if value >= reject_below else None)
+            answers = self.head.answers_of(self(torch.stack(batch).to(device)), reject_below)
+            found += named(answers, self.classes, self.head.loss)
         return found
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -17,9 +18,6 @@ from occamhead.network.bases import Basis
 from occamhead.network.occamnet import OccamNet
 from occamhead.rows.objective import get_objective, standardisation
 from occamhead.rows.screening import contrasts
-
-if TYPE_CHECKING:
-    from occamhead.training.path import ParetoPath
 
 # Logit of an edge that must not be chosen: its probability and its gradient are exactly zero.
 BARRED = -1e4
@@ -53,6 +51,9 @@ class OccamHead(SymbolicHead):
         noise: Standard deviation of the noise on the initial logits.
         digits: Significant digits of the formula's numbers. The formula is rounded before it is
             run, so what is printed is what classifies.
+        loss: What the scores are trained towards: "cross_entropy" for one class per row,
+            "binary_cross_entropy" for any number of labels, "squared_error" for numbers.
+        classes: A name per output.
 
     Shape:
         Input [batch, in_features]; output [batch, out_features].
@@ -86,8 +87,10 @@ class OccamHead(SymbolicHead):
         equalisation: float = 0.0,
         noise: float = 0.3,
         digits: int = 4,
+        loss: str = "cross_entropy",
+        classes: Sequence[str] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(out_features, loss, classes)
         check_counts(digits=digits)
         self.network = OccamNet(
             in_features,
@@ -106,8 +109,6 @@ class OccamHead(SymbolicHead):
         self.digits = digits
         self.register_buffer("feature_mean", torch.zeros(in_features))
         self.register_buffer("feature_scale", torch.ones(in_features))
-        # The formulas of other sizes that were fitted along with this one, if any.
-        self.path: ParetoPath | None = None
         self._formula_module: FormulaModule | None = None
         self._read: _Read | None = None
 
@@ -147,7 +148,7 @@ class OccamHead(SymbolicHead):
                 the weights are to blame.
         """
         check_features(x, self.in_features)
-        scores = self.network((x - self.feature_mean) / self.feature_scale)
+        scores = self.network(self.standardised(x))
         if not torch.compiler.is_compiling() and not scores.isfinite().all():
             self._explain_non_finite(x)
         return scores
@@ -189,7 +190,7 @@ class OccamHead(SymbolicHead):
         return self._read
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_read": None, "path": None}
+        return {**self.__dict__, "_read": None}
 
     # --- formula ---------------------------------------------------------------------------------
 
@@ -212,17 +213,54 @@ class OccamHead(SymbolicHead):
         outputs = builder.copy(literal, standardised)
         return builder.build(outputs, self.in_features, names).simplified().rounded(self.digits)
 
-    def select(self, max_features: int | None = None) -> OccamHead:
-        """The head of another size from the path that this one was fitted in.
+    # --- its weights -------------------------------------------------------------------------
 
-        See :meth:`occamhead.training.path.ParetoPath.select`; ValueError if this head was fitted
-        alone.
+    def standardised(self, x: Tensor) -> Tensor:
+        """Features as the soft network sees them, in the precision of the weights."""
+        return (x - self.feature_mean) / self.feature_scale
+
+    @torch.no_grad()
+    def set_standardisation(self, mean: Tensor, scale: Tensor) -> None:
+        """Let the soft network see `(x - mean) / scale`, each [in_features] or one number.
+
+        Raises:
+            ValueError: If a scale is not positive and finite, or a mean not finite.
         """
-        if self.path is None:
-            raise ValueError(
-                "this head was fitted alone; fit several with occamhead.training.path.fit_path"
-            )
-        return self.path.select(max_features).head
+        if not (mean.isfinite().all() and scale.isfinite().all() and (scale > 0).all()):
+            raise ValueError("wanted finite means and positive finite scales of the features")
+        self.feature_mean.copy_(mean)
+        self.feature_scale.copy_(scale)
+
+    @property
+    def numbers(self) -> list[Tensor]:
+        """The free constants of each layer, of which the formula's numbers are made: a copy."""
+        return [constants.detach().clone() for constants in self.network.free_constants]
+
+    @torch.no_grad()
+    def set_numbers(self, numbers: Sequence[Tensor]) -> None:
+        """Take other free constants, in the shape of :attr:`numbers`.
+
+        Raises:
+            ValueError: If they are of another shape.
+        """
+        wanted = [tuple(mine.shape) for mine in self.network.free_constants]
+        if (found := [tuple(new.shape) for new in numbers]) != wanted:
+            raise ValueError(f"wanted numbers of shape {wanted}, got {found}")
+        for mine, new in zip(self.network.free_constants, numbers, strict=True):
+            mine.copy_(new)
+
+    @torch.no_grad()
+    def choose_edges(self, edges: Sequence[Tensor], certainty: float = 6.0) -> None:
+        """Make one edge of each P-node the most probable one.
+
+        Args:
+            edges: For each softmax the edges, [groups, P-nodes].
+            certainty: How much likelier each is than all others of its P-node together, as a
+                logit: the soft network is close to the formula, and can be trained away from it.
+        """
+        for logits, chosen in zip(self.network.logits, edges, strict=True):
+            logits.zero_()
+            logits.scatter_(-1, chosen.unsqueeze(-1), certainty + math.log(logits.shape[-1]))
 
     @torch.no_grad()
     def log_prob(self) -> Tensor:
@@ -249,7 +287,7 @@ class OccamHead(SymbolicHead):
         prior: float = 3.0,
         spread: float = 0.0,
         standardise: bool = True,
-        loss: str = "cross_entropy",
+        loss: str | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
         """Start afresh: draw new weights, fit the standardisation, and prefer telling features.
@@ -263,13 +301,13 @@ class OccamHead(SymbolicHead):
             spread: What is added to the logit of one edge of each P-node, to a feature of its
                 own as far as they go round: the first P-node prefers the first feature, and so on.
             standardise: Whether the soft network sees standardised features.
-            loss: Name of the objective, see :data:`occamhead.rows.objective.OBJECTIVES`.
+            loss: What the labels are for; by default the head's own loss.
             generator: Source of the new weights; None takes torch's global one.
 
         Raises:
             ValueError: On a wrong feature count, non-finite features, labels out of range.
         """
-        objective = get_objective(loss)
+        objective = self.objective if loss is None else get_objective(loss)
         check_features(features, self.in_features)
         check_finite(features)
         if not len(features):
@@ -280,12 +318,9 @@ class OccamHead(SymbolicHead):
         self.network.reset_parameters(generator)
         self.calibration.zero_()
         if standardise:
-            mean, scale = standardisation(features)
-            self.feature_mean.copy_(mean)
-            self.feature_scale.copy_(scale)
+            self.set_standardisation(*standardisation(features))
         else:
-            self.feature_mean.zero_()
-            self.feature_scale.fill_(1.0)
+            self.set_standardisation(torch.zeros(()), torch.ones(()))
         for layer, logits in enumerate(self.network.logits):
             if spread and self.network.layout.num_leaf_sources(layer):
                 nodes = torch.arange(logits.shape[:2].numel(), device=logits.device)
@@ -328,8 +363,7 @@ class OccamHead(SymbolicHead):
                 new[..., in_features:] = old[..., self.in_features :]
             else:
                 new.copy_(old)
-        for old, new in zip(self.network.free_constants, head.network.free_constants, strict=True):
-            new.copy_(old)
+        head.set_numbers(self.numbers)
         head.network.temperatures.copy_(self.network.temperatures)
         head.feature_mean[index] = self.feature_mean
         head.feature_scale[index] = self.feature_scale
@@ -354,6 +388,8 @@ class OccamHead(SymbolicHead):
             "equalisation": network.equalisation,
             "noise": network.noise,
             "digits": self.digits,
+            "loss": self.loss,
+            "classes": None if self.classes is None else list(self.classes),
         }
 
     def _load_from_state_dict(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,10 +9,6 @@ from torch import Tensor
 
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.objective import Rows
-
-# How much likelier the edges that are written are than all others of their P-node together, as a
-# logit: the soft network is close to the formula, and can still be trained away from it.
-CERTAINTY = 6.0
 
 
 @dataclass(frozen=True)
@@ -80,20 +74,11 @@ def write_head(scores: Sums | Blocks, standardisation: Rows, digits: int = 4) ->
     head = OccamHead(
         features, classes, bases, candidates=candidates, temperature=1.0, noise=0.0, digits=digits
     )
-    head.feature_mean.copy_(standardisation[0])
-    head.feature_scale.copy_(standardisation[1])
-    for mine, constant in zip(head.network.free_constants, constants, strict=True):
-        mine.copy_(constant.flatten(1))
+    head.set_standardisation(*standardisation)
+    head.set_numbers([constant.flatten(1) for constant in constants])
     paths = [edges.flatten(1)]
     if isinstance(scores, Blocks):
         paths.append(torch.arange(count).expand(classes, -1))
     paths.append(torch.zeros(classes, 1, dtype=torch.long))
-    _prefer(head, paths)
+    head.choose_edges(paths)
     return head.eval()
-
-
-def _prefer(head: OccamHead, paths: Sequence[Tensor]) -> None:
-    """Make the edges of each softmax, [groups, P-nodes], the most probable ones."""
-    for logits, edges in zip(head.network.logits, paths, strict=True):
-        logits.zero_()
-        logits.scatter_(-1, edges.unsqueeze(-1), CERTAINTY + math.log(logits.shape[-1]))

@@ -88,6 +88,26 @@ class Objective(ABC):
         """The targets that a teacher's scores stand for."""
 
     @abstractmethod
+    def probabilities(self, scores: Tensor) -> Tensor:
+        """The probabilities that scores stand for, [..., outputs].
+
+        Raises:
+            ValueError: If the scores are the numbers that were asked for.
+        """
+
+    @abstractmethod
+    def answer(self, scores: Tensor, reject_below: float) -> Tensor:
+        """What scores [..., outputs] say, and -1 where it is less probable than `reject_below`."""
+
+    @abstractmethod
+    def cautious_loss(self, scores: Tensor, targets: Tensor, rows: int) -> Tensor:
+        """The mean loss, each answer seen once more than in `rows` rows (Laplace's succession).
+
+        Raises:
+            ValueError: If the scores stand for no probabilities.
+        """
+
+    @abstractmethod
     def contrast(self, features: Tensor, targets: Tensor, outputs: int) -> Tensor:
         """How much each standardised feature tells of each output, >= 0, [outputs, features].
 
@@ -127,6 +147,17 @@ class CrossEntropy(Objective):
     def taught(self, scores: Tensor) -> Tensor:
         return torch.softmax(scores, dim=-1)
 
+    def probabilities(self, scores: Tensor) -> Tensor:
+        return torch.softmax(scores, dim=-1)
+
+    def answer(self, scores: Tensor, reject_below: float) -> Tensor:
+        probability, label = self.probabilities(scores).max(dim=-1)
+        return torch.where(probability >= reject_below, label, -1)
+
+    def cautious_loss(self, scores: Tensor, targets: Tensor, rows: int) -> Tensor:
+        classes = scores.shape[-1]
+        return F.cross_entropy(scores, targets, label_smoothing=classes / (rows + classes))
+
     def contrast(self, features: Tensor, targets: Tensor, outputs: int) -> Tensor:
         counts = torch.bincount(targets, minlength=outputs).to(features)
         sums = features.new_zeros(outputs, features.shape[1]).index_add_(0, targets, features)
@@ -158,6 +189,17 @@ class BinaryCrossEntropy(Objective):
 
     def taught(self, scores: Tensor) -> Tensor:
         return torch.sigmoid(scores)
+
+    def probabilities(self, scores: Tensor) -> Tensor:
+        return torch.sigmoid(scores)
+
+    def answer(self, scores: Tensor, reject_below: float) -> Tensor:
+        present = self.probabilities(scores)
+        return torch.where(present.maximum(1 - present) >= reject_below, (scores > 0).long(), -1)
+
+    def cautious_loss(self, scores: Tensor, targets: Tensor, rows: int) -> Tensor:
+        smoothed = (rows * targets.to(scores) + 1) / (rows + 2)
+        return F.binary_cross_entropy_with_logits(scores, smoothed)
 
     def contrast(self, features: Tensor, targets: Tensor, outputs: int) -> Tensor:
         return class_contrast(features, targets)
@@ -197,6 +239,24 @@ class SquaredError(Objective):
 
     def taught(self, scores: Tensor) -> Tensor:
         return scores
+
+    def probabilities(self, scores: Tensor) -> Tensor:
+        raise ValueError(
+            "squared_error: the scores are the numbers that are predicted, without probabilities;"
+            " call predict"
+        )
+
+    def answer(self, scores: Tensor, reject_below: float) -> Tensor:
+        if reject_below:
+            raise ValueError(
+                "squared_error: numbers have no probability below which they could be rejected;"
+                " leave reject_below out"
+            )
+        return scores
+
+    def cautious_loss(self, scores: Tensor, targets: Tensor, rows: int) -> Tensor:
+        self.probabilities(scores)
+        raise AssertionError("unreachable")
 
     def contrast(self, features: Tensor, targets: Tensor, outputs: int) -> Tensor:
         mean, scale = standardisation(targets.to(features))

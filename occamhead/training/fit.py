@@ -42,6 +42,8 @@ class Fit:
         penalty: Ridge penalty under which the formula's numbers were fitted.
         losses: Loss of each final candidate against its targets, cross-entropies in nats; the head
             has the least.
+        path: The formulas of other sizes that were fitted along with this one, a
+            :class:`occamhead.training.path.ParetoPath`, if any.
     """
 
     head: OccamHead
@@ -50,6 +52,7 @@ class Fit:
     validation_accuracy: float
     penalty: float
     losses: tuple[float, ...]
+    path: Any = None
 
 
 @contextmanager

@@ -123,10 +123,8 @@ class ParetoPath:
             trainer: Arguments of the ``Trainer`` that writes the checkpoint.
         """
         module = as_module(point.head, data, trainer)
-        module.head.path = self
-        return Fit(
-            module.head, self.dense, module, point.validation_accuracy, point.penalty, losses=()
-        )
+        accuracy, penalty = point.validation_accuracy, point.penalty
+        return Fit(module.head, self.dense, module, accuracy, penalty, losses=(), path=self)
 
 
 @one_thread()
@@ -207,10 +205,7 @@ def fit_path(
         )
         taught = penalty if distil else None
         points = _sum_points(splits, together, classes, sizes, per_class, taught)
-    path = ParetoPath(tuple(points), dense)
-    for point in path:
-        point.head.path = path
-    return path
+    return ParetoPath(tuple(points), dense)
 
 
 @one_thread()

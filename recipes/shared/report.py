@@ -119,7 +119,7 @@ def write(
         "features_used": len(formula.features),
         "features_per_class": [len(formula[k].features) for k in range(len(formula))],
         "operations": formula.operations,
-        **({"path": path_rows(head.path)} if head.path else {}),
+        **({"path": path_rows(fit.path)} if fit.path else {}),
         "probability": float(np.exp(log_q)),
         "train_seconds": train_seconds,
         "feature_seconds": feature_seconds,
@@ -166,7 +166,7 @@ def write_page(
         backbone=backbone,
         paper=paper,
         facts=facts,
-        curve=fit.head.path.points if fit.head.path else (),
+        curve=fit.path.points if fit.path else (),
     )
     print(f"explained in {page}")
 
