@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from occamhead.expression import Expression
 from occamhead.heads.attach import attach_head, detach_head
+from occamhead.heads.collecting import collect_features
 from occamhead.heads.occam import OccamHead
 from occamhead.moved import announce_moves
 from occamhead.network import (
@@ -52,6 +53,7 @@ __all__ = [
     "Strategy",
     "TSoftmaxLinear",
     "attach_head",
+    "collect_features",
     "detach_head",
     "distill",
     "evolve",

@@ -27,6 +27,8 @@ def attach_head(
     The classifier is found by timm's ``get_classifier``, by the usual attribute names of
     torchvision (``fc``, ``classifier``, ``head``, ``heads``; the last ``nn.Linear`` of a
     sequential one), or by `name`. The head is put on the same device, in the same dtype.
+    The features that reach it, for fitting, are collected by
+    :func:`occamhead.heads.collecting.collect_features`.
 
     Args:
         model: Any module.
@@ -72,6 +74,20 @@ def attach_head(
     if hasattr(model, "num_classes"):
         model.num_classes = getattr(head, "out_features", model.num_classes)
     return head
+
+
+def attached_head(model: nn.Module) -> nn.Module:
+    """The head that :func:`attach_head` put into a model.
+
+    Raises:
+        ValueError: If no head is attached.
+    """
+    for module in model.modules():
+        if hasattr(module, _MEMORY):
+            return module
+    raise ValueError(
+        f"no head is attached to this {type(model).__name__}; attach_head(model) first"
+    )
 
 
 def detach_head(model: nn.Module) -> nn.Module:
