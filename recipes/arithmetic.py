@@ -37,9 +37,9 @@ from occamhead.expression.formats.program_tokens import body_tokens
 from occamhead.training.fit import one_thread
 from recipes import sorting
 from recipes.others.classifiers import BASELINES, Predictor, columns, learned, right
-from recipes.shared.flags import add_output, positive, recipe_parser
-from recipes.shared.report import prepare, write_results
-from recipes.shared.run import say
+from recipes.shared.flags import positive, recipe_parser
+from recipes.shared.output import say
+from recipes.shared.results import prepare, write_results
 
 Ints = NDArray[np.int64]
 Truth = Callable[[list[int]], Any]  # the class of a list, or one class per output
@@ -135,7 +135,6 @@ def arguments() -> argparse.ArgumentParser:
         metavar="TASK", help=f"of {', '.join([*TASKS, SORTING])}")  # fmt: skip
     add("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     add("--lists", type=positive, default=200, help="long lists on which a program is tested")
-    add_output(parser, "arithmetic")
     return parser
 
 

@@ -26,9 +26,9 @@ from recipes import compare_plot
 from recipes.others import heads as peer_heads
 from recipes.others import linear_heads as sparse_heads
 from recipes.others import ours as formula_heads
-from recipes.shared.flags import add_output, positive, recipe_parser
-from recipes.shared.report import prepare, write_results
-from recipes.shared.run import quieten, say
+from recipes.shared.flags import positive, recipe_parser
+from recipes.shared.output import quieten, say
+from recipes.shared.results import prepare, write_results
 
 OURS = ("occamhead", "occamhead_backprop", "occamhead_evolution", "occamhead_both")
 METHODS: dict[str, Any] = {
@@ -89,7 +89,6 @@ def arguments() -> argparse.ArgumentParser:
     add("--methods", nargs="+", choices=METHODS, metavar="METHOD", help=", ".join(METHODS))
     add("--seconds", type=float, default=30.0, help="CPU seconds of each method, for all counts")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
-    add_output(parser, "compare_heads")
     return parser
 
 

@@ -38,12 +38,12 @@ from occamhead.distill import distill, source
 from occamhead.essence import Circuit
 from occamhead.expression.formats.program_tokens import body_tokens
 from occamhead.training.fit import one_thread
-from recipes.life_rules import LIFE, WINDOW
-from recipes.noisy_labels import choose
-from recipes.shared.flags import add_output, positive, recipe_parser
+from recipes.automata.noisy_labels import choose
+from recipes.automata.rules import LIFE, WINDOW
+from recipes.shared.flags import positive, recipe_parser
+from recipes.shared.output import say
 from recipes.shared.printed import run
-from recipes.shared.report import prepare, write_results
-from recipes.shared.run import say
+from recipes.shared.results import prepare, write_results
 
 Ints = NDArray[np.int64]
 CELLS = WINDOW.num_inputs
@@ -68,7 +68,6 @@ def arguments() -> argparse.ArgumentParser:
     add("--tests", type=positive, default=5000, help="new boards to test on")
     add("--steps", type=positive, default=1600, help=f"training steps, of {BATCH} boards each")
     add("--seeds", nargs="+", type=int, default=list(range(10)))
-    add_output(parser, "digit_life")
     return parser
 
 

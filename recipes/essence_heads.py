@@ -42,10 +42,10 @@ from occamhead.training.fit import one_thread
 from occamhead.training.path import fit_path
 from occamhead.vision import Backbone, featurise, load_backbone, photograph_splits
 from recipes.others import ours as formula_heads
-from recipes.shared.flags import add_output, recipe_parser
+from recipes.shared.flags import recipe_parser
+from recipes.shared.output import quieten, say
 from recipes.shared.printed import defined_by
-from recipes.shared.report import prepare, write_results
-from recipes.shared.run import quieten, say
+from recipes.shared.results import prepare, write_results
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -72,7 +72,6 @@ def arguments() -> argparse.ArgumentParser:
     add("--data", help="folder with the photographs; default: below $OCCAMHEAD_DATA")
     add("--weights", help="file of ResNet-50's weights; default: download, see the README")
     add("--cache", help="folder of the feature cache; default ~/.cache/occamhead/features")
-    add_output(parser, "essence_heads")
     return parser
 
 

@@ -24,8 +24,8 @@ from tqdm import tqdm
 from occamhead import Expression
 from recipes.others.regressors import Method, get_methods, largest_error, mse
 from recipes.pmlb import Record
-from recipes.shared.flags import add_output, positive, recipe_parser
-from recipes.shared.report import prepare
+from recipes.shared.flags import positive, recipe_parser
+from recipes.shared.results import prepare
 
 CONFIG = Path(__file__).parents[1] / "configs" / "laws.yaml"
 TOLERANCE = 1e-6  # relative error of a law that is found
@@ -220,7 +220,6 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
         default=["occamhead", "operon"],
         help="those of recipes.others.regressors",
     )
-    add_output(parser, "laws")
     args = parser.parse_args(argv)
     study = load_study(args.config)
     if not 0 < args.seconds < math.inf:

@@ -42,9 +42,9 @@ from recipes.greedy_assignment import (
     two_pass_probability,
     weighing,
 )
-from recipes.shared.flags import add_output, positive, recipe_parser
-from recipes.shared.report import prepare, write_results
-from recipes.shared.run import say
+from recipes.shared.flags import positive, recipe_parser
+from recipes.shared.output import say
+from recipes.shared.results import prepare, write_results
 
 LENGTHS = 3  # literals of the longest clause
 NAMES = ("unit", "binary", "ternary")  # clauses of one, two and three literals: plain - negated
@@ -90,7 +90,6 @@ def arguments() -> argparse.ArgumentParser:
         help="variables of one more formula, at the first density and seed",
     )
     add("--seeds", nargs="+", type=int, default=[0, 1, 2, 3, 4])
-    add_output(parser, "maxsat")
     return parser
 
 

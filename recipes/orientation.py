@@ -36,10 +36,10 @@ from occamhead.distill.sizes.grids import lift_grid
 from occamhead.expression.formats.program_tokens import body_tokens
 from occamhead.training.fit import one_thread
 from recipes.others.classifiers import BASELINES, fitted
-from recipes.shared.flags import add_output, positive, recipe_parser
+from recipes.shared.flags import positive, recipe_parser
+from recipes.shared.output import say
 from recipes.shared.printed import defined_by
-from recipes.shared.report import prepare, write_results
-from recipes.shared.run import say
+from recipes.shared.results import prepare, write_results
 
 Ints = NDArray[np.int64]
 Predictor = Callable[[Ints], Ints]
@@ -152,7 +152,6 @@ def arguments() -> argparse.ArgumentParser:
     add("--sides", nargs="+", type=side, default=[28, 100], help="of the shapes; 16 or more")
     add("--images", type=positive, default=300, help="per shape, side and seed")
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    add_output(parser, "orientation")
     return parser
 
 

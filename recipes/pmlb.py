@@ -23,8 +23,8 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from recipes.others.regressors import Part, get_methods, mse
-from recipes.shared.flags import add_output, positive, recipe_parser
-from recipes.shared.report import command_line, prepare
+from recipes.shared.flags import positive, recipe_parser
+from recipes.shared.results import command_line, prepare
 
 SETS = (
     "1027_ESL",
@@ -176,7 +176,6 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
         default=["occamhead", "ridge", "gplearn", "operon"],
         help="also 'ridge (train)', which ridge brings along, and 'occamhead (train)'",
     )
-    add_output(parser, "pmlb")
     args = parser.parse_args(argv)
     names = list(dict.fromkeys(args.methods))
     if "ridge" in names and "ridge (train)" not in names:

@@ -24,8 +24,8 @@ from tqdm import tqdm
 
 from occamhead import Expression
 from occamhead.search import Regularisation, Result, Strategy, evolve
-from recipes.shared import report
-from recipes.shared.flags import add_output, positive, recipe_parser
+from recipes.shared.flags import positive, recipe_parser
+from recipes.shared.results import command_line, prepare, versions
 from recipes.table1_tasks import Task, succeeds
 
 ENGINES = ("occamhead", "literal", "no-learning")
@@ -200,7 +200,6 @@ def arguments() -> argparse.ArgumentParser:
     add("--engine", nargs="+", choices=ENGINES, default=list(ENGINES), help="default all three")
     add("--noise", type=spread, default=0.0, help="of the targets, in their standard deviations")
     add("--functions", type=positive, help="most functions per search; default: the line's limit")
-    add_output(parser, "table1")
     return parser
 
 
@@ -215,15 +214,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             f"the targets of lines {constant} are constant, noise in units of their standard"
             " deviation is none; leave them out with --tasks 1-8,14-21"
         )
-    out = report.prepare(args.out, "table1", args.overwrite)
+    out = prepare(args.out, "table1", args.overwrite)
     torch.set_num_threads(1)
     results: dict[str, Any] = {
         "rows": [],
         "seeds": args.seeds,
         "noise": args.noise,
-        "command": report.command_line(),
+        "command": command_line(),
         "versions": {
-            **report.versions(),
+            **versions(),
             **{name: version(name) for name in ("numba", "sympy")},
         },
     }

@@ -24,9 +24,9 @@ from occamhead.rows.arrays import as_rows
 from occamhead.rows.objective import Rows
 from occamhead.training.fit import accuracy
 from occamhead.vision import featurise, load_backbone, mnist_splits
-from recipes.shared.flags import add_output, positive, recipe_parser
-from recipes.shared.report import prepare, versions
-from recipes.shared.run import quieten, say
+from recipes.shared.flags import positive, recipe_parser
+from recipes.shared.output import quieten, say
+from recipes.shared.results import prepare, versions
 
 PAPER = {"t-softmax": 0.9918, "linear": 0.9843}
 LEARNING_RATE, BATCH = 0.05, 64
@@ -105,7 +105,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     add("--seeds", type=int, nargs="+", default=list(range(5)))
     add("--rows", type=positive, help="train on so many digits only, for a quick look")
     add("--cache", help="folder of the feature cache")
-    add_output(parser, "tsoftmax")
     args = parser.parse_args(argv)
     quieten()
     out = prepare(args.out, "tsoftmax", args.overwrite)

@@ -3,23 +3,54 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def recipe_parser(name: str, description: str | None) -> argparse.ArgumentParser:
-    """A parser for ``python -m recipes.NAME``, whose help keeps the lines of its description."""
-    return argparse.ArgumentParser(
+def recipe_parser(
+    name: str, description: str | None, seeds: Iterable[int] | None = None
+) -> argparse.ArgumentParser:
+    """A parser for ``python -m recipes.NAME``, whose help keeps the lines of its description.
+
+    Args:
+        name: NAME.
+        description: What the recipe does.
+        seeds: Those that it takes unless told otherwise; None leaves the flag out.
+    """
+    parser = argparse.ArgumentParser(
         f"python -m recipes.{name}",
         description=description,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-
-
-def add_output(parser: argparse.ArgumentParser, name: str) -> None:
-    """Where the results go, and whether they may replace others."""
     add = parser.add_argument
     add("--out", type=Path, help=f"folder for the results; default runs/{name}-TIME")
     add("--overwrite", action="store_true", help="replace results that are in --out already")
+    if seeds is not None:
+        add("--seeds", nargs="+", type=int, default=list(seeds), help="of what is drawn at random")
+    return parser
+
+
+def add_backbone(parser: argparse.ArgumentParser, picture_size: int | None = None) -> None:
+    """Which backbone reads the pictures, and where its features are kept."""
+    add = parser.add_argument
+    add("--backbone", help="torchvision or timm name, or efficientnet_lite0; default resnet50")
+    add_cache(parser)
+    add(
+        "--picture-size",
+        type=positive,
+        metavar="PIXELS",
+        default=picture_size,
+        help="side to which pictures are scaled for the backbone; default:"
+        f" {picture_size or 'that of its training'}",
+    )
+
+
+def add_cache(parser: argparse.ArgumentParser) -> None:
+    """The files of a backbone's weights and features."""
+    add = parser.add_argument
+    add("--weights", help="file of the backbone's weights; default: download, see the README")
+    add("--cache", help="folder of the feature cache; default ~/.cache/occamhead/features")
 
 
 def positive(text: str) -> int:
@@ -27,4 +58,12 @@ def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
+    return number
+
+
+def seconds(text: str) -> float:
+    """A finite number above 0."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be positive, got {number}")
     return number

@@ -3,13 +3,7 @@
 from __future__ import annotations
 
 import csv
-import json
-import platform
 import resource
-import shlex
-import sys
-import time
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +16,7 @@ from occamhead.rows.arrays import as_rows
 from occamhead.training.fit import accuracy
 from recipes.shared.path import path_rows
 from recipes.shared.printed import defined_by
+from recipes.shared.results import PAGE, save_results
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,39 +27,8 @@ if TYPE_CHECKING:
     from occamhead.vision import Backbone
     from recipes.shared.task import Task
 
-FILES = (
-    "results.json",
-    "formula.py",
-    "formula.json",
-    "formula.tex",
-    "formula.png",
-    "predictions.csv",
-    "checkpoint.ckpt",
-)
-PAGE, MODEL = "report.html", "model.safetensors"
 # A test picture whose probability is below this is counted as left to a person.
 REJECT_BELOW = 0.9
-
-
-def prepare(out: Path | None, name: str, overwrite: bool) -> Path:
-    """The folder for the results, made if need be.
-
-    Raises:
-        FileExistsError: If it holds results already and `overwrite` is not set.
-    """
-    out = out or Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    if getattr(rank_zero_only, "rank", 0):
-        return out  # the first process of a distributed run looks, makes and writes
-    present = [file for file in (*FILES, PAGE, MODEL) if (out / file).exists()]
-    if present and not overwrite:
-        raise FileExistsError(
-            f"{out} holds {', '.join(present)} already; choose another --out, or --overwrite"
-        )
-    out.mkdir(parents=True, exist_ok=True)
-    # Not every run writes these, and those of another run would tell of other formulas.
-    for file in (PAGE, MODEL):
-        (out / file).unlink(missing_ok=True)
-    return out
 
 
 def write(
@@ -102,7 +66,6 @@ def write(
         "data": task.source,
         "seed": seed,
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "versions": versions(),
         "n_train": len(splits.train),
         "n_val": len(splits.validation),
         "n_test": len(splits.test),
@@ -124,9 +87,9 @@ def write(
         "train_seconds": train_seconds,
         "feature_seconds": feature_seconds,
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "command": command_line(),
         **({"finetuning": tuning} if tuning else {}),
     }
+    results = save_results(out, results)
     _save(out, task, formula, results, source, scores, predicted, labels)
     # Every process of a distributed run must call this; the first one writes.
     fit.module.trainer.save_checkpoint(out / "checkpoint.ckpt", weights_only=True)
@@ -201,25 +164,6 @@ def run_source(source: str, x: np.ndarray) -> tuple[list[list[float]], np.ndarra
     return [module["scores"](row) for row in rows], np.array([module["predict"](r) for r in rows])
 
 
-def write_results(out: Path, results: dict[str, Any]) -> dict[str, Any]:
-    """Write results.json, with versions and command added; returns what it holds."""
-    results = {**results, "versions": versions(), "command": command_line()}
-    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
-    print(f"results in {out}", flush=True)
-    return results
-
-
-def command_line() -> str:
-    """The command that this process was started with."""
-    return shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]])
-
-
-def versions() -> dict[str, str]:
-    """Versions of what the figures depend on."""
-    names = ("occamhead", "torch", "torchvision", "pytorch-lightning", "numpy")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
-
-
 @rank_zero_only
 def _save(
     out: Path,
@@ -232,7 +176,6 @@ def _save(
     labels: np.ndarray,
 ) -> None:
     classes = results["classes"]
-    (out / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (out / "formula.py").write_text(source)
     (out / "formula.json").write_text(formula.to_json() + "\n")
     lines = [f"y_{{{k}}} &= {tex}" for k, tex in enumerate(formula.latex())]

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +16,9 @@ from occamhead.training.fit import Fit, fit_head
 from occamhead.vision import Backbone, featurise, load_backbone
 from recipes.shared import path, report
 from recipes.shared.finetune import add_arguments, finetune
-from recipes.shared.flags import add_output, positive, recipe_parser
+from recipes.shared.flags import positive, recipe_parser
+from recipes.shared.output import quieten, say
+from recipes.shared.results import MODEL, prepare
 from recipes.shared.task import Task
 
 
@@ -43,7 +43,6 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
         help="side to which pictures are scaled for the backbone; default: that of its training",
     )
     add("--seed", type=int, default=0)
-    add_output(parser, name)
     add("--report", action="store_true", help="also write report.html: the formulas explained")
     add("--cache", help="folder of the feature cache; default ~/.cache/occamhead/features")
     add(
@@ -72,7 +71,7 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
     add(
         "--save-model",
         action=argparse.BooleanOptionalAction,
-        help=f"write backbone and formulas as one file, {report.MODEL}; by default where the"
+        help=f"write backbone and formulas as one file, {MODEL}; by default where the"
         " backbone was fine-tuned",
     )
     path.add_arguments(parser, positive)
@@ -91,7 +90,7 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
     save = args.mode == "finetune" if args.save_model is None else args.save_model
     if save and task.pixels:
         raise ValueError("--save-model needs a backbone; formulas of pixels are in formula.json")
-    out = report.prepare(args.out, task.name, args.overwrite)
+    out = prepare(args.out, task.name, args.overwrite)
     chosen = args.backbone or "resnet50"
     backbone = None
     if not task.pixels:
@@ -165,19 +164,5 @@ def write_model(
 ) -> None:
     """Write backbone and formulas as one file, which load_model reads without this code."""
     facts = {"task": task.name, "data": task.source, "mode": args.mode, "seed": str(args.seed)}
-    file = save_model(
-        out / report.MODEL, backbone, fit.head, data.classes, facts=facts, overwrite=True
-    )
+    file = save_model(out / MODEL, backbone, fit.head, data.classes, facts=facts, overwrite=True)
     say(f"backbone and formulas in {file}")
-
-
-@rank_zero_only
-def say(text: str) -> None:
-    print(text, flush=True)
-
-
-def quieten() -> None:
-    """Let the recipe's own lines be read: Lightning's tips and notices go."""
-    logging.basicConfig(format="%(message)s")
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", module="pytorch_lightning.*")

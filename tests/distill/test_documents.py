@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from recipes import essence_heads
-from recipes.life_rules import LifeRule
+from recipes.automata.rules import LifeRule
 from tests.distill.printed import predict_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "programs.md").read_text()

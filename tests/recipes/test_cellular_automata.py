@@ -10,15 +10,10 @@ import pytest
 
 from occamhead.expression import Expression
 from recipes import cellular_automata
-from recipes.automata_rows import (
-    METHODS,
-    by_two_level,
-    elementary,
-    every_method,
-    with_noise,
-    without_repetition,
-)
-from recipes.life_rules import LIFE, WINDOW, LifeRule
+from recipes.automata.methods import METHODS, by_two_level, every_method
+from recipes.automata.rules import LIFE, WINDOW, LifeRule
+from recipes.automata.samples import elementary, with_noise, without_repetition
+from recipes.automata.tables import AIMS
 from tests.distill.printed import predict_of
 
 FEW = ["--seeds", "0", "--rules", "0", "30", "110", "--samples", "512", "100", "--board", "40",
@@ -131,7 +126,7 @@ def test_rows_and_tables(tmp_path, capsys):
     assert results["boards"][0]["wrong_cells"] == 0
     printed = capsys.readouterr().out
     assert "neighbours = sum(x)" in printed and "equals Life for 3 steps" in printed
-    assert all(f"\n{task}: " in printed for task in cellular_automata.AIMS)
+    assert all(f"\n{task}: " in printed for task in AIMS)
     program = next(row["program"] for row in ours if row["samples"] == 512)
     assert (tmp_path / "run" / "life.py").read_text() == program
 
@@ -176,7 +171,7 @@ def test_all_of_it(tmp_path):
     results = cellular_automata.main(["--out", str(tmp_path / "run")])
     ours = [row for row in results["rows"] if row["method"] == "essence"]
     rules, life, totalistic, named, noise, any_rule = (
-        [row for row in ours if row["task"] == task] for task in cellular_automata.AIMS
+        [row for row in ours if row["task"] == task] for task in AIMS
     )
     assert len(rules) == 256 and len(totalistic) == 100
     assert all(row["exact"] and row["lossless"] for row in rules + totalistic)

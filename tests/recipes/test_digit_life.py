@@ -10,8 +10,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from recipes import digit_life
-from recipes.life_rules import LIFE as LIFE_RULE
-from recipes.life_rules import WINDOW
+from recipes.automata.rules import LIFE as LIFE_RULE
+from recipes.automata.rules import WINDOW
 
 WINDOWS = WINDOW.rows()
 LIFE = LIFE_RULE.of_windows(WINDOWS)

@@ -27,7 +27,7 @@ from occamhead.expression import Expression
 from occamhead.heads.model_file import load_model
 from occamhead.vision import extract, load_backbone, read_folder
 from recipes import imagenet_binary, mnist_binary
-from recipes.shared.report import FILES, MODEL
+from recipes.shared.results import FILES, MODEL
 
 pytestmark = pytest.mark.usefixtures("offline", "one_thread")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from occamhead.essence import description_length, fit_circuit
-from recipes import noisy_labels
-from recipes.life_rules import LIFE, WINDOW
+from recipes.automata import noisy_labels
+from recipes.automata.rules import LIFE, WINDOW
 
 WINDOWS = WINDOW.rows()
 LABELS = LIFE.of_windows(WINDOWS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from recipes import mnist_binary
-from recipes.shared import report
+from recipes.shared.results import prepare
 from tests.explain.test_report import check_page
 
 QUICK = ["--restarts", "2", "--steps", "40", "--accelerator", "cpu"]
@@ -24,7 +24,7 @@ def test_the_page_of_a_run(tmp_path, capsys):
     assert f"explained in {out / 'report.html'}" in capsys.readouterr().out
 
     with pytest.raises(FileExistsError, match=r"report\.html"):
-        report.prepare(out, "mnist_binary", overwrite=False)
+        prepare(out, "mnist_binary", overwrite=False)
     # A page of other formulas must not lie beside the new ones.
-    report.prepare(out, "mnist_binary", overwrite=True)
+    prepare(out, "mnist_binary", overwrite=True)
     assert not (out / "report.html").exists() and (out / "formula.py").exists()

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from recipes.life_rules import LIFE, WINDOW, random_rules
+from recipes.automata.rules import LIFE, WINDOW, random_rules
 from recipes.others.two_level import FREE, smallest_cover
 
 NAMES = "abc"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from recipes.life_rules import windows_of
+from recipes.automata.rules import windows_of
 from recipes.shared.printed import predict_of
 
 if TYPE_CHECKING:

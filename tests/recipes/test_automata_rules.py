@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recipes.life_rules import LIFE, NAMES, WINDOW, LifeRule, random_rules, windows_of
+from recipes.automata.rules import LIFE, NAMES, WINDOW, LifeRule, random_rules, windows_of
 
 BOOKS = {  # as the rules are described in words
     "Life": lambda alive, n: n == 3 or (alive and n == 2),

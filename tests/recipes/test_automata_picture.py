@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from recipes import board_picture
-from recipes.board_picture import GLIDER_GUN, board_of, coloured, evolve, picture_gun
-from recipes.life_rules import LIFE
+from recipes.automata import picture as board_picture
+from recipes.automata.picture import GLIDER_GUN, board_of, coloured, evolve, picture_gun
+from recipes.automata.rules import LIFE
 from recipes.shared.printed import predict_of
 
 SOURCE = '''def predict(x):

@@ -1,0 +1,1 @@
+"""Cellular automata: rules, windows to learn from, methods, tables and pictures."""

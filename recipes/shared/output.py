@@ -1,0 +1,68 @@
+"""What a recipe says: lines, and tables of aligned columns."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+
+@rank_zero_only
+def say(text: str = "") -> None:
+    """Print at once, in the first process of a distributed run only."""
+    print(text, flush=True)
+
+
+def say_table(
+    titles: Sequence[object], lines: Iterable[Sequence[object]], left: Collection[int] = (0,)
+) -> None:
+    """Print lines below their titles; see :func:`aligned`."""
+    for line in aligned([titles, *lines], left=left):
+        say(line)
+
+
+def aligned(
+    lines: Sequence[Sequence[object]],
+    widths: Sequence[int] | None = None,
+    left: Collection[int] = (0,),
+) -> list[str]:
+    """Lines of text whose cells stand in columns.
+
+    Args:
+        lines: The cells of each line, equally many; None is shown as a dash.
+        widths: Least width of each column; None makes a column as wide as its widest cell, which
+            a table that grows line by line cannot know.
+        left: The columns whose cells begin alike; those of all others end alike.
+    """
+    cells = [["-" if cell is None else str(cell) for cell in line] for line in lines]
+    if widths is None:
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(
+            f"{cell:<{width}}" if place in left else f"{cell:>{width}}"
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in cells
+    ]
+
+
+def mean(rows: Iterable[Mapping[str, Any]], name: str, form: str) -> str | None:
+    """The mean of a figure over rows, as text; None where a row has it not."""
+    values = [row.get(name) for row in rows]
+    return None if None in values else format(np.mean(values), form)  # type: ignore[arg-type]
+
+
+def share(rows: Sequence[Mapping[str, Any]], name: str) -> str:
+    """Of how many rows something is true, as text: 3/5."""
+    return f"{sum(row[name] for row in rows)}/{len(rows)}"
+
+
+def quieten() -> None:
+    """Let the recipe's own lines be read: Lightning's tips and notices go."""
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", module="pytorch_lightning.*")
