@@ -8,7 +8,8 @@ import json
 import numpy as np
 import pytest
 
-from recipes import arithmetic, sorting
+from recipes import arithmetic
+from recipes.lists import methods, sorting, tasks
 from tests.distill.printed import predict_of
 
 WANTED = {"task", "method", "seed", "samples", "exact", "certificate", "program", "tokens",
@@ -35,10 +36,10 @@ def test_rows_and_table(tmp_path, capsys):
 
 
 def test_the_reason_is_kept_where_nothing_is_lifted(monkeypatch):
-    task = arithmetic.Task(lambda x: x[0] ^ x[-1], {3: None, 4: None, 5: None}, 6, 9,
-                           arithmetic.of_bits)  # fmt: skip
-    monkeypatch.setitem(arithmetic.TASKS, "ends", task)
-    ours = arithmetic.rows_of("ends", seed=0, lists=5)[0]
+    task = tasks.Task(lambda x: x[0] ^ x[-1], {3: None, 4: None, 5: None}, 6, 9,
+                           tasks.of_bits)  # fmt: skip
+    monkeypatch.setitem(tasks.TASKS, "ends", task)
+    ours = methods.rows_of("ends", seed=0, lists=5)[0]
     assert not ours["exact"] and ours["program"] is None and "no program" in ours["error"]
     assert ours["accuracy"] == 1.0
 
@@ -46,19 +47,19 @@ def test_the_reason_is_kept_where_nothing_is_lifted(monkeypatch):
 def test_long_lists_are_hard():
     """Among them are sums next to half, equal numbers, long carries and doubled largest entries."""
     rng = np.random.default_rng(0)
-    sums = [sum(arithmetic.of_bits(rng, 101)) for _ in range(100)]
+    sums = [sum(tasks.of_bits(rng, 101)) for _ in range(100)]
     assert {50, 51} < set(sums)
-    pairs = [arithmetic.of_pairs(rng, 100) for _ in range(100)]
+    pairs = [tasks.of_pairs(rng, 100) for _ in range(100)]
     assert any(x[:50] == x[50:] for x in pairs)
     assert any(sum(a != b for a, b in zip(x[:50], x[50:], strict=True)) == 1 for x in pairs)
     assert any(sum(a == b for a, b in zip(x[:50], x[50:], strict=True)) == 1 for x in pairs)
-    lists = [arithmetic.of_numbers(rng, 100) for _ in range(100)]
+    lists = [tasks.of_numbers(rng, 100) for _ in range(100)]
     assert sum(x.count(max(x)) > 1 for x in lists) > 20
 
 
 def test_the_sum_of_halves():
-    assert arithmetic.sum_of_halves([1, 1, 0, 1, 0, 1]) == [0, 0, 0, 1]  # 3 + 5
-    assert arithmetic.sum_of_halves([0, 0]) == [0, 0]
+    assert tasks.sum_of_halves([1, 1, 0, 1, 0, 1]) == [0, 0, 0, 1]  # 3 + 5
+    assert tasks.sum_of_halves([0, 0]) == [0, 0]
 
 
 @pytest.mark.slow

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from recipes import maxsat
-from recipes.greedy_assignment import (
+from recipes.satisfiability import methods, small_formulas
+from recipes.satisfiability.assignment import (
     assign,
     by_expectation,
     by_rule,
@@ -102,8 +103,8 @@ def test_the_randomised_algorithm_reaches_three_quarters_on_average():
 
 
 def test_most_satisfied_is_that_of_brute_force():
-    plain, negated = maxsat.small_formulas(np.random.default_rng(5), 6)
-    found = maxsat.most_satisfied(plain, negated)
+    plain, negated = small_formulas.small_formulas(np.random.default_rng(5), 6)
+    found = small_formulas.most_satisfied(plain, negated)
     for index, variable, value in itertools.product(range(6), range(6), (0, 1)):
         counts = []
         for values in itertools.product((0, 1), repeat=6):
@@ -116,20 +117,20 @@ def test_most_satisfied_is_that_of_brute_force():
 
 
 def test_small_formulas_have_clauses_of_one_to_three_literals_and_no_variable_twice():
-    plain, negated = maxsat.small_formulas(np.random.default_rng(6), 1000)
+    plain, negated = small_formulas.small_formulas(np.random.default_rng(6), 1000)
     assert (plain & negated == 0).all()
     lengths = np.array([mask.bit_count() for mask in (plain | negated).ravel().tolist()])
     assert set(lengths) == {0, 1, 2, 3}
     counts = np.bincount(lengths)[1:]
     assert counts.min() > 0.9 * counts.max()
     sizes = (plain | negated != 0).sum(axis=1)
-    assert sizes.min() == maxsat.FEWEST and sizes.max() == maxsat.MOST
+    assert sizes.min() == small_formulas.FEWEST and sizes.max() == small_formulas.MOST
 
 
 def test_examples_of_a_formula():
     # x0; x0 or not x1; not x0 or x2 or x3. All can be satisfied, x0 must be true for it.
     plain, negated = np.array([[1, 1, 12]]), np.array([[0, 2, 1]])
-    x, y = maxsat.examples(plain, negated)
+    x, y = small_formulas.examples(plain, negated)
     assert x.tolist() == [[1, 1, -1], [-1, -1, 1]]
     assert y.tolist() == [1, 0]
 
@@ -139,7 +140,7 @@ def test_examples_of_a_formula():
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_learned_rule_is_one_comparison_near_8_3_1(seed):
-    (row, johnson, *_), program = maxsat.learn(3000, 20, 0.6, seed)
+    (row, johnson, *_), program = methods.learn(3000, 20, 0.6, seed)
     assert row["exact"] and row["lossless"]
     ((unit, binary, ternary),) = row["weights"]
     assert row["bias"] == [0.0]
@@ -155,7 +156,7 @@ def test_the_learned_rule_is_one_comparison_near_8_3_1(seed):
     wanted = (x @ np.array([unit, binary, ternary]) > 0).astype(int)
     assert [int(module["predict"](line)) for line in x.tolist()] == wanted.tolist()
     assert "import" not in row["program"]
-    assert (maxsat.as_rule(program)(x) == wanted).all()
+    assert (methods.as_rule(program)(x) == wanted).all()
 
 
 def test_recipe_is_ahead_of_johnson_and_writes_what_it_says(tmp_path, capsys):
@@ -166,7 +167,7 @@ def test_recipe_is_ahead_of_johnson_and_writes_what_it_says(tmp_path, capsys):
               "seconds"}  # fmt: skip
     assert len(results["rows"]) == 2 * 4 and all(wanted <= set(row) for row in results["rows"])
     tests = {(t["variables"], t["density"], t["method"]): t for t in results["tests"]}
-    assert len(tests) == len(results["tests"]) == 3 * len(maxsat.METHODS)
+    assert len(tests) == len(results["tests"]) == 3 * len(methods.METHODS)
     johnson = tests[100, 4.3, "johnson"]
     assert johnson["formulas"] == 1200
     assert johnson["ahead"] >= 0.07 and johnson["ahead"] > 4 * johnson["standard_error"]

@@ -7,14 +7,14 @@ import json
 import pytest
 
 from occamhead.distill import Lifted, LiftedCertificate
-from recipes import arithmetic
+from recipes.lists.tasks import TASKS
 from tests.distill.sizes.test_grids import lifted
 from tests.distill.sizes.test_unrolled import RULES, learned
 
 PROGRAMS = {name: Lifted(rule, LiftedCertificate({}, {})) for name, rule in RULES.items()}
 
 
-@pytest.mark.parametrize("name", [*PROGRAMS, *arithmetic.TASKS, "orientation"])
+@pytest.mark.parametrize("name", [*PROGRAMS, *TASKS, "orientation"])
 def test_json_and_source_are_stable(name):
     program = lifted() if name == "orientation" else PROGRAMS.get(name) or learned(name)
     text = program.to_json()

@@ -12,7 +12,8 @@ from occamhead.distill.sizes.rules import Direction, PairRule, Residue, Steps, S
 from occamhead.distill.sizes.size_formulas import Polynomial, Power, number
 from occamhead.essence import Circuit, fit_circuit
 from occamhead.expression import Expression, FormulaModule
-from recipes import arithmetic
+from recipes.lists import methods, tasks
+from recipes.others.classifiers import columns
 from tests.distill.printed import predict_of
 from tests.distill.sizes.test_grids import images, lifted
 from tests.distill.sizes.test_lift import table
@@ -44,13 +45,13 @@ RULES = {
 
 def learned(name: str) -> Lifted:
     """One of the recipe's seven programs, as the recipe learns it."""
-    task = arithmetic.TASKS[name]
+    task = tasks.TASKS[name]
     data = {n: task.rows(n, count, 0) for n, count in task.sizes.items()}
     if not data:
-        x = arithmetic.STEP.rows()
+        x = methods.STEP.rows()
         data = {3: (x, np.stack([x.sum(axis=1) % 2, x.sum(axis=1) // 2], axis=1))}
-    circuits = {n: [fit_circuit(x, c) for c in arithmetic.columns(y)] for n, (x, y) in data.items()}
-    return arithmetic.lifted_from(task, data, circuits)
+    circuits = {n: [fit_circuit(x, c) for c in columns(y)] for n, (x, y) in data.items()}
+    return methods.lifted_from(task, data, circuits)
 
 
 def check(program: Lifted, size: int, rows: np.ndarray) -> Expression:
@@ -72,9 +73,9 @@ def some(size: int, count: int = 60, low: int = 0, high: int = 1) -> np.ndarray:
     return np.where(high_enough, rng.integers(low, high + 1, (count, size)), low)
 
 
-@pytest.mark.parametrize("name", arithmetic.TASKS)
+@pytest.mark.parametrize("name", tasks.TASKS)
 def test_the_seven_programs_at_sizes_learned_from_and_others(name):
-    program, task = learned(name), arithmetic.TASKS[name]
+    program, task = learned(name), tasks.TASKS[name]
     for size in {*task.sizes, 2, 4, 6, 40} - ({3, 5} if program.rule.parts > 1 else set()):
         spec = task.spec(size)
         rows = spec.rows() if spec.num_rows <= 256 else some(size, high=spec.domains[0].high)
@@ -134,7 +135,7 @@ def test_what_is_proved_is_said():
 
 def test_a_network_that_the_program_is_not_is_named():
     """Of argmax from few rows a network errs elsewhere; the program that is lifted does not."""
-    task, program = arithmetic.TASKS["argmax"], learned("argmax")
+    task, program = tasks.TASKS["argmax"], learned("argmax")
     for n, count in task.sizes.items():
         circuit = fit_circuit(*task.rows(n, count, 0))
         every = task.spec(n).rows()

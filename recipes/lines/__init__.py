@@ -1,0 +1,1 @@
+"""Lines and other shapes in small images, and what methods make of them."""

@@ -1,0 +1,1 @@
+"""Arithmetic on lists: tasks, methods, their table, and the sorting of three numbers."""
