@@ -27,6 +27,8 @@ class RefitHead(pl.Callback):
             closed form.
 
     Example:
+        >>> import pytorch_lightning as pl
+        >>> from occamhead.refitting import RefitHead
         >>> trainer = pl.Trainer(max_epochs=6, callbacks=[RefitHead(every_n_epochs=2)])
     """
 

@@ -72,7 +72,16 @@ def report(
         ImportError: If there are pictures and Pillow is missing.
 
     Example:
-        >>> report("report.html", fit, data)  # doctest: +SKIP
+        >>> import torch
+        >>> from sklearn.datasets import load_iris
+        >>> from occamhead import OccamHead, report
+        >>> from occamhead.rows.arrays import ArrayData
+        >>> x, y = load_iris(return_X_y=True)
+        >>> train, validation, test = ((x[i::3].astype("float32"), y[i::3]) for i in range(3))
+        >>> head = OccamHead(4, 3)
+        >>> _ = head.initialise(*map(torch.as_tensor, train))
+        >>> report("report.html", head.eval(), ArrayData(train, validation, test)).name
+        'report.html'
     """
     check_counts(examples=examples, most_cards=most_cards)
     data.setup("test")

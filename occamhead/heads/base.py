@@ -215,8 +215,10 @@ class SymbolicHead(nn.Module):
         :func:`occamhead.expression.formats.files.export`.
 
         Example:
-            >>> head.export("formula.c", classes=["ants", "bees"])  # doctest: +SKIP
-            >>> head.export("model.onnx", backbone=resnet, example=(3, 224, 224))  # doctest: +SKIP
+            >>> from occamhead import OccamHead
+            >>> head = OccamHead(8, 2, bases=["affine2"]).eval()
+            >>> head.export("formula.c", classes=["ants", "bees"]).name
+            'formula.c'
         """
         from occamhead.expression.formats.files import export
 

@@ -56,6 +56,8 @@ class EssenceHead(SymbolicHead):
         ValueError: If an argument is out of range or the fit takes no such option.
 
     Example:
+        >>> import torch
+        >>> from occamhead import EssenceHead
         >>> rows = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1]])
         >>> head = EssenceHead(2, 2).fit(rows, torch.tensor([0, 1, 1, 0])).eval()
         >>> head.predict(rows).tolist()

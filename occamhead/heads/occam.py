@@ -59,6 +59,8 @@ class OccamHead(SymbolicHead):
         Input [batch, in_features]; output [batch, out_features].
 
     Example:
+        >>> import torch
+        >>> from occamhead import OccamHead
         >>> head = OccamHead(in_features=8, out_features=2, bases=["affine2"])
         >>> head.eval()(torch.randn(5, 8)).shape
         torch.Size([5, 2])

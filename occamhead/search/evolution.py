@@ -393,10 +393,12 @@ def evolve(
         ValueError: If the rows do not fit the network, are not finite, or leave nothing to learn.
 
     Example:
+        >>> import numpy as np
+        >>> from occamhead import OccamNet, Strategy, evolve
         >>> x = np.random.default_rng(0).uniform(-10, 10, (200, 1))
         >>> network = OccamNet(1, 1, "table1/1", depth=3)
-        >>> print(evolve(network, x, 2 * x**2 + 3 * x).best)  # doctest: +SKIP
-        2*(x0*x0) + 3*x0
+        >>> print(evolve(network, x, 2 * x**2 + 3 * x, Strategy(seed=0)).best)
+        2*x0*x0 + 3*x0
     """
     search = Evolution(network, x, y, strategy, weights)
     if start is not None:

@@ -81,9 +81,11 @@ class OccamRegressor(RegressorMixin, TabularSearch):
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from occamhead import OccamRegressor
     >>> x = np.random.default_rng(0).uniform(1, 5, (100, 2))
     >>> model = OccamRegressor(random_state=0).fit(x, 3 * x[:, 0] / x[:, 1])
-    >>> print(model.best_)  # doctest: +SKIP
+    >>> print(model.best_)
     3*x0/x1
     """
 

@@ -177,6 +177,8 @@ class StagedUnfreezing(pl.Callback):
             schedule does not fit the backbone.
 
     Example:
+        >>> import pytorch_lightning as pl
+        >>> from occamhead.training.unfreezing import StagedUnfreezing
         >>> trainer = pl.Trainer(max_epochs=5, callbacks=[StagedUnfreezing([1, 3])])
     """
 
