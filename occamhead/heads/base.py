@@ -17,7 +17,7 @@ from occamhead.expression import Expression
 from occamhead.heads.calibration import check_limit, fit_temperature
 from occamhead.rows.objective import Objective, get_objective
 
-FORMAT, VERSION = "occamhead.heads.occam", 1
+FORMAT, VERSION = "occamhead.head", 1
 
 Head = TypeVar("Head", bound="SymbolicHead")
 

@@ -176,3 +176,16 @@ def test_a_kind_is_asked_for_by_name():
         build_head("tree", 3, 2)
     with pytest.raises(ValueError, match="takes no option 'depth'"):
         build_head("essence", 3, 2, depth=2)
+
+
+def test_files_of_earlier_versions_are_read(tmp_path):
+    """The file's format has its own name, whatever the modules are called."""
+    head = OccamHead(4, 2).eval()
+    head.save(tmp_path / "head.pt")
+    content = torch.load(tmp_path / "head.pt", weights_only=True)
+    assert content["format"] == "occamhead.head"
+    # As version 0.1.0 wrote them before there were two kinds, objectives and class names.
+    old = {name: content[name] for name in ("format", "version", "state_dict", "formula")}
+    config = {name: v for name, v in content["config"].items() if name not in ("loss", "classes")}
+    torch.save({**old, "config": config}, tmp_path / "old.pt")
+    assert OccamHead.load(tmp_path / "old.pt").formula() == head.formula()
