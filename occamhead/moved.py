@@ -54,6 +54,7 @@ MOVED = {
     "pruning": "training.blocks",
     "reading": "heads.freshness",
     "refit": "training.numbers",
+    "refitting": "training.renewal",
     "requirements": "checks",
     "routes": "network.routes",
     "screening": "rows.screening",

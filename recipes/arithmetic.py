@@ -26,7 +26,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from occamhead.training.fit import one_thread
+from occamhead.rows.objective import one_thread
 from recipes.lists import methods, sorting
 from recipes.lists.tables import say_program, say_task
 from recipes.lists.tasks import TASKS

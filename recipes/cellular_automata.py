@@ -24,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from occamhead.training.fit import one_thread
+from occamhead.rows.objective import one_thread
 from recipes.automata.flags import parsed
 from recipes.automata.methods import by_essence
 from recipes.automata.picture import picture_gun

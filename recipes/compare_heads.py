@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from occamhead.rows.arrays import LabelledArrays
-from occamhead.training.fit import one_thread
+from occamhead.rows.objective import one_thread
 from occamhead.vision import Backbone, featurise, load_backbone, mnist_splits, photograph_splits
 from recipes import compare_plot
 from recipes.others import heads as peer_heads

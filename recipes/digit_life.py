@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from occamhead.training.fit import one_thread
+from occamhead.rows.objective import one_thread
 from recipes.automata.digit_boards import BATCH
 from recipes.automata.digit_methods import learn, say_methods
 from recipes.shared.flags import positive, recipe_parser

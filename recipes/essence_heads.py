@@ -38,7 +38,7 @@ from occamhead.expression.formats.program_source import to_program
 from occamhead.expression.formats.program_tokens import body_tokens
 from occamhead.heads.essence import EssenceHead
 from occamhead.rows.dense import choose_dense_head, fit_dense_head
-from occamhead.training.fit import one_thread
+from occamhead.rows.objective import one_thread
 from occamhead.training.path import fit_path
 from occamhead.vision import Backbone, featurise, load_backbone, photograph_splits
 from recipes.others import ours as formula_heads

@@ -19,7 +19,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from occamhead.training.fit import one_thread
+from occamhead.rows.objective import one_thread
 from recipes.satisfiability.methods import Outcome, Size, compare, learn, pooled
 from recipes.satisfiability.small_formulas import LENGTHS
 from recipes.satisfiability.tables import say_rules, say_tests

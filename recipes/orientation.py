@@ -28,7 +28,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from occamhead.distill.sizes.grids import lift_grid
-from occamhead.training.fit import one_thread
+from occamhead.rows.objective import one_thread
 from recipes.lines.methods import SIDE, compare, other_rows, own_rows, run_text
 from recipes.lines.shapes import lines
 from recipes.lines.tables import say_rows

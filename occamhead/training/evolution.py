@@ -18,15 +18,18 @@ from occamhead.checks import check_counts
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import ArrayDataModule, as_rows
 from occamhead.rows.dense import choose_dense_head, fit_dense_head, teach
-from occamhead.rows.objective import Rows
+from occamhead.rows.metrics import accuracy
+from occamhead.rows.objective import Rows, one_thread
 from occamhead.rows.screening import most_telling
 from occamhead.search.checks import check_can_hold
 from occamhead.search.evolution import Evolution
 from occamhead.search.judging.gram import sum_places
 from occamhead.search.judging.sampling import NONE
 from occamhead.search.strategy import Strategy
-from occamhead.training.fit import Fit, accuracy, as_module, one_thread, shape, vote
+from occamhead.training.fit import vote
+from occamhead.training.module import as_module, shape
 from occamhead.training.numbers import choose_penalty, formula_loss, refit_constants
+from occamhead.training.results import Fit
 
 # A temperature at which a soft network is its most probable formula; where backprop ends, too.
 END_TEMPERATURE = 0.03

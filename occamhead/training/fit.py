@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -20,54 +18,14 @@ from occamhead.heads.calibration import fit_temperature
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import ArrayDataModule, as_rows
 from occamhead.rows.dense import choose_dense_head, fit_dense_head, teach
-from occamhead.rows.objective import CROSS_ENTROPY, Objective, Rows, get_objective
+from occamhead.rows.metrics import accuracy
+from occamhead.rows.objective import CROSS_ENTROPY, Objective, Rows, get_objective, one_thread
 from occamhead.rows.screening import most_telling
-from occamhead.training.module import OccamModule
+from occamhead.training.module import OccamModule, short_trainer
 from occamhead.training.numbers import choose_penalty, formula_loss, refit_constants
+from occamhead.training.results import Fit
 
 log = logging.getLogger("occamhead")
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A fitted head, the dense head beside it, and how they were chosen.
-
-    Args:
-        head: The head, in eval mode.
-        dense: Dense logistic head on the same rows; maps features to scores.
-        module: The module that trained the head.
-        validation_accuracy: Mean accuracy, on rows held out of training, of formulas that were
-            trained as the final one is, but on fewer rows and without the vote. R2 in place of the
-            accuracy where the loss is the squared error.
-        penalty: Ridge penalty under which the formula's numbers were fitted.
-        losses: Loss of each final candidate against its targets, cross-entropies in nats; the head
-            has the least.
-        path: The formulas of other sizes that were fitted along with this one, a
-            :class:`occamhead.training.path.ParetoPath`, if any.
-    """
-
-    head: OccamHead
-    dense: nn.Linear
-    module: OccamModule
-    validation_accuracy: float
-    penalty: float
-    losses: tuple[float, ...]
-    path: Any = None
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one CPU thread for a while.
-
-    The networks' products are so small that a second thread costs more than it gives, and many
-    times more where another process wants the core.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 @one_thread()
@@ -193,12 +151,6 @@ def fit_head(
     return Fit(head.eval(), dense, chosen, sum(rates) / few, penalty, losses)
 
 
-def accuracy(model: Callable[[Tensor], Tensor], rows: Rows) -> float:
-    """Share of rows whose highest score is that of their label."""
-    with torch.no_grad():
-        return float((model(rows[0]).argmax(dim=-1) == rows[1]).double().mean())
-
-
 @torch.no_grad()
 def rate(model: Callable[[Tensor], Tensor], rows: Rows, objective: Objective) -> float:
     """The accuracy of a model's scores of some rows, or what the objective has for it."""
@@ -229,41 +181,3 @@ def vote(heads: Iterable[OccamHead], count: int) -> list[int]:
         for feature, size in influence.items():
             votes[feature] += 1.0 + 1e-3 * size / largest  # the influence only breaks ties
     return sorted(votes, key=lambda feature: votes[feature], reverse=True)[:count]
-
-
-def short_trainer(steps: int, options: Mapping[str, Any] | None = None) -> pl.Trainer:
-    """A Trainer for `steps` optimiser steps on rows in memory, which validates four times."""
-    defaults: dict[str, Any] = {
-        "max_steps": steps,
-        "max_epochs": -1,
-        "check_val_every_n_epoch": None,
-        "val_check_interval": max(1, steps // 4),
-        "num_sanity_val_steps": 0,
-        "log_every_n_steps": max(1, steps // 10),
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_model_summary": False,
-    }
-    return pl.Trainer(**{**defaults, **(options or {})})
-
-
-def as_module(
-    head: OccamHead, data: ArrayDataModule, trainer: Mapping[str, Any] | None = None
-) -> OccamModule:
-    """A module that holds a head that was not trained by it, with a Trainer to write checkpoints.
-
-    Args:
-        head: The head; the module has a copy.
-        data: The rows that the head was fitted to.
-        trainer: Arguments of the ``Trainer``.
-    """
-    module = OccamModule(head.in_features, head.out_features, head=shape(head), initialise=False)
-    module.head.load_state_dict(head.state_dict())
-    # Nothing is trained: no step is taken.
-    short_trainer(0, {"limit_val_batches": 0, **(trainer or {})}).fit(module, datamodule=data)
-    return module.cpu().eval()
-
-
-def shape(head: OccamHead) -> dict[str, Any]:
-    """The arguments that make a head of the same kind for other numbers of features and scores."""
-    return {name: value for name, value in head.config().items() if not name.endswith("_features")}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from occamhead.checks import check_counts, check_temperature
 from occamhead.heads.kinds import build_head
 from occamhead.heads.occam import OccamHead
-from occamhead.rows.arrays import as_rows
+from occamhead.rows.arrays import ArrayDataModule, as_rows
 from occamhead.rows.dense import teach
 from occamhead.rows.objective import Objective, get_objective
 from occamhead.training.unfreezing import Stage, hold_still, parameter_groups
@@ -45,8 +45,9 @@ class OccamModule(pl.LightningModule):
         weights: Weights of the backbone, see :func:`occamhead.vision.load_backbone`.
         freeze_backbone: Train the head alone. The backbone is then in eval mode throughout.
         kind: "occam", or "essence": see :func:`occamhead.heads.kinds.build_head`. An essence head
-            has no weights that gradients change: :class:`occamhead.refitting.RefitHead` fits it in
-            closed form, and the backbone is trained through it.
+            has no weights that gradients change:
+            :class:`occamhead.training.renewal.RefitHead` fits it in closed form, and the backbone
+            is trained through it.
         head: Further arguments of the head, as plain values.
         restarts: Heads trained side by side on the same batches, each from its own start;
             :meth:`keep` picks one. Accuracies are means over them.
@@ -308,3 +309,41 @@ class OccamModule(pl.LightningModule):
                     f" {theirs[name]!r}, this module {self.hparams[name]!r}; build the module"
                     " with the checkpoint's value"
                 )
+
+
+def short_trainer(steps: int, options: Mapping[str, Any] | None = None) -> pl.Trainer:
+    """A Trainer for `steps` optimiser steps on rows in memory, which validates four times."""
+    defaults: dict[str, Any] = {
+        "max_steps": steps,
+        "max_epochs": -1,
+        "check_val_every_n_epoch": None,
+        "val_check_interval": max(1, steps // 4),
+        "num_sanity_val_steps": 0,
+        "log_every_n_steps": max(1, steps // 10),
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_model_summary": False,
+    }
+    return pl.Trainer(**{**defaults, **(options or {})})
+
+
+def as_module(
+    head: OccamHead, data: ArrayDataModule, trainer: Mapping[str, Any] | None = None
+) -> OccamModule:
+    """A module that holds a head that was not trained by it, with a Trainer to write checkpoints.
+
+    Args:
+        head: The head; the module has a copy.
+        data: The rows that the head was fitted to.
+        trainer: Arguments of the ``Trainer``.
+    """
+    module = OccamModule(head.in_features, head.out_features, head=shape(head), initialise=False)
+    module.head.load_state_dict(head.state_dict())
+    # Nothing is trained: no step is taken.
+    short_trainer(0, {"limit_val_batches": 0, **(trainer or {})}).fit(module, datamodule=data)
+    return module.cpu().eval()
+
+
+def shape(head: OccamHead) -> dict[str, Any]:
+    """The arguments that make a head of the same kind for other numbers of features and scores."""
+    return {name: value for name, value in head.config().items() if not name.endswith("_features")}

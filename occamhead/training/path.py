@@ -6,23 +6,19 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from occamhead.checks import check_counts, check_finite
-from occamhead.expression import Expression
 from occamhead.heads.calibration import fit_temperature
 from occamhead.heads.occam import OccamHead
 from occamhead.heads.writing import write_head
 from occamhead.rows.arrays import ArrayDataModule, as_rows
 from occamhead.rows.dense import choose_dense_head, fit_dense_head
-from occamhead.rows.objective import Rows, standardisation
+from occamhead.rows.objective import Rows, one_thread, standardisation
 from occamhead.training.blocks import BATCH, Pruning, prune_path
-from occamhead.training.fit import Fit, as_module, one_thread
+from occamhead.training.results import ParetoPath, PathPoint
 from occamhead.training.sums import SumPath, hold_out
 
 # With more rows than this the validation rows alone choose, without folds.
@@ -30,101 +26,6 @@ FEW_ROWS = 5000
 # A feature that varies less than this share of a typical one is not standardised in full: a pixel
 # that is lit in a few pictures would be huge in those.
 LEAST_SPREAD = 1 / 3
-
-
-@dataclass(frozen=True)
-class PathPoint:
-    """The formulas of one budget.
-
-    Args:
-        budget: Most features, in all or of each class, that was asked for.
-        head: The head, in eval mode; its formula is the model.
-        validation_accuracy: Share of rows right, where each was held out of the fit.
-        standard_error: Of the validation accuracy.
-        penalty: Ridge penalty of the weights; 0 with nodes, where only what is pruned is held back.
-        returns: For the features of the formulas, in which share of the fits with rows held out
-            they were chosen again; empty where there was one such fit only.
-    """
-
-    budget: int
-    head: OccamHead
-    validation_accuracy: float
-    standard_error: float
-    penalty: float
-    returns: dict[int, float]
-
-    @cached_property
-    def formula(self) -> Expression:
-        return self.head.formula()
-
-    @property
-    def features(self) -> int:
-        """Features that the formulas read in all."""
-        return len(self.formula.features)
-
-    @property
-    def features_per_class(self) -> int:
-        """Features that the formula of one class reads at most."""
-        formula = self.formula
-        return max(len(formula[k].features) for k in range(len(formula)))
-
-    @property
-    def operations(self) -> int:
-        return self.formula.operations
-
-
-@dataclass(frozen=True)
-class ParetoPath:
-    """Formulas of several budgets, fewest features first, and the dense head beside them."""
-
-    points: tuple[PathPoint, ...]
-    dense: nn.Linear
-
-    def __iter__(self) -> Iterator[PathPoint]:
-        return iter(self.points)
-
-    def __len__(self) -> int:
-        return len(self.points)
-
-    def select(self, max_features: int | None = None) -> PathPoint:
-        """The point for a number of features, or the simplest that is good enough.
-
-        Args:
-            max_features: The largest budget up to this is taken. None takes the smallest budget
-                whose validation accuracy is within one standard error of the best (the
-                one-standard-error rule, Breiman et al. 1984).
-
-        Raises:
-            ValueError: If no point has so few features.
-        """
-        if max_features is None:
-            best = max(self.points, key=lambda point: point.validation_accuracy)
-            limit = best.validation_accuracy - best.standard_error
-            return next(point for point in self.points if point.validation_accuracy >= limit)
-        able = [point for point in self.points if point.budget <= max_features]
-        if not able:
-            raise ValueError(
-                f"the path has no formula of at most {max_features} features; its budgets are"
-                f" {', '.join(str(point.budget) for point in self.points)}"
-            )
-        return able[-1]
-
-    def fit(
-        self,
-        point: PathPoint,
-        data: ArrayDataModule,
-        trainer: Mapping[str, Any] | None = None,
-    ) -> Fit:
-        """A point as what :func:`occamhead.training.fit.fit_head` returns.
-
-        Args:
-            point: A point of this path.
-            data: The rows that the path was fitted to.
-            trainer: Arguments of the ``Trainer`` that writes the checkpoint.
-        """
-        module = as_module(point.head, data, trainer)
-        accuracy, penalty = point.validation_accuracy, point.penalty
-        return Fit(module.head, self.dense, module, accuracy, penalty, losses=(), path=self)
 
 
 @one_thread()

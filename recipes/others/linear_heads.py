@@ -20,8 +20,8 @@ from torch.nn import functional as F
 from occamhead.rows.arrays import as_rows
 from occamhead.rows.best_subsets import fit_weights
 from occamhead.rows.dense import PENALTIES, choose_dense_head, fit_dense_head
+from occamhead.rows.metrics import accuracy
 from occamhead.rows.objective import Rows, standardisation
-from occamhead.training.fit import accuracy
 from recipes.others.l1_path import PathPoint, sparse_path
 
 Part = tuple[np.ndarray, np.ndarray]

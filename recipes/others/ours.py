@@ -12,8 +12,9 @@ import numpy as np
 
 from occamhead import Expression
 from occamhead.rows.arrays import ArrayData
-from occamhead.training.fit import Fit, fit_head
+from occamhead.training.fit import fit_head
 from occamhead.training.path import fit_path
+from occamhead.training.results import Fit
 from recipes.others.linear_heads import Clock, Heads, Part, SparseHead, count_classes
 from recipes.shared.report import run_source
 

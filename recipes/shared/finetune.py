@@ -16,9 +16,10 @@ from occamhead import OccamHead, OccamModule
 from occamhead.heads.calibration import fit_temperature
 from occamhead.rows.arrays import ArrayData, as_rows
 from occamhead.rows.dense import choose_dense_head, fit_dense_head, teach
-from occamhead.training.fit import Fit, accuracy
+from occamhead.rows.metrics import accuracy
 from occamhead.training.numbers import choose_penalty
 from occamhead.training.renewal import FormulaRenewal, agreement, feature_drift, renew
+from occamhead.training.results import Fit
 from occamhead.training.unfreezing import StagedUnfreezing
 from occamhead.vision import Backbone, PictureTensors, Splits, featurise, hold_out
 from recipes.shared.task import Task

@@ -9,8 +9,8 @@ from typing import Any
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from occamhead.rows.arrays import ArrayData
-from occamhead.training.fit import Fit
-from occamhead.training.path import ParetoPath, PathPoint, fit_path
+from occamhead.training.path import fit_path
+from occamhead.training.results import Fit, ParetoPath, PathPoint
 
 
 def add_arguments(parser: argparse.ArgumentParser, positive: Callable[[str], int]) -> None:

@@ -13,7 +13,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from occamhead.heads.calibration import expected_calibration_error
 from occamhead.rows.arrays import as_rows
-from occamhead.training.fit import accuracy
+from occamhead.rows.metrics import accuracy
 from recipes.shared.path import path_rows
 from recipes.shared.printed import defined_by
 from recipes.shared.results import PAGE, save_results
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from occamhead import Expression, OccamHead
     from occamhead.rows.arrays import ArrayData
-    from occamhead.training.fit import Fit
+    from occamhead.training.results import Fit
     from occamhead.vision import Backbone
     from recipes.shared.task import Task
 

@@ -12,7 +12,8 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from occamhead.heads.model_file import save_model
 from occamhead.rows.arrays import ArrayData
-from occamhead.training.fit import Fit, fit_head
+from occamhead.training.fit import fit_head
+from occamhead.training.results import Fit
 from occamhead.vision import Backbone, featurise, load_backbone
 from recipes.shared import path, report
 from recipes.shared.finetune import add_arguments, finetune

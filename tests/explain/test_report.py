@@ -19,7 +19,8 @@ from occamhead.explain.markup import Markup, escape, tag
 from occamhead.explain.style import STYLE
 from occamhead.rows.arrays import ArrayData
 from occamhead.rows.dense import fit_dense_head
-from occamhead.training.fit import Fit, accuracy
+from occamhead.rows.metrics import accuracy
+from occamhead.training.results import Fit
 from occamhead.vision import extract, load_backbone, photograph_splits
 from tests.explain.conftest import make_case
 

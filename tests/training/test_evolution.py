@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from occamhead import OccamHead, OccamModule, OccamNet
+from occamhead.rows.metrics import accuracy
 from occamhead.search import Evolution, Strategy
 from occamhead.search.result import make_result
 from occamhead.training.evolution import (
@@ -18,7 +19,7 @@ from occamhead.training.evolution import (
     is_pair_of_sums,
     route_among,
 )
-from occamhead.training.fit import Fit, accuracy
+from occamhead.training.results import Fit
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 NO_TIME = Strategy(time_budget=1e-9)

@@ -12,7 +12,9 @@ from torch import nn
 
 from occamhead import OccamHead, OccamModule
 from occamhead.rows.arrays import ArrayData, as_rows
-from occamhead.training.fit import accuracy, fit_head, most_telling, short_trainer, vote
+from occamhead.rows.metrics import accuracy
+from occamhead.training.fit import fit_head, most_telling, vote
+from occamhead.training.module import short_trainer
 from occamhead.training.numbers import formula_loss
 
 pytestmark = [

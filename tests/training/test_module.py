@@ -355,7 +355,7 @@ import sys
 import pytorch_lightning as pl
 import torch
 sys.path.insert(0, {tests!r})
-from test_module import HEAD, OccamModule, ordered
+from tests.training.test_module import HEAD, OccamModule, ordered
 torch.set_num_threads(1)
 module = OccamModule(6, 2, head=HEAD, restarts=2, decay=0.9)
 pl.Trainer(accelerator="cpu", devices=1, max_epochs=2, logger=False, enable_checkpointing=False,

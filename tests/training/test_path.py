@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
+import pickle
 
 import numpy as np
 import pytest
@@ -259,6 +261,10 @@ def test_select_by_budget_and_by_one_standard_error(planted):
     assert simplest.budget <= best.budget
     with pytest.raises(ValueError, match=r"at most 0 features; its budgets are 1, 2, 8, 16"):
         path.select(max_features=0)
+    # A path is a plain record: a copy, as a file, knows the same formulas.
+    for copied in (copy.deepcopy(path), pickle.loads(pickle.dumps(path))):
+        assert copied.select(max_features=2).formula == path.points[1].formula
+        assert copied.select().formula == simplest.formula
 
 
 def test_a_point_is_a_fit_with_a_checkpoint(planted, tmp_path):

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from occamhead import OccamModule
 from occamhead.essence import fit_real_circuit
 from occamhead.heads.essence import EssenceHead
-from occamhead.refitting import RefitHead
+from occamhead.training.renewal import RefitHead
 
 # What is held still is meant to be in eval mode; Lightning cannot know.
 pytestmark = pytest.mark.filterwarnings("ignore:.*in eval mode at the start of training")
@@ -145,7 +145,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 import torch
 sys.path.insert(0, {tests!r})
-from test_refitting import RefitHead, module_of, pictures
+from tests.training.test_renewal import RefitHead, module_of, pictures
 torch.set_num_threads(1)
 module = module_of({weights!r}, backbone_learning_rate=1e-5)
 trainer = pl.Trainer(accelerator="cpu", devices=2, strategy="ddp", max_epochs=2, logger=False,

@@ -473,7 +473,8 @@ import pytorch_lightning as pl
 import torch
 sys.path.insert(0, {tests!r})
 import occamhead.vision
-from test_finetuning import HEAD, Backbone, OccamModule, StagedUnfreezing, Tiny, pictures
+from tests.training.test_unfreezing import (HEAD, Backbone, OccamModule, StagedUnfreezing, Tiny,
+                                            pictures)
 torch.set_num_threads(1)
 torch.manual_seed(0)
 net = Tiny().eval()

@@ -1,0 +1,137 @@
+"""What a fit gives: a head and how it was chosen, or a path of heads, fewest features first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from torch import nn
+
+from occamhead.expression import Expression
+from occamhead.heads.occam import OccamHead
+from occamhead.rows.arrays import ArrayDataModule
+from occamhead.training.module import OccamModule, as_module
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A fitted head, the dense head beside it, and how they were chosen.
+
+    Args:
+        head: The head, in eval mode.
+        dense: Dense logistic head on the same rows; maps features to scores.
+        module: The module that trained the head.
+        validation_accuracy: Mean accuracy, on rows held out of training, of formulas that were
+            trained as the final one is, but on fewer rows and without the vote. R2 in place of the
+            accuracy where the loss is the squared error.
+        penalty: Ridge penalty under which the formula's numbers were fitted.
+        losses: Loss of each final candidate against its targets, cross-entropies in nats; the head
+            has the least.
+        path: The formulas of all sizes that it was chosen from, where there were several.
+    """
+
+    head: OccamHead
+    dense: nn.Linear
+    module: OccamModule
+    validation_accuracy: float
+    penalty: float
+    losses: tuple[float, ...]
+    path: ParetoPath | None = None
+
+
+@dataclass(frozen=True)
+class PathPoint:
+    """The formulas of one budget.
+
+    Args:
+        budget: Most features, in all or of each class, that was asked for.
+        head: The head, in eval mode; its formula is the model.
+        validation_accuracy: Share of rows right, where each was held out of the fit.
+        standard_error: Of the validation accuracy.
+        penalty: Ridge penalty of the weights; 0 with nodes, where only what is pruned is held back.
+        returns: For the features of the formulas, in which share of the fits with rows held out
+            they were chosen again; empty where there was one such fit only.
+    """
+
+    budget: int
+    head: OccamHead
+    validation_accuracy: float
+    standard_error: float
+    penalty: float
+    returns: dict[int, float]
+
+    @cached_property
+    def formula(self) -> Expression:
+        return self.head.formula()
+
+    @property
+    def features(self) -> int:
+        """Features that the formulas read in all."""
+        return len(self.formula.features)
+
+    @property
+    def features_per_class(self) -> int:
+        """Features that the formula of one class reads at most."""
+        formula = self.formula
+        return max(len(formula[k].features) for k in range(len(formula)))
+
+    @property
+    def operations(self) -> int:
+        return self.formula.operations
+
+
+@dataclass(frozen=True)
+class ParetoPath:
+    """Formulas of several budgets, fewest features first, and the dense head beside them."""
+
+    points: tuple[PathPoint, ...]
+    dense: nn.Linear
+
+    def __iter__(self) -> Iterator[PathPoint]:
+        return iter(self.points)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def select(self, max_features: int | None = None) -> PathPoint:
+        """The point for a number of features, or the simplest that is good enough.
+
+        Args:
+            max_features: The largest budget up to this is taken. None takes the smallest budget
+                whose validation accuracy is within one standard error of the best (the
+                one-standard-error rule, Breiman et al. 1984).
+
+        Raises:
+            ValueError: If no point has so few features.
+        """
+        if max_features is None:
+            best = max(self.points, key=lambda point: point.validation_accuracy)
+            limit = best.validation_accuracy - best.standard_error
+            return next(point for point in self.points if point.validation_accuracy >= limit)
+        able = [point for point in self.points if point.budget <= max_features]
+        if not able:
+            raise ValueError(
+                f"the path has no formula of at most {max_features} features; its budgets are"
+                f" {', '.join(str(point.budget) for point in self.points)}"
+            )
+        return able[-1]
+
+    def fit(
+        self,
+        point: PathPoint,
+        data: ArrayDataModule,
+        trainer: Mapping[str, Any] | None = None,
+    ) -> Fit:
+        """A point as what :func:`occamhead.fit_head` returns.
+
+        Args:
+            point: A point of this path.
+            data: The rows that the path was fitted to.
+            trainer: Arguments of the ``Trainer`` that writes the checkpoint.
+        """
+        module = as_module(point.head, data, trainer)
+        return Fit(
+            module.head, self.dense, module, point.validation_accuracy, point.penalty, (), self
+        )
