@@ -17,8 +17,8 @@ from occamhead.expression.formats.program_source import to_program
 from occamhead.expression.formats.program_tokens import body_tokens
 from recipes.others.classifiers import BASELINES, learned, right
 from recipes.shared.printed import defined_by
-from recipes.table1 import evolved
-from recipes.table1_tasks import Task
+from recipes.table1_lines.search import evolved
+from recipes.table1_lines.task import Task
 
 LINE = 17
 NAMES = ("smallest", "middle", "largest")

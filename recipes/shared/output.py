@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+Run = TypeVar("Run")
 
 
 @rank_zero_only
@@ -59,6 +64,15 @@ def mean(rows: Iterable[Mapping[str, Any]], name: str, form: str) -> str | None:
 def share(rows: Sequence[Mapping[str, Any]], name: str) -> str:
     """Of how many rows something is true, as text: 3/5."""
     return f"{sum(row[name] for row in rows)}/{len(rows)}"
+
+
+def progress(runs: Sequence[Run], about: Callable[[Run], str]) -> Iterator[Run]:
+    """Each of the runs in turn, on one thread of the processor, with a bar that tells about it."""
+    with threadpool_limits(1), tqdm(total=len(runs), disable=None, file=sys.stderr) as bar:
+        for run in runs:
+            bar.set_description(about(run))
+            yield run
+            bar.update()
 
 
 def quieten() -> None:

@@ -58,7 +58,7 @@ def write_results(out: Path, results: Mapping[str, Any], *packages: str) -> dict
 
 
 def save_results(out: Path, results: Mapping[str, Any], *packages: str) -> dict[str, Any]:
-    """Write results.json, with versions and command added.
+    """Write results.json, with versions, command and processor added.
 
     It may be called again as rows come in: the file is replaced as a whole, so that a stop loses
     none. JSON knows no infinity; in the file null stands for a figure that is not finite.
@@ -68,7 +68,8 @@ def save_results(out: Path, results: Mapping[str, Any], *packages: str) -> dict[
         results: What the run found so far.
         packages: Those whose versions the figures depend on, besides those of `versions`.
     """
-    results = {**results, "versions": versions(*packages), "command": command_line()}
+    about = {"command": command_line(), "processor": platform.processor() or platform.machine()}
+    results = {**results, "versions": versions(*packages), **about}
     _replace(out / "results.json", json.dumps(_finite(results), indent=1) + "\n")
     return results
 

@@ -11,7 +11,9 @@ import yaml
 
 from occamhead import Expression
 from recipes import laws
-from recipes.laws import CONFIG, Law, judge, load_study, refit
+from recipes.laws_of_nature import rows as law_rows
+from recipes.laws_of_nature.judge import judge, refit
+from recipes.laws_of_nature.laws import CONFIG, Law, load_study
 from recipes.others import regressors as peers
 from recipes.others.regressors import Fitted, Part
 
@@ -171,7 +173,7 @@ def test_run_reports_every_law(study, tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(peers, "METHODS", {"occamhead": energy, "operon": opaque})
     monkeypatch.setattr(peers, "_NEEDS", {})
-    monkeypatch.setattr(laws, "_with_options", lambda name, method, options: method)
+    monkeypatch.setattr(law_rows, "with_options", lambda name, method, options: method)
     out = tmp_path / "out"
     rows = laws.main(["--seeds", "1", "--out", str(out)])
     assert {row["law"] for row in rows if row["found"]} == {"electron_energy"}
@@ -191,10 +193,10 @@ def test_methods_get_the_options_of_the_file(study):
     def method(*_: object, **options: object) -> dict[str, object]:
         return options
 
-    assert laws._with_options("operon", method, {"operators": "add"})() == {
+    assert law_rows.with_options("operon", method, {"operators": "add"})() == {
         "operators": "add", "refit": refit,
     }  # fmt: skip
-    assert laws._with_options("occamhead", method, {}) is method
+    assert law_rows.with_options("occamhead", method, {}) is method
 
 
 @pytest.mark.parametrize(
@@ -202,7 +204,7 @@ def test_methods_get_the_options_of_the_file(study):
     [
         (["--laws", "ohm"], "unknown law 'ohm'; known: michaelis_menten"),
         (["--methods", "eureqa"], "unknown method 'eureqa'"),
-        (["--seconds", "-1"], "--seconds must be positive, got -1.0"),
+        (["--seconds", "-1"], "--seconds: must be positive, got -1.0"),
     ],
 )
 def test_bad_flags_end_before_anything_is_made(flags, message, tmp_path, capsys):

@@ -13,7 +13,8 @@ from occamhead import Expression
 from recipes import pmlb
 from recipes.others import regressors as peers
 from recipes.others.regressors import Fitted, count_nodes, get_methods, mse
-from recipes.pmlb import PAPER, SETS, numbers, pairs_won, read_table, split
+from recipes.real_tables.report import PAPER, pairs_won
+from recipes.real_tables.tables import SETS, find_tables, numbers, read_table, split
 
 SKLEARN = "scikit-learn is not installed"
 
@@ -84,13 +85,13 @@ def test_numbers_of_tables():
 def test_missing_tables_name_the_remedy(tmp_path, monkeypatch):
     monkeypatch.delenv("OCCAMHEAD_DATA", raising=False)
     with pytest.raises(FileNotFoundError, match="EpistasisLab/pmlb"):
-        pmlb.find_tables(None)
+        find_tables(None)
     monkeypatch.setenv("OCCAMHEAD_DATA", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="--data"):
-        pmlb.find_tables(None)
+        find_tables(None)
     (tmp_path / "pmlb").mkdir()
-    assert pmlb.find_tables(None) == tmp_path / "pmlb"
-    assert pmlb.find_tables(tmp_path) == tmp_path
+    assert find_tables(None) == tmp_path / "pmlb"
+    assert find_tables(tmp_path) == tmp_path
     with pytest.raises(FileNotFoundError, match="1027_ESL"):
         read_table(tmp_path, SETS[0])
     (tmp_path / f"{SETS[0]}.tsv.gz").write_text("version https://git-lfs.github.com/spec/v1\n")
@@ -110,7 +111,7 @@ def test_papers_figures_bear_out_what_its_text_says():
 def test_real_tables_have_the_sizes_of_table_5(data_folder):
     sizes = [(488, 4), (1000, 10), (1000, 4), (1000, 4), (47, 13), (50, 4), (52, 2), (159, 15),
              (159, 15), (108, 5), (55, 2), (200, 10), (209, 6), (1059, 117), (48, 4)]  # fmt: skip
-    folder = pmlb.find_tables(data_folder / "pmlb")
+    folder = find_tables(data_folder / "pmlb")
     assert [read_table(folder, name)[0].shape for name in SETS] == sizes
 
 
@@ -306,7 +307,7 @@ def test_ridge_brings_ridge_on_training_rows_along(tables, tmp_path, capsys):
     [
         (["--sets", "17"], "no table 17"),
         (["--methods", "eureqa"], "unknown method 'eureqa'"),
-        (["--methods", "zeros", "--seconds", "0"], "--seconds must be positive"),
+        (["--methods", "zeros", "--seconds", "0"], "--seconds: must be positive"),
         (["--methods", "zeros", "--seeds", "0"], "must be at least 1"),
     ],
 )
