@@ -5,7 +5,7 @@ over such sums: Life's nine cells need 2 x 9 rows instead of 512. Where all diff
 few directions, it is a table over the intervals of these. A table then tells itself whether two
 of its coordinates act only through their sum or difference, which needs no weights.
 
-Source: the notes' section 3.3 (design of ours).
+Source: design of ours.
 """
 
 from __future__ import annotations

@@ -45,6 +45,7 @@ def distill(network: Circuit | Predict, spec: FeatureSpec) -> tuple[Expression, 
             their number of inputs, or the circuit is of real inputs.
 
     Example:
+        >>> from occamhead.distill import FeatureSpec, distill
         >>> spec = FeatureSpec.booleans(["left", "centre", "right"])
         >>> program, certificate = distill(lambda x: x[:, 0] ^ (x[:, 1] | x[:, 2]), spec)
         >>> str(program)
@@ -52,7 +53,7 @@ def distill(network: Circuit | Predict, spec: FeatureSpec) -> tuple[Expression, 
         >>> certificate.kind, certificate.cells, certificate.lossless
         ('exhaustive', 8, True)
 
-    Source: the notes' sections 2 (condenser), 3.3 and 4 (design of ours).
+    Source: design of ours.
     """
     if isinstance(network, Circuit) and network.inputs != spec.num_inputs:
         raise ValueError(

@@ -43,6 +43,7 @@ class FeatureSpec:
         groups: Names for sums over some inputs, by the indices of these; used in printing only.
 
     Example:
+        >>> from occamhead.distill import FeatureSpec
         >>> FeatureSpec.booleans(["left", "centre", "right"]).num_rows
         8
     """

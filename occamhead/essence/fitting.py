@@ -67,6 +67,7 @@ def fit_circuit(
             distances are not a finite number for each input.
 
     Example:
+        >>> from occamhead.essence import fit_circuit
         >>> x = [[0, 0], [0, 1], [1, 0], [1, 1]]
         >>> circuit = fit_circuit(x, [0, 1, 1, 0])
         >>> circuit.predict(x).tolist()

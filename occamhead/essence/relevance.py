@@ -31,6 +31,7 @@ def relevant_inputs(
             number for each input.
 
     Example:
+        >>> from occamhead.essence import relevant_inputs
         >>> x = [[0, 0, 1], [0, 1, 0], [1, 0, 0], [1, 1, 1]]
         >>> relevant_inputs(x, [0, 1, 0, 1], [1, 0, 2]).tolist()
         [1]

@@ -34,6 +34,8 @@ class TSoftmaxLinear(nn.Module):
         ValueError: On a size below 1, or a temperature that is not positive and finite.
 
     Example:
+        >>> import torch
+        >>> from occamhead.network import TSoftmaxLinear
         >>> layer = TSoftmaxLinear(in_features=8, out_features=2, nodes=4)
         >>> layer(torch.randn(5, 8)).shape
         torch.Size([5, 2])

@@ -1,6 +1,6 @@
 """The network on a square as a rule for every side: weights by row and column are formulas.
 
-Source: lifting is the notes' section 3.6 (design of ours).
+Source: design of ours.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Declared: the inputs are a square, and each image is a subconcept of its own. Fo
 and thresholds, to which row and column a neuron belongs, and the formulas.
 
 Source: layers and activations are those of Blazek & Lin (Nat Comput Sci 1, 607-618, 2021) and
-Blazek et al. (Nat Comput Sci 4, 110-118, 2024); lifting is the notes' section 3.6 (design of ours).
+Blazek et al. (Nat Comput Sci 4, 110-118, 2024); lifting is a design of ours.
 """
 
 from __future__ import annotations
@@ -143,6 +143,8 @@ def lift_grid(images: Mapping[int, Images], holdout: Mapping[int, Images]) -> Li
             are no matter of rows and columns, have no formula, or differ at a held-out side.
 
     Example:
+        >>> import numpy as np
+        >>> from occamhead.distill.sizes.grids import lift_grid
         >>> def lines(m):
         ...     across = np.kron(np.eye(m, dtype=int), np.ones(m, dtype=int))
         ...     down = np.tile(np.eye(m, dtype=int), m)

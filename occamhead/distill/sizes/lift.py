@@ -6,7 +6,7 @@ residues whose constants are formulas of the size. At the sizes of the circuits 
 compared with them on every input. At others nothing is proven by that: there a lifted program is a
 conjecture, and held-out sizes have to agree.
 
-Source: the notes' section 3.6 (design of ours; the public record is silent on sizes).
+Source: design of ours; the public record is silent on sizes.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def lift(
             fit, or if no program is right at all sizes; the message says how far the search came.
 
     Example:
-        >>> from occamhead.distill import FeatureSpec
+        >>> from occamhead.distill import FeatureSpec, lift
         >>> from occamhead.essence import fit_circuit
         >>> x = {n: FeatureSpec.booleans(n).rows() for n in (3, 4, 5, 6)}
         >>> data = {n: (x[n], x[n].sum(axis=1) > n // 2) for n in x}

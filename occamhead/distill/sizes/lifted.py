@@ -49,6 +49,7 @@ class Lifted:
                 is beyond 2**52 at it.
 
         Example:
+            >>> from occamhead.distill import Lifted, LiftedCertificate
             >>> from occamhead.distill.sizes.rules import PairRule
             >>> argmax = Lifted(PairRule(largest=True, first=True), LiftedCertificate({}, {}))
             >>> argmax.at(3)([[1.0, 5.0, 5.0]]).tolist()

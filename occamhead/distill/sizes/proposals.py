@@ -1,6 +1,6 @@
 """Programs for every size that the circuits of a few sizes suggest; see :func:`lift`.
 
-Source: the notes' section 3.6 (design of ours).
+Source: design of ours.
 """
 
 from __future__ import annotations

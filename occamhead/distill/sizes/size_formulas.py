@@ -1,7 +1,7 @@
 """Whole numbers as formulas of a size, fitted to the intervals in which they must lie.
 
-Source: the notes' section 3.6 (design of ours): constants of programs for several sizes become
-polynomials of degree <= 2, floor((a*n + b)/d), or powers of two.
+Source: design of ours. Constants of programs for several sizes become polynomials of degree <= 2,
+floor((a*n + b)/d), or powers of two.
 """
 
 from __future__ import annotations
@@ -125,6 +125,7 @@ def fit(bounds: Sequence[Bound]) -> Formula | None:
     Of equally short ones the one whose numbers are smallest.
 
     Example:
+        >>> from occamhead.distill.sizes.size_formulas import Bound, fit
         >>> values = {3: 1, 4: 2, 5: 2, 6: 3}
         >>> str(fit([Bound({"n": n}, value, value) for n, value in values.items()]))
         'n // 2'
