@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from occamhead.distill.table import Table, Test, bits
 from occamhead.expression import ExpressionBuilder
-from occamhead.expression.formats.program_source import AND, ATOM, COMPARISON, NOT, OR, RESIDUE, XOR
+from occamhead.expression.formats.walk import AND, ATOM, COMPARISON, NOT, OR, RESIDUE, XOR
 
 # A test, or an operator over forms: ("or", a, b), ("and", a, b), ("xor", a, b), ("eq", a, b),
 # ("not", a), ("where", condition, a, b).

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from occamhead.explain.markup import Markup, tag
 from occamhead.expression import Affine, Apply, Constant, Expression, Input, get_operator
-from occamhead.expression.formats.text import number_text
+from occamhead.expression.formats.walk import number_text
 
 
 class Point(Protocol):

@@ -8,12 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from occamhead.explain.markup import Markup, join, tag
-from occamhead.expression import Affine, Apply, Constant, Expression, Input, Node, get_operator
+from occamhead.expression import Expression, get_operator
 from occamhead.expression.formats.source import check_classes
-from occamhead.expression.formats.text import number_text
+from occamhead.expression.formats.walk import (
+    ATOM,
+    CONDITIONAL,
+    POWER,
+    PRODUCT,
+    SUM,
+    InfixWriter,
+    number_text,
+    strength_of,
+)
 from occamhead.expression.operators import CONDITION
 
-_SUM, _PRODUCT, _ATOM = range(3)
 _RELATIONS = {"le": "≤", "lt": "<", "ge": "≥", "gt": ">", "eq": "=", "ne": "≠", "xor": "⊕"}
 _INVISIBLE_TIMES, _APPLY = "\u2062", "\u2061"
 
@@ -44,11 +52,12 @@ def mathml_lines(expression: Expression, titles: Sequence[str] = ()) -> list[Lin
     """
     check_classes(expression, titles)
     titles = titles or [f"y{k}" for k in range(len(expression))]
-    printer = _Printer(expression)
-    lines = [Line(name, printer.pieces(node)) for node, name in printer.named.items()]
+    writer = _MathmlWriter(expression)
+    writer.write()
+    lines = [Line(name, writer.pieces(node)) for node, name in writer.names.items()]
     for title, output in zip(titles, expression.outputs, strict=True):
-        name = printer.named.get(output)
-        pieces = printer.pieces(output) if name is None else (tag("math", name),)
+        name = writer.names.get(output)
+        pieces = writer.pieces(output) if name is None else (tag("math", name),)
         lines.append(Line(tag("mtext", title, class_="title"), pieces))
     return lines
 
@@ -61,48 +70,45 @@ def name_mathml(name: str) -> Markup:
     return tag("mi", name) if len(name) == 1 else tag("mtext", name)
 
 
-class _Printer:
-    """Prints the nodes of an expression once each, children first."""
+class _MathmlWriter(InfixWriter[Markup]):
+    """Each node as it stands in others, and how it binds."""
 
     def __init__(self, expression: Expression) -> None:
-        self.nodes = expression.nodes
-        self.named: dict[int, Markup] = {}
-        self._terms: list[list[Markup]] = []  # of a sum its terms, of all else itself
-        self._printed: list[tuple[Markup, int]] = []  # as it stands in others, and how it binds
+        nodes = expression.nodes
+        super().__init__(expression, Counter(child for node in nodes for child in node.children))
+        self.names: dict[int, Markup] = {}
+        self._terms: list[Sequence[Markup]] = []  # of a sum its terms, of all else itself
         taken = {expression.input_name(index) for index in expression.features}
-        names = (f"t{i}" for i in range(1, 2 + len(taken) + len(self.nodes)))
-        free = (name_mathml(name) for name in names if name not in taken)
-        uses = Counter(child for node in self.nodes for child in node.children)
-        for position, node in enumerate(self.nodes):
-            terms, strength = self._print(expression, node)
-            self._terms.append(terms)
-            if uses[position] > 1 and node.children:
-                # Written out wherever it is used, a formula would double with every level.
-                self.named[position] = next(free)
-                self._printed.append((self.named[position], _ATOM))
-            else:
-                self._printed.append((tag("mrow", *terms), strength))
-
-    def _print(self, expression: Expression, node: Node) -> tuple[list[Markup], int]:
-        match node:
-            case Input(index):
-                return [name_mathml(expression.input_name(index))], _ATOM
-            case Constant(value):
-                return [number_mathml(value)], _ATOM if value >= 0 else _SUM
-            case Affine(constant, summands):
-                return self._sum(constant, summands), _SUM
-            case Apply(name, children):
-                body, strength = self._apply(name, children)
-                return [body], strength
-        raise AssertionError("unreachable")
+        names = (f"t{i}" for i in range(1, 2 + len(taken) + len(nodes)))
+        self._free = (name_mathml(name) for name in names if name not in taken)
 
     def pieces(self, position: int) -> tuple[Markup, ...]:
         """The node's own formula, one ``<math>`` per term."""
         return tuple(tag("math", term, displaystyle="true") for term in self._terms[position])
 
-    def _wrapped(self, position: int, strength: int) -> Markup:
-        body, own = self._printed[position]
-        return body if own >= strength else _bracketed(body)
+    def bracketed(self, text: Markup) -> Markup:
+        return _bracketed(text)
+
+    def named(self, form: tuple[Markup, int]) -> tuple[Markup, int]:
+        name = self.names[len(self.forms)] = next(self._free)
+        return name, ATOM
+
+    def input(self, index: int) -> tuple[Markup, int]:
+        return self._row(ATOM, name_mathml(self.graph.input_name(index)))
+
+    def constant(self, value: float) -> tuple[Markup, int]:
+        return self._row(ATOM if value >= 0 else SUM, number_mathml(value))
+
+    def affine(self, constant: float, terms: Sequence[tuple[float, int]]) -> tuple[Markup, int]:
+        return self._row(SUM, *self._sum(constant, terms))
+
+    def apply(self, operator: str, children: Sequence[int]) -> tuple[Markup, int]:
+        body, strength = self._apply(operator, children)
+        return self._row(strength, body)
+
+    def _row(self, strength: int, *terms: Markup) -> tuple[Markup, int]:
+        self._terms.append(terms)
+        return tag("mrow", *terms), strength
 
     def _sum(self, constant: float, summands: Sequence[tuple[float, int]]) -> list[Markup]:
         terms: list[Markup] = []
@@ -110,39 +116,39 @@ class _Printer:
             size = abs(coefficient)
             product = [] if size == 1 else [number_mathml(size), tag("mo", _INVISIBLE_TIMES)]
             sign = "−" if coefficient < 0 else "+" if terms else ""
-            product.append(self._wrapped(child, _PRODUCT))
+            product.append(self.slot(child, PRODUCT))
             terms.append(_signed(sign, join(product), unary=not terms))
         if constant:
             terms.append(_signed("−" if constant < 0 else "+", number_mathml(abs(constant))))
         return terms
 
     def _apply(self, name: str, children: Sequence[int]) -> tuple[Markup, int]:
-        bare = [self._printed[child][0] for child in children]
+        bare = [self.read(child)[0] for child in children]
         operator = get_operator(name)
         if name == "where":
-            return self._cases(children), _SUM
+            return self._cases(children), CONDITIONAL
         if name == "div":
-            return tag("mfrac", tag("mrow", bare[0]), tag("mrow", bare[1])), _PRODUCT
+            return tag("mfrac", tag("mrow", bare[0]), tag("mrow", bare[1])), PRODUCT
         if name == "pow":
-            return tag("msup", self._wrapped(children[0], _ATOM), tag("mrow", bare[1])), _PRODUCT
+            return tag("msup", self.slot(children[0], ATOM), tag("mrow", bare[1])), POWER
         if name == "abs":
-            return tag("mrow", tag("mo", "|"), bare[0], tag("mo", "|")), _ATOM
-        inner = [self._wrapped(child, _PRODUCT) for child in children]
+            return tag("mrow", tag("mo", "|"), bare[0], tag("mo", "|")), ATOM
+        inner = [self.slot(child, PRODUCT) for child in children]
         if name == "mul":
-            return join([inner[0], tag("mo", "⋅"), inner[1]]), _PRODUCT
+            return join([inner[0], tag("mo", "⋅"), inner[1]]), PRODUCT
         if operator.kind == CONDITION and name in _RELATIONS:
-            return join([inner[0], tag("mo", _RELATIONS[name]), inner[1]]), _SUM
+            return join([inner[0], tag("mo", _RELATIONS[name]), inner[1]]), strength_of(name)
         head = tag("mi", "σ" if name == "sigmoid" else name)
-        return join([head, tag("mo", _APPLY), _bracketed(join(bare, tag("mo", ",")))]), _ATOM
+        return join([head, tag("mo", _APPLY), _bracketed(join(bare, tag("mo", ",")))]), ATOM
 
     def _cases(self, children: Sequence[int]) -> Markup:
         condition, a, b = children
-        test, node = self._printed[condition][0], self.nodes[condition]
-        if not (isinstance(node, Apply) and get_operator(node.operator).kind == CONDITION):
-            test = join([self._wrapped(condition, _PRODUCT), tag("mo", "≠"), tag("mn", "0")])
+        test = self.read(condition)[0]
+        if not self.is_condition(condition):
+            test = join([self.slot(condition, PRODUCT), tag("mo", "≠"), tag("mn", "0")])
         rows = [
-            tag("mtr", tag("mtd", self._printed[a][0]), tag("mtd", tag("mtext", "if\u00a0"), test)),
-            tag("mtr", tag("mtd", self._printed[b][0]), tag("mtd", tag("mtext", "otherwise"))),
+            tag("mtr", tag("mtd", self.read(a)[0]), tag("mtd", tag("mtext", "if\u00a0"), test)),
+            tag("mtr", tag("mtd", self.read(b)[0]), tag("mtd", tag("mtext", "otherwise"))),
         ]
         table = tag("mtable", *rows, class_="cases")
         return tag("mrow", tag("mo", "{", stretchy="true"), table)

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 from occamhead.expression.formats.source import (
     check_classes,
-    count_uses,
     folded,
     number,
     one_line,
     weighted_sum,
 )
+from occamhead.expression.formats.walk import Writer, count_uses
 from occamhead.expression.graph import Graph
-from occamhead.expression.nodes import Affine, Apply, Constant, Input
+from occamhead.expression.nodes import Apply
 from occamhead.expression.operators import CONDITION, get_operator
 
 # sympy prints fmax and fmin, which drop a NaN, and a logistic function that overflows on the way.
@@ -57,7 +57,8 @@ def to_c(expression: Graph, comment: str = "", classes: Sequence[str] = ()) -> s
         ValueError: If there are classes, but not one per output, or an operator has no C form.
     """
     check_classes(expression, classes)
-    lines, results = _body(expression)
+    writer = _CWriter(expression)
+    results = [alone for _, alone in writer.write()]
     applied = {node.operator for node in expression.nodes if isinstance(node, Apply)}
     source = [f"/* {_printable(comment.strip() or 'A formula.')} */", "#include <math.h>", ""]
     for name, (function, form) in _OWN.items():
@@ -77,7 +78,7 @@ def to_c(expression: Graph, comment: str = "", classes: Sequence[str] = ()) -> s
     source += ["void scores(const double *x, double *out)", "{"]
     if not expression.features:
         source.append("    (void)x;")
-    source += [f"    {line}" for line in lines]
+    source += [f"    {line}" for line in writer.lines]
     for k, result in enumerate(results):
         if classes:
             source.append(f"    /* {_printable(classes[k])} */")
@@ -85,33 +86,34 @@ def to_c(expression: Graph, comment: str = "", classes: Sequence[str] = ()) -> s
     return "\n".join([*source, "}", "", _PREDICT.format(count=len(expression))])
 
 
-def _body(expression: Graph) -> tuple[list[str], list[str]]:
-    """Declarations of what is named more than once, and the results."""
-    template = functools.lru_cache(maxsize=None)(_template)
-    uses = count_uses(expression, template)
-    forms: list[str] = []  # to stand anywhere
-    bare: list[str] = []  # to stand alone
-    lines: list[str] = []
-    for position, node in enumerate(expression.nodes):
-        match node:
-            case Input(index):
-                form = alone = f"x[{index}]"
-            case Constant(value):
-                form = alone = number(value)
-            case Affine(constant, terms):
-                alone = weighted_sum(constant, [(c, forms[child]) for c, child in terms])
-                form = f"({alone})"
-            case Apply(name, children):
-                pattern = template(name, len(children))
-                alone = pattern.format(*(forms[child] for child in children))
-                is_call = name in _OWN or re.fullmatch(r"\w+\([^()]*\)", pattern)
-                form = alone if is_call else f"({alone})"
-        if node.children and uses[position] > 1:
-            lines.append(f"const double t{len(lines)} = {folded(alone, indent=8)};")
-            form = alone = f"t{len(lines) - 1}"
-        forms.append(form)
-        bare.append(alone)
-    return lines, [bare[output] for output in expression.outputs]
+class _CWriter(Writer[tuple[str, str]]):
+    """Each node's form to stand anywhere, and to stand alone."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.template = functools.lru_cache(maxsize=None)(_template)
+        super().__init__(graph, count_uses(graph, self.template))
+        self.lines: list[str] = []  # declarations of what is named more than once
+
+    def input(self, index: int) -> tuple[str, str]:
+        return f"x[{index}]", f"x[{index}]"
+
+    def constant(self, value: float) -> tuple[str, str]:
+        return number(value), number(value)
+
+    def affine(self, constant: float, terms: Sequence[tuple[float, int]]) -> tuple[str, str]:
+        alone = weighted_sum(constant, [(c, self.forms[child][0]) for c, child in terms])
+        return f"({alone})", alone
+
+    def apply(self, operator: str, children: Sequence[int]) -> tuple[str, str]:
+        pattern = self.template(operator, len(children))
+        alone = pattern.format(*(self.forms[child][0] for child in children))
+        is_call = operator in _OWN or re.fullmatch(r"\w+\([^()]*\)", pattern)
+        return alone if is_call else f"({alone})", alone
+
+    def named(self, form: tuple[str, str]) -> tuple[str, str]:
+        name = f"t{len(self.lines)}"
+        self.lines.append(f"const double {name} = {folded(form[1], indent=8)};")
+        return name, name
 
 
 def _template(name: str, count: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from occamhead.expression.formats.text import number_text
+from occamhead.expression.formats.walk import number_text
 from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import get_operator

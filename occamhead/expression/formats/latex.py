@@ -3,72 +3,64 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from occamhead.expression.formats.text import number_text
+from occamhead.expression.formats.walk import (
+    ATOM,
+    CONDITIONAL,
+    POWER,
+    PRODUCT,
+    SUM,
+    InfixWriter,
+    number_text,
+    signed_sum,
+    strength_of,
+)
 from occamhead.expression.graph import Graph
-from occamhead.expression.nodes import Affine, Apply, Constant, Input
-from occamhead.expression.operators import CONDITION, get_operator
+from occamhead.expression.operators import get_operator
 
-_SUM, _PRODUCT, _ATOM = range(3)
 _SPECIAL = {"\\": r"\backslash{}", "~": r"\sim{}", "^": r"\wedge{}"}
 _FUNCTIONS = {"sin", "cos", "exp", "log", "tanh", "max", "min"}
+# What stands around their arguments holds these together.
+_ENCLOSING = {"div", "floordiv", "abs", "sigmoid"}
 
 
 def to_latex(expression: Graph) -> list[str]:
     """LaTeX of each output, without delimiters."""
-    printed: list[tuple[str, int]] = []
+    return [text for text, _ in _LatexWriter(expression).write()]
 
-    def wrapped(index: int, strength: int) -> str:
-        text, own = printed[index]
-        return text if own >= strength else rf"\left({text}\right)"
 
-    for node in expression.nodes:
-        match node:
-            case Input(index):
-                printed.append((name_latex(expression.input_name(index)), _ATOM))
-            case Constant(value):
-                printed.append((number_latex(value), _ATOM if value >= 0 else _SUM))
-            case Affine(constant, terms):
-                text = ""
-                for coefficient, child in terms:
-                    size = "" if abs(coefficient) == 1 else number_latex(abs(coefficient)) + r" \, "
-                    sign = "-" if coefficient < 0 else "+" if text else ""
-                    text += f" {sign} {size}{wrapped(child, _PRODUCT)}"
-                if constant:
-                    text += f" {'-' if constant < 0 else '+'} {number_latex(abs(constant))}"
-                printed.append((text.strip(), _SUM))
-            case Apply("where", (condition, a, b)):
-                test = printed[condition][0]
-                inner = expression.nodes[condition]
-                if not (
-                    isinstance(inner, Apply) and get_operator(inner.operator).kind == CONDITION
-                ):
-                    test += r" \ne 0"
-                text = (
-                    rf"\begin{{cases}} {printed[a][0]} & \text{{if }} {test} \\"
-                    rf" {printed[b][0]} & \text{{otherwise}} \end{{cases}}"
-                )
-                printed.append((text, _SUM))
-            case Apply(name, children):
-                operator = get_operator(name)
-                if operator.latex is None:
-                    function = rf"\{name}" if name in _FUNCTIONS else rf"\operatorname{{{name}}}"
-                    args = ", ".join(printed[child][0] for child in children)
-                    printed.append((rf"{function}\left({args}\right)", _ATOM))
-                    continue
-                # Their arguments are already enclosed.
-                bare = name in ("div", "floordiv", "abs", "sigmoid")
-                args_latex = [
-                    printed[child][0]
-                    if bare or (name == "pow" and position == 1)
-                    else wrapped(child, _ATOM if name == "pow" else _PRODUCT)
-                    for position, child in enumerate(children)
-                ]
-                strength = _ATOM if name in ("abs", "floordiv", "sigmoid") else _PRODUCT
-                if operator.kind == CONDITION or name == "mod":
-                    strength = _SUM
-                printed.append((operator.latex.format(*args_latex), strength))
-    return [printed[output][0] for output in expression.outputs]
+class _LatexWriter(InfixWriter[str]):
+    def input(self, index: int) -> tuple[str, int]:
+        return name_latex(self.graph.input_name(index)), ATOM
+
+    def constant(self, value: float) -> tuple[str, int]:
+        return number_latex(value), ATOM if value >= 0 else SUM
+
+    def affine(self, constant: float, terms: Sequence[tuple[float, int]]) -> tuple[str, int]:
+        inner = [(c, self.slot(child, PRODUCT)) for c, child in terms]
+        return signed_sum(inner, constant, number_latex, times=r" \, ", minus="- "), SUM
+
+    def apply(self, operator: str, children: Sequence[int]) -> tuple[str, int]:
+        bare = [self.read(child)[0] for child in children]
+        if operator == "where":
+            test = bare[0] if self.is_condition(children[0]) else rf"{bare[0]} \ne 0"
+            first = rf"{bare[1]} & \text{{if }} {test} \\"
+            second = rf"{bare[2]} & \text{{otherwise}}"
+            return rf"\begin{{cases}} {first} {second} \end{{cases}}", CONDITIONAL
+        template = get_operator(operator).latex
+        if template is None:
+            name = rf"\{operator}" if operator in _FUNCTIONS else rf"\operatorname{{{operator}}}"
+            return rf"{name}\left({', '.join(bare)}\right)", ATOM
+        if operator in _ENCLOSING:
+            return template.format(*bare), PRODUCT if operator == "div" else ATOM
+        if operator == "pow":
+            return template.format(self.slot(children[0], ATOM), bare[1]), POWER
+        inner = [self.slot(child, PRODUCT) for child in children]
+        return template.format(*inner), min(PRODUCT, strength_of(operator))
+
+    def bracketed(self, text: str) -> str:
+        return rf"\left({text}\right)"
 
 
 def number_latex(value: float) -> str:

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-import keyword
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
+from occamhead.expression.formats.program_names import Names, Naming
+from occamhead.expression.formats.program_truths import lies_within, truth_values
 from occamhead.expression.formats.source import one_line
-from occamhead.expression.formats.text import number_text
+from occamhead.expression.formats.walk import (
+    AND,
+    ATOM,
+    COMPARISON,
+    CONDITIONAL,
+    NOT,
+    OR,
+    PRODUCT,
+    RESIDUE,
+    SUM,
+    UNARY,
+    XOR,
+    InfixWriter,
+    number_text,
+    signed_sum,
+)
 from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import CONDITION, get_operator
 
-# Python's binding strengths, loosest first.
-# Residues are products to Python; they stand below, so that a factor of one has brackets.
-(CONDITIONAL, OR, AND, NOT, COMPARISON, XOR, SUM, RESIDUE, PRODUCT, ATOM) = range(10)
-_TAKEN = {"x", "i", "predict", "sum", "min", "max", "abs", "scores",
-          "w", "v", "zip"}  # fmt: skip
-# More names than this on the left of "= x" are harder to read than x[17].
-_MOST_UNPACKED = 8
 # So many different coefficients are better read as one list.
 _MANY = 4
 _FLIPPED = {"ge": "<=", "gt": "<"}
@@ -47,122 +56,44 @@ def to_program(
     Raises:
         ValueError: If an operator is used that a program of whole numbers does not have.
     """
-    return _Printer(expression, frozenset(binary), groups or {}).source(comment)
+    return _ProgramWriter(expression, frozenset(binary), groups or {}).source(comment)
 
 
-class _Printer:
-    """Renders each node once; what is read more than once is rendered by its name."""
+class _ProgramWriter(InfixWriter[str]):
+    """Writes a node where it is first read; what is read more than once is read by its name."""
 
     def __init__(
-        self, expression: Graph, binary: frozenset[int], groups: Mapping[str, Sequence[int]]
+        self, graph: Graph, binary: frozenset[int], groups: Mapping[str, Sequence[int]]
     ) -> None:
-        self.expression, self.nodes = expression, expression.nodes
-        self.groups = {frozenset(indices): name for name, indices in groups.items()}
-        self.is_truth: list[bool] = []
-        for node in self.nodes:
-            self.is_truth.append(self._truth(node, binary))
-        self.names: dict[int, str] = {}
-        self.unpacked = range(0)  # the inputs that get their names in one line
-        self._clear()
-        # The first rendering only counts; leaves of sums are counted where they stand alone.
-        for output in expression.outputs:
+        super().__init__(graph)
+        self.is_truth = truth_values(graph, binary)
+        self._start(Names({}, range(0)))
+        # The first time is only to count.
+        for output in graph.outputs:
             self.statements(output, 1)
-        repeated = {i for i, count in self.references.items() if count > 1 and self._is_long(i)}
-        # What the user has a name for gets it, even if it is read once.
-        repeated |= {i for i in self.references if self._group_name(i)}
-        alone = {i: n for i, n in self.references.items() if isinstance(self.nodes[i], Input)}
-        self._name_inputs(alone)
-        self._name_results(sorted(repeated))
+        self._start(Naming(graph, self.is_truth, groups).choose(self.references))
 
-    def _clear(self) -> None:
+    def _start(self, names: Names) -> None:
+        self.names, self.unpacked = names.of, names.unpacked
         self.references: Counter[int] = Counter()
-        self.forms: dict[int, tuple[str, int]] = {}
-
-    def _truth(self, node: Input | Constant | Affine | Apply, binary: frozenset[int]) -> bool:
-        """Whether the node is 0 or 1 whatever the inputs are."""
-        match node:
-            case Input(index):
-                return index in binary
-            case Constant(value):
-                return value in (0, 1)
-            case Affine(1, ((-1, child),)):
-                return self.is_truth[child]
-            case Apply("min" | "max", children) | Apply("where" | "choose", (_, *children)):
-                return all(self.is_truth[child] for child in children)
-            case Apply("mod", (_, divisor)):
-                return self.nodes[divisor] == Constant(2.0)
-            case Apply(name, _):
-                return get_operator(name).kind == CONDITION
-        return False
-
-    # --- names -----------------------------------------------------------------------------------
-
-    def _is_long(self, index: int) -> bool:
-        """Whether a node is worth a name: more than a variable or its comparison to a number."""
-        if not (children := self.nodes[index].children):
-            return False
-        is_comparison = isinstance(self.nodes[index], Apply) and len(children) == 2
-        return not (is_comparison and all(not self.nodes[c].children for c in children))
-
-    def _name_inputs(self, alone: Mapping[int, int]) -> None:
-        names = self.expression.names
-        if names is None or not all(_is_free(name) for name in names):
-            return
-        indices = {p: node.index for p in alone if isinstance(node := self.nodes[p], Input)}
-        telling = [i for i, name in enumerate(names) if name != f"x{i}"]  # more than x[3] does
-        everything = len(names) <= _MOST_UNPACKED or not telling
-        run = range(len(names)) if everything else range(telling[0], telling[-1] + 1)
-        read = sum(count for position, count in alone.items() if indices[position] in run)
-        worth = read >= (1 if everything and telling else 2) and (everything or [*run] == telling)
-        if 2 <= len(run) <= _MOST_UNPACKED and worth:
-            self.unpacked = run
-        for position, count in alone.items():
-            if indices[position] in self.unpacked or count > 1:
-                self.names[position] = names[indices[position]]
-
-    def _name_results(self, positions: Sequence[int]) -> None:
-        taken = {*_TAKEN, *self.names.values(), *map(self.expression.input_name, self.unpacked)}
-        sums = [i for i in positions if self._group_name(i) is None and self._is_sum(i)]
-        others = [i for i in positions if self._group_name(i) is None and not self._is_sum(i)]
-        for position in positions:
-            name = self._group_name(position)
-            if name is None:
-                stem, family = ("s", sums) if position in sums else ("t", others)
-                name = stem if len(family) == 1 else f"{stem}{family.index(position)}"
-            while name in taken:
-                name += "_"
-            taken.add(name)
-            self.names[position] = name
-
-    def _is_sum(self, position: int) -> bool:
-        return isinstance(self.nodes[position], Affine) and not self.is_truth[position]
-
-    def _group_name(self, position: int) -> str | None:
-        node = self.nodes[position]
-        if not isinstance(node, Affine) or node.constant or any(c != 1 for c, _ in node.terms):
-            return None
-        leaves = [self.nodes[child] for child in node.children]
-        indices = {leaf.index for leaf in leaves if isinstance(leaf, Input)}
-        name = self.groups.get(frozenset(indices)) if len(indices) == len(leaves) else None
-        return name if name and _is_free(name) else None
+        self.written: dict[int, tuple[str, int]] = {}
 
     # --- the source ------------------------------------------------------------------------------
 
     def source(self, comment: str) -> str:
-        self._clear()
         text = one_line(comment).replace("\\", "/").replace('"', "'").strip()
         lines = ["def predict(x):", f'    """{text or "The class."}"""']
         if self.unpacked:
-            names = ", ".join(map(self.expression.input_name, self.unpacked))
-            lines.append(f"    {names} = {_slice(self.unpacked, self.expression.num_inputs)}")
+            names = ", ".join(map(self.graph.input_name, self.unpacked))
+            lines.append(f"    {names} = {_slice(self.unpacked, self.graph.num_inputs)}")
         indices = {i: node.index for i in self.names if isinstance(node := self.nodes[i], Input)}
         for position in sorted(self.names, key=lambda i: (i not in indices, i)):
             if indices.get(position) not in self.unpacked:
-                lines.append(f"    {self.names[position]} = {self.render(position)[0]}")
-        if len(self.expression.outputs) == 1:
-            lines += self.statements(self.expression.outputs[0], 1)
+                lines.append(f"    {self.names[position]} = {self.form(self.nodes[position])[0]}")
+        if len(self.graph.outputs) == 1:
+            lines += self.statements(self.graph.outputs[0], 1)
         else:
-            scores = ", ".join(self.slot(output, OR) for output in self.expression.outputs)
+            scores = ", ".join(self.slot(output, OR) for output in self.graph.outputs)
             lines += [f"    scores = [{scores}]", "    return scores.index(max(scores))"]
         return "\n".join([*lines, ""])
 
@@ -177,59 +108,64 @@ class _Printer:
                 return lines + self.statements(otherwise, depth, "elif")
         return [f"{pad}return {self.slot(index, CONDITIONAL)}"]
 
-    def slot(self, index: int, strength: int) -> str:
-        """A node's text where at least this binding strength is needed."""
-        self.references[index] += 1
-        if index in self.names:
-            return self.names[index]
-        if index not in self.forms:
-            self.forms[index] = self.render(index)
-        text, own = self.forms[index]
-        return text if own >= strength else f"({text})"
+    def read(self, position: int) -> tuple[str, int]:
+        self.references[position] += 1
+        if position in self.names:
+            return self.names[position], ATOM
+        if position not in self.written:
+            self.written[position] = self.form(self.nodes[position])
+        return self.written[position]
 
-    def render(self, index: int) -> tuple[str, int]:
-        """A node's own text, and how strongly it binds."""
-        match self.nodes[index]:
-            case Input(position):
-                return f"x[{position}]", ATOM
-            case Constant(value):
-                return number_text(value), ATOM if value >= 0 else PRODUCT
-            case Affine(1, ((-1, child),)) if self.is_truth[child]:
-                return f"not {self.slot(child, NOT)}", NOT
-            case Affine(constant, terms):
-                return self.weighted_sum(constant, terms)
-            case Apply("eq", (a, b)) if self.is_truth[a] and self.nodes[b] == Constant(0.0):
-                return f"not {self.slot(a, NOT)}", NOT
-            case Apply("max", children) if self.is_truth[index]:
+    def bracketed(self, text: str) -> str:
+        return f"({text})"
+
+    def input(self, index: int) -> tuple[str, int]:
+        return f"x[{index}]", ATOM
+
+    def constant(self, value: float) -> tuple[str, int]:
+        return number_text(value), ATOM if value >= 0 else PRODUCT
+
+    def affine(self, constant: float, terms: Sequence[tuple[float, int]]) -> tuple[str, int]:
+        match constant, terms:
+            case 1, ((-1, child),) if self.is_truth[child]:
+                return self.negation(child)
+        return self.weighted_sum(constant, terms)
+
+    def apply(self, operator: str, children: Sequence[int]) -> tuple[str, int]:
+        are_truths = all(self.is_truth[child] for child in children)
+        match operator, children:
+            case "eq", (a, b) if self.is_truth[a] and self.nodes[b] == Constant(0.0):
+                return self.negation(a)
+            case "max", _ if are_truths:
                 return _joined(" or ", OR, self.any_of(children))
-            case Apply("min", children) if self.is_truth[index]:
+            case "min", _ if are_truths:
                 return _joined(" and ", AND, self.all_of(children))
-            case Apply("max" | "min" as name, children):
-                return f"{name}({', '.join(self.slot(c, CONDITIONAL) for c in children)})", ATOM
-            case Apply("xor", (a, b)) if self.is_truth[a] and self.is_truth[b]:
+            case "max" | "min" | "abs", _:
+                listed = ", ".join(self.slot(child, CONDITIONAL) for child in children)
+                return f"{operator}({listed})", ATOM
+            case "xor", (a, b) if are_truths:
                 return f"{self.slot(a, XOR)} ^ {self.slot(b, XOR + 1)}", XOR
-            case Apply("where", (condition, then, otherwise)):
+            case "where", (condition, then, otherwise):
                 first, test = self.slot(then, OR), self.slot(condition, OR)
                 return f"{first} if {test} else {self.slot(otherwise, CONDITIONAL)}", CONDITIONAL
-            case Apply("choose", (place, *choices)) if self._lies_within(place, len(choices)):
-                return self.lookup(place, choices), ATOM
-            case Apply("mul", (a, b)):
-                return f"{self.slot(a, PRODUCT)} * {self.slot(b, PRODUCT + 1)}", PRODUCT
-            case Apply("floordiv" | "mod" as name, (a, b)) if self._divides(b):
-                symbol = get_operator(name).infix
-                return f"{self.slot(a, RESIDUE)} {symbol} {self.slot(b, PRODUCT + 1)}", RESIDUE
-            case Apply("abs", (a,)):
-                return f"abs({self.slot(a, CONDITIONAL)})", ATOM
-            case Apply(name, (a, b)) if get_operator(name).infix and (
-                get_operator(name).kind == CONDITION
+            case "choose", (place, *choices) if lies_within(
+                self.graph, self.is_truth, place, len(choices)
             ):
-                return self.comparison(name, a, b), COMPARISON
-            case Apply(name, _):
-                raise ValueError(
-                    f"a program of whole numbers has no {name!r} of these arguments; print this"
-                    " formula with Expression.python() instead"
-                )
-        raise AssertionError("unreachable")
+                return self.lookup(place, choices), ATOM
+            case "mul", (a, b):
+                return f"{self.slot(a, PRODUCT)} * {self.slot(b, UNARY)}", PRODUCT
+            case "floordiv" | "mod", (a, b) if self._divides(b):
+                symbol = get_operator(operator).infix
+                return f"{self.slot(a, RESIDUE)} {symbol} {self.slot(b, UNARY)}", RESIDUE
+            case _, (a, b) if (known := get_operator(operator)).infix and known.kind == CONDITION:
+                return self.comparison(operator, a, b), COMPARISON
+        raise ValueError(
+            f"a program of whole numbers has no {operator!r} of these arguments; print this"
+            " formula with Expression.python() instead"
+        )
+
+    def negation(self, child: int) -> tuple[str, int]:
+        return f"not {self.slot(child, NOT)}", NOT
 
     def comparison(self, name: str, a: int, b: int) -> str:
         """``a >= b``; of whole numbers ``a - b >= 1`` reads ``a > b``."""
@@ -304,23 +240,6 @@ class _Printer:
         """Whether a node is a number other than zero, by which Python divides as formulas do."""
         return self._is_number(index) and self._value(index) != 0
 
-    def _lies_within(self, index: int, count: int) -> bool:
-        """Whether a node is one of 0, ..., count - 1 whatever the truth values in it are."""
-        least = most = whole = 0.0
-        match self.nodes[index]:
-            case Affine(constant, terms) if all(self.is_truth[child] for _, child in terms):
-                least = constant + sum(min(c, 0) for c, _ in terms)
-                most = constant + sum(max(c, 0) for c, _ in terms)
-                whole = sum(number % 1 for number in (constant, *(c for c, _ in terms)))
-            case Constant(value):
-                least = most = value
-                whole = value % 1
-            case _ if self.is_truth[index]:
-                most = 1
-            case _:
-                return False
-        return whole == 0 and least >= 0 and most < count
-
     def lookup(self, place: int, choices: Sequence[int]) -> str:
         """The choice at a place: of neighbouring inputs ``x[place]``, else of a list."""
         indices = [node.index for i in choices if isinstance(node := self.nodes[i], Input)]
@@ -354,31 +273,28 @@ class _Printer:
         if constant:
             at = 0 if parts[0][0] < 0 < constant else len(parts)
             parts.insert(at, (1.0 if constant > 0 else -1.0, number_text(abs(constant)), ATOM))
-        text = ""
-        for coefficient, form, strength in parts:
-            size = "" if abs(coefficient) == 1 else f"{number_text(abs(coefficient))} * "
-            if strength < PRODUCT and (size or coefficient < 0):
-                form = f"({form})"
-            sign = (" - " if coefficient < 0 else " + ") if text else "-" * (coefficient < 0)
-            text += f"{sign}{size}{form}"
-        one = len(parts) == 1
-        return text, (
-            min(parts[0][2], PRODUCT) if parts[0][0] != 1 else parts[0][2]
-        ) if one else SUM
+        factors = [
+            (c, f"({form})" if strength < PRODUCT and c != 1 else form)
+            for c, form, strength in parts
+        ]
+        if len(parts) > 1:
+            return signed_sum(factors), SUM
+        ((coefficient, _, strength),) = parts
+        return signed_sum(factors), strength if coefficient == 1 else min(strength, PRODUCT)
 
     def common_coefficient(self, by_coefficient: Mapping[float, Sequence[int]]) -> float | None:
         """The coefficient of all inputs but one, if the one has another."""
         sizes = {coefficient: len(children) for coefficient, children in by_coefficient.items()}
         children = {child for some in by_coefficient.values() for child in some}
         are_inputs = all(isinstance(self.nodes[child], Input) for child in children)
-        every = are_inputs and len(children) == sum(sizes.values()) == self.expression.num_inputs
+        every = are_inputs and len(children) == sum(sizes.values()) == self.graph.num_inputs
         if not every or len(children) < 4 or sorted(sizes.values()) != [1, len(children) - 1]:
             return None
         return max(sizes, key=sizes.__getitem__)
 
     def plain_sum(self, indices: Sequence[int]) -> tuple[str, int]:
         """The shortest way to write the sum of some inputs."""
-        indices, width = sorted(indices), self.expression.num_inputs
+        indices, width = sorted(indices), self.graph.num_inputs
         if section := _slice(indices, width):
             return f"sum({section})", ATOM
         listed = f"sum(x[i] for i in ({', '.join(map(str, indices))}))"
@@ -401,7 +317,7 @@ class _Printer:
         }
         if len(numbers) < len(terms):
             return None
-        section = _slice(sorted(numbers), self.expression.num_inputs)
+        section = _slice(sorted(numbers), self.graph.num_inputs)
         if section is None:
             return None
         weights = ", ".join(number_text(numbers[index]) for index in sorted(numbers))
@@ -427,7 +343,3 @@ def _slice(indices: Sequence[int], width: int) -> str | None:
 
 def _count(text: str) -> int:
     return len(re.findall(r"\w+|\S", text))
-
-
-def _is_free(name: str) -> bool:
-    return name.isidentifier() and not keyword.iskeyword(name) and name not in _TAKEN

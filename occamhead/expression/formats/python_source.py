@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from occamhead.expression.formats.source import check_classes, folded, one_line
-from occamhead.expression.formats.text import number_text
+from occamhead.expression.formats.walk import Writer, count_uses, number_text, signed_sum
 from occamhead.expression.graph import Graph
-from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import CONDITION, get_operator
 
 _PREDICT = '''def predict(x):
@@ -37,7 +35,9 @@ def to_python(expression: Graph, comment: str = "", classes: Sequence[str] = ())
         ValueError: If there are classes, but not one per output.
     """
     check_classes(expression, classes)
-    lines, results, helpers = _body(expression)
+    writer = _PythonWriter(expression)
+    results = [_bare(form) for form, _ in writer.write()]
+    lines, helpers = writer.lines, writer.helpers
     kept = "\n".join(one_line(line) for line in comment.strip().splitlines())
     text = kept.replace("\\", "\\\\").replace('"""', "'''") or "A formula."
     if text.endswith('"'):
@@ -62,52 +62,38 @@ def to_python(expression: Graph, comment: str = "", classes: Sequence[str] = ())
     return "\n".join(source)
 
 
-def _body(expression: Graph) -> tuple[list[str], list[str], list[str]]:
-    """Assignments of what is used more than once, the results, the helpers needed."""
-    uses = Counter(child for node in expression.nodes for child in node.children)
-    uses.update(expression.outputs)
-    forms: list[str] = []
-    conditions: dict[int, str] = {}  # comparisons, without the float() around them
-    lines: list[str] = []
-    helpers: dict[str, None] = {}
-    for position, node in enumerate(expression.nodes):
-        match node:
-            case Input(index):
-                forms.append(f"x[{index}]")
-                continue
-            case Constant(value):
-                forms.append(number_text(value) if value >= 0 else f"({number_text(value)})")
-                continue
-            case Affine(constant, terms):
-                form = _affine(constant, [(c, forms[child]) for c, child in terms])
-            case Apply(name, children):
-                operator = get_operator(name)
-                helpers.update(dict.fromkeys(operator.helpers))
-                args = [forms[child] for child in children]
-                if name == "where":
-                    args[0] = conditions.get(children[0], f"{args[0]} != 0")
-                form = operator.python.format(*args, args=", ".join(args))
-                if operator.kind == CONDITION and form.startswith("float("):
-                    conditions[position] = form[len("float(") : -1]
-                if operator.infix and operator.kind != CONDITION and "(" not in operator.python:
-                    form = f"({form})"
-        if uses[position] > 1:
-            lines.append(f"t{len(lines)} = {folded(form, indent=8)}")
-            form = f"t{len(lines) - 1}"
-            conditions.pop(position, None)
-        forms.append(form)
-    return lines, [_bare(forms[output]) for output in expression.outputs], list(helpers)
+class _PythonWriter(Writer[tuple[str, str | None]]):
+    """Each node's form, and of a comparison that without the ``float()`` around it."""
 
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph, count_uses(graph))
+        self.lines: list[str] = []  # assignments of what is used more than once
+        self.helpers: dict[str, None] = {}
 
-def _affine(constant: float, terms: list[tuple[float, str]]) -> str:
-    parts: list[str] = []
-    for coefficient, form in terms:
-        size = "" if abs(coefficient) == 1 else f"{number_text(abs(coefficient))} * "
-        sign = (" - " if coefficient < 0 else " + ") if parts else "-" * (coefficient < 0)
-        parts.append(f"{sign}{size}{form}")
-    if constant:
-        parts.append(f"{' - ' if constant < 0 else ' + '}{number_text(abs(constant))}")
-    return f"({''.join(parts)})"
+    def input(self, index: int) -> tuple[str, None]:
+        return f"x[{index}]", None
+
+    def constant(self, value: float) -> tuple[str, None]:
+        return number_text(value) if value >= 0 else f"({number_text(value)})", None
+
+    def affine(self, constant: float, terms: Sequence[tuple[float, int]]) -> tuple[str, None]:
+        return f"({signed_sum([(c, self.forms[child][0]) for c, child in terms], constant)})", None
+
+    def apply(self, operator: str, children: Sequence[int]) -> tuple[str, str | None]:
+        known = get_operator(operator)
+        self.helpers.update(dict.fromkeys(known.helpers))
+        args = [self.forms[child][0] for child in children]
+        if operator == "where":
+            args[0] = self.forms[children[0]][1] or f"{args[0]} != 0"
+        form = known.python.format(*args, args=", ".join(args))
+        if known.kind == CONDITION:
+            return form, form[len("float(") : -1] if form.startswith("float(") else None
+        return f"({form})" if known.infix and "(" not in known.python else form, None
+
+    def named(self, form: tuple[str, str | None]) -> tuple[str, None]:
+        name = f"t{len(self.lines)}"
+        self.lines.append(f"{name} = {folded(form[0], indent=8)}")
+        return name, None
 
 
 def _bare(form: str) -> str:

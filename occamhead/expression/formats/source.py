@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from occamhead.expression.formats.walk import signed_sum
 from occamhead.expression.graph import Graph
-from occamhead.expression.nodes import Apply
 
 _LINE_LENGTH = 96
 
@@ -18,41 +17,9 @@ def check_classes(expression: Graph, classes: Sequence[str]) -> None:
         raise ValueError(f"{len(expression)} outputs need as many class names, got {len(classes)}")
 
 
-def count_uses(expression: Graph, template: Callable[[str, int], str]) -> Counter[int]:
-    """How often each node is named where the forms of its users are written out.
-
-    A node that is named more than once gets a name: written out, it would be computed again, and
-    the text would double with every level.
-
-    Args:
-        expression: The formulas.
-        template: Form of an operator of so many arguments over ``{0}``, ``{1}``, ...
-    """
-    uses = Counter(expression.outputs)
-    for node in expression.nodes:
-        if isinstance(node, Apply):
-            form = template(node.operator, len(node.children))
-            for position, child in enumerate(node.children):
-                uses[child] += form.count(f"{{{position}}}")
-        else:
-            uses.update(node.children)
-    return uses
-
-
 def weighted_sum(constant: float, terms: Sequence[tuple[float, str]]) -> str:
-    """``2.0 * a - b + 1.0``: terms from left to right, the constant last.
-
-    That is the order in which formulas are evaluated, so that the last bits are the same. Every
-    number has a point: 1/2 must not become a quotient of whole numbers.
-    """
-    parts: list[str] = []
-    for coefficient, form in terms:
-        size = "" if abs(coefficient) == 1 else f"{abs(coefficient)!r} * "
-        sign = (" - " if coefficient < 0 else " + ") if parts else "-" * (coefficient < 0)
-        parts.append(f"{sign}{size}{form}")
-    if constant:
-        parts.append(f"{' - ' if constant < 0 else ' + '}{abs(constant)!r}")
-    return "".join(parts)
+    """``2.0 * a - b + 1.0``; every number has a point: 1/2 must not be a quotient of integers."""
+    return signed_sum(terms, constant, number=repr)
 
 
 def number(value: float) -> str:

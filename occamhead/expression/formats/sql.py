@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 from occamhead.expression.formats.source import (
     check_classes,
-    count_uses,
     folded,
     number,
     weighted_sum,
 )
+from occamhead.expression.formats.walk import Writer, count_uses
 from occamhead.expression.graph import Graph
-from occamhead.expression.nodes import Affine, Apply, Constant, Input
 
 _INFINITY = "9e999"  # how SQLite itself prints it
 
@@ -80,7 +79,8 @@ def to_sql(
         ValueError: If there are classes, but not one per output, or an operator has no SQL form.
     """
     check_classes(expression, classes)
-    levels, results = _columns(expression)
+    writer = _SqlWriter(expression)
+    results = [form for form, _ in writer.write()]
     inputs = [f"r.{_quoted(column)} AS k{i}" for i, column in enumerate(keep)]
     inputs += [
         f"CAST(r.{_quoted(expression.input_name(i))} AS DOUBLE PRECISION) AS x{i}"
@@ -89,7 +89,7 @@ def to_sql(
     steps = [f"inputs AS ({_select(inputs or ['1 AS one'], f'{_quoted(table)} AS r')})"]
     # MATERIALIZED: otherwise a column that is used twice is computed twice, and so are those below.
     before = "inputs"
-    for level, columns in enumerate(levels):
+    for level, columns in enumerate(writer.levels):
         steps.append(f"step{level} AS MATERIALIZED ({_select(['*', *columns], before)})")
         before = f"step{level}"
     scores = [f"score_{k}" for k in range(len(results))]
@@ -107,31 +107,35 @@ def to_sql(
     return "WITH\n" + ",\n".join(steps) + f"\n{_select(chosen, 'ranked')};\n"
 
 
-def _columns(expression: Graph) -> tuple[list[list[str]], list[str]]:
-    """Definitions of what is named more than once, by level, and the form of each output."""
-    uses = count_uses(expression, _template)
-    levels: list[list[str]] = []
-    depths: list[int] = []  # how many levels must be there before the node
-    forms: list[str] = []
-    for position, node in enumerate(expression.nodes):
-        depth = max((depths[child] for child in node.children), default=0)
-        match node:
-            case Input(index):
-                form = f"x{index}"
-            case Constant(value):
-                form = number(value)
-            case Affine(constant, terms):
-                form = f"({weighted_sum(constant, [(c, forms[child]) for c, child in terms])})"
-            case Apply(name, children):
-                form = _template(name, len(children)).format(*(forms[c] for c in children))
-        if node.children and uses[position] > 1:
-            if depth == len(levels):
-                levels.append([])
-            levels[depth].append(f"{folded(form, indent=4)} AS t{position}")
-            form, depth = f"t{position}", depth + 1
-        forms.append(form)
-        depths.append(depth)
-    return levels, [forms[output] for output in expression.outputs]
+class _SqlWriter(Writer[tuple[str, int]]):
+    """Each node's form, and how many levels of named columns must be there before it."""
+
+    def __init__(self, graph: Graph) -> None:
+        super().__init__(graph, count_uses(graph, _template))
+        self.levels: list[list[str]] = []  # definitions of what is named more than once
+
+    def input(self, index: int) -> tuple[str, int]:
+        return f"x{index}", 0
+
+    def constant(self, value: float) -> tuple[str, int]:
+        return number(value), 0
+
+    def affine(self, constant: float, terms: Sequence[tuple[float, int]]) -> tuple[str, int]:
+        form = weighted_sum(constant, [(c, self.forms[child][0]) for c, child in terms])
+        return f"({form})", max(self.forms[child][1] for _, child in terms)
+
+    def apply(self, operator: str, children: Sequence[int]) -> tuple[str, int]:
+        template = _template(operator, len(children))
+        form = template.format(*(self.forms[child][0] for child in children))
+        return form, max(self.forms[child][1] for child in children)
+
+    def named(self, form: tuple[str, int]) -> tuple[str, int]:
+        text, depth = form
+        name = f"t{len(self.forms)}"
+        if depth == len(self.levels):
+            self.levels.append([])
+        self.levels[depth].append(f"{folded(text, indent=4)} AS {name}")
+        return name, depth + 1
 
 
 def _template(name: str, count: int) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from occamhead.expression.formats.walk import Writer
 from occamhead.expression.graph import Graph
-from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import CONDITION, get_operator
 
 
@@ -16,39 +17,44 @@ def to_sympy(expression: Graph) -> list[Any]:
     ``x**2`` is exact; other numbers become Floats of 15 digits. sympy simplifies as it builds
     (``x/x`` is 1), so the result can be defined where the formula is not.
     """
-    import sympy
+    writer = _SympyWriter(expression)
+    writer.write()
+    return [writer.as_number(output) for output in expression.outputs]
 
-    def number(value: float) -> Any:
+
+class _SympyWriter(Writer[tuple[Any, bool]]):
+    """Each node as (form, whether it is a relation): they stay so until a number is needed."""
+
+    def __init__(self, graph: Graph) -> None:
+        import sympy
+
+        super().__init__(graph)
+        self.sympy = sympy
+
+    def input(self, index: int) -> tuple[Any, bool]:
+        return self.sympy.Symbol(self.graph.input_name(index), real=True), False
+
+    def constant(self, value: float) -> tuple[Any, bool]:
+        return self.number(value), False
+
+    def affine(self, constant: float, terms: Sequence[tuple[float, int]]) -> tuple[Any, bool]:
+        parts = [self.number(c) * self.as_number(child) for c, child in terms]
+        return self.sympy.Add(self.number(constant), *parts), False
+
+    def apply(self, operator: str, children: Sequence[int]) -> tuple[Any, bool]:
+        known = get_operator(operator)
+        first = self.as_condition if operator == "where" else self.as_number
+        args = [first(children[0]), *map(self.as_number, children[1:])]
+        return known.sympy(self.sympy, *args), known.kind == CONDITION
+
+    def number(self, value: float) -> Any:
         whole = value == int(value) and abs(value) < 1e15
-        return sympy.Integer(int(value)) if whole else sympy.Float(value)
+        return self.sympy.Integer(int(value)) if whole else self.sympy.Float(value)
 
-    # Each node as (form, is_condition): comparisons stay relations until a number is needed.
-    forms: list[tuple[Any, bool]] = []
+    def as_number(self, position: int) -> Any:
+        form, is_condition = self.forms[position]
+        return self.sympy.Piecewise((1, form), (0, True)) if is_condition else form
 
-    def as_number(index: int) -> Any:
-        form, is_condition = forms[index]
-        return sympy.Piecewise((1, form), (0, True)) if is_condition else form
-
-    def as_condition(index: int) -> Any:
-        form, is_condition = forms[index]
-        return form if is_condition else sympy.Ne(form, 0)
-
-    for node in expression.nodes:
-        match node:
-            case Input(index):
-                forms.append((sympy.Symbol(expression.input_name(index), real=True), False))
-            case Constant(value):
-                forms.append((number(value), False))
-            case Affine(constant, terms):
-                parts = [number(c) * as_number(child) for c, child in terms]
-                forms.append((sympy.Add(number(constant), *parts), False))
-            case Apply("where", (condition, a, b)):
-                form = get_operator("where").sympy(
-                    sympy, as_condition(condition), as_number(a), as_number(b)
-                )
-                forms.append((form, False))
-            case Apply(name, children):
-                operator = get_operator(name)
-                args = [as_number(child) for child in children]
-                forms.append((operator.sympy(sympy, *args), operator.kind == CONDITION))
-    return [as_number(output) for output in expression.outputs]
+    def as_condition(self, position: int) -> Any:
+        form, is_condition = self.forms[position]
+        return form if is_condition else self.sympy.Ne(form, 0)

@@ -14,25 +14,29 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from occamhead.checks import unknown_name
+from occamhead.expression.formats.walk import (
+    ATOM,
+    COMPARISON,
+    CONDITIONAL,
+    PRODUCT,
+    RESIDUE,
+    SUM,
+    UNARY,
+    InfixWriter,
+    number_text,
+    signed_sum,
+    strength_of,
+)
 from occamhead.expression.graph import AnyGraph, Graph, GraphBuilder
-from occamhead.expression.nodes import Affine, Apply, Constant, Input
+from occamhead.expression.nodes import Affine
 from occamhead.expression.operators import OPERATORS, get_operator
 
-# Binding strength, loosest first.
-# Residues are products to Python; here a product of one has brackets: 3*x % 2 is not 3*(x % 2).
-CONDITIONAL, COMPARISON, SUM, RESIDUE, PRODUCT, UNARY, POWER, ATOM = range(8)
-_BINARY = {"mul": PRODUCT, "div": PRODUCT, "floordiv": RESIDUE, "mod": RESIDUE, "pow": POWER}
 _PRODUCTS = {"*": "mul", "/": "div", "//": "floordiv", "%": "mod"}
 _COMPARISONS = {
     operator.infix: name
     for name, operator in OPERATORS.items()
-    if operator.infix and name not in _BINARY
+    if operator.infix and strength_of(name) == COMPARISON
 }
-
-
-def number_text(value: float) -> str:
-    """The shortest text that reads back to the same float; whole numbers without a point."""
-    return str(int(value)) if value == int(value) and abs(value) < 1e16 else repr(float(value))
 
 
 def name_text(name: str) -> str:
@@ -43,65 +47,46 @@ def name_text(name: str) -> str:
 
 def to_text(expression: Graph) -> list[str]:
     """One line per output."""
-    printed: list[tuple[str, int]] = []
-
-    def wrapped(child: int, strength: int, sums: bool = False) -> str:
-        """The text of a node, in brackets if it binds more loosely, or if `sums` and it is one."""
-        text, own = printed[child]
-        loose = own < strength or (sums and isinstance(expression.nodes[child], Affine))
-        return f"({text})" if loose else text
-
-    for node in expression.nodes:
-        match node:
-            case Input(index):
-                printed.append((name_text(expression.input_name(index)), ATOM))
-            case Constant(value):
-                printed.append((number_text(value), ATOM if value >= 0 else SUM))
-            case Affine(constant, terms):
-                # A sum inside a sum keeps its brackets: it is a node of its own.
-                inner = [
-                    (c, wrapped(child, RESIDUE if c == 1 else PRODUCT, sums=True))
-                    for c, child in terms
-                ]
-                printed.append(_affine_text(constant, inner))
-            case Apply("where", (condition, a, b)):
-                text = (
-                    f"{wrapped(a, COMPARISON)} if {wrapped(condition, COMPARISON)}"
-                    f" else {wrapped(b, CONDITIONAL)}"
-                )
-                printed.append((text, CONDITIONAL))
-            case Apply(operator, children):
-                symbol = get_operator(operator).infix
-                if symbol is None:
-                    args = ", ".join(printed[child][0] for child in children)
-                    printed.append((f"{operator}({args})", ATOM))
-                    continue
-                strength = _BINARY.get(operator, COMPARISON)
-                left, right = strength, strength + 1  # left-associative
-                if operator == "pow":
-                    left, right = ATOM, UNARY
-                elif strength == COMPARISON:
-                    left = right = SUM
-                elif strength == RESIDUE:
-                    right = UNARY
-                space = "" if strength >= PRODUCT else " "
-                # Unbracketed, a number at the front of a product is the coefficient of all of it.
-                first = wrapped(children[0], left, sums=strength in (RESIDUE, PRODUCT))
-                second = wrapped(children[1], right)
-                printed.append((f"{first}{space}{symbol}{space}{second}", strength))
-    return [printed[output][0] for output in expression.outputs]
+    return [text for text, _ in _TextWriter(expression).write()]
 
 
-def _affine_text(constant: float, terms: list[tuple[float, str]]) -> tuple[str, int]:
-    parts: list[str] = []
-    for coefficient, text in terms:
-        size = abs(coefficient)
-        body = text if size == 1 else f"{number_text(size)}*{text}"
-        negative = coefficient < 0
-        parts.append((" - " if negative else " + ") + body if parts else "-" * negative + body)
-    if constant:
-        parts.append((" - " if constant < 0 else " + ") + number_text(abs(constant)))
-    return "".join(parts), SUM if len(parts) > 1 or terms[0][0] < 0 else PRODUCT
+class _TextWriter(InfixWriter[str]):
+    def input(self, index: int) -> tuple[str, int]:
+        return name_text(self.graph.input_name(index)), ATOM
+
+    def constant(self, value: float) -> tuple[str, int]:
+        return number_text(value), ATOM if value >= 0 else SUM
+
+    def affine(self, constant: float, terms: Sequence[tuple[float, int]]) -> tuple[str, int]:
+        inner = [(c, self.factor(child, RESIDUE if c == 1 else PRODUCT)) for c, child in terms]
+        is_sum = len(terms) > 1 or constant or terms[0][0] < 0
+        return signed_sum(inner, constant, times="*"), SUM if is_sum else PRODUCT
+
+    def apply(self, operator: str, children: Sequence[int]) -> tuple[str, int]:
+        if operator == "where":
+            test, then, otherwise = children
+            parts = self.slot(then, COMPARISON), self.slot(test, COMPARISON)
+            return " if ".join(parts) + f" else {self.slot(otherwise, CONDITIONAL)}", CONDITIONAL
+        symbol = get_operator(operator).infix
+        if symbol is None:
+            return f"{operator}({', '.join(self.read(child)[0] for child in children)})", ATOM
+        strength = strength_of(operator)
+        if operator == "pow":
+            first, second = self.slot(children[0], ATOM), self.slot(children[1], UNARY)
+        elif strength == COMPARISON:
+            first, second = self.slot(children[0], SUM), self.slot(children[1], SUM)
+        else:
+            # Unbracketed, a number at the front of a product is the coefficient of all of it.
+            first, second = self.factor(children[0], strength), self.slot(children[1], UNARY)
+        space = "" if strength >= PRODUCT else " "
+        return f"{first}{space}{symbol}{space}{second}", strength
+
+    def factor(self, child: int, strength: int) -> str:
+        """A node's text in a product; a sum keeps its brackets: it is a node of its own."""
+        return self.slot(child, ATOM if isinstance(self.nodes[child], Affine) else strength)
+
+    def bracketed(self, text: str) -> str:
+        return f"({text})"
 
 
 # --- reading ---------------------------------------------------------------------------------
