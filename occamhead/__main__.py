@@ -1,17 +1,24 @@
-"""``python -m occamhead fit --config configs/NAME.yaml``: LightningCLI over OccamModule."""
+"""``python -m occamhead fit --config configs/NAME.yaml``: LightningCLI over modules with a head.
+
+A configuration whose `model` names no class is one of :class:`OccamModule`, that is of backprop;
+``class_path: occamhead.training.evolution_module.EvolutionModule`` searches by evolution instead.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
-from pytorch_lightning.cli import LightningCLI
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
 from occamhead.training.module import OccamModule
 
 
 class OccamCLI(LightningCLI):
     """LightningCLI that prints the formulas after fitting."""
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.set_defaults({"model": f"{OccamModule.__module__}.{OccamModule.__qualname__}"})
 
     def after_fit(self) -> None:
         module: Any = self.model
@@ -20,11 +27,12 @@ class OccamCLI(LightningCLI):
                 print(f"y{number} = {text}")
 
 
-def main(args: Any = None, module: type[LightningModule] = OccamModule) -> OccamCLI:
-    """Run the command line of a module with a head; `args` replaces sys.argv in tests."""
+def main(args: Any = None) -> OccamCLI:
+    """Run the command line; `args` replaces sys.argv in tests."""
     return OccamCLI(
-        module,
+        LightningModule,
         LightningDataModule,
+        subclass_mode_model=True,
         subclass_mode_data=True,
         trainer_class=Trainer,
         seed_everything_default=0,

@@ -58,6 +58,7 @@ MOVED = {
     "requirements": "checks",
     "routes": "network.routes",
     "screening": "rows.screening",
+    "search.__main__": "__main__",
     "search.calibration": "tables.platt",
     "search.constants": "expression.tidy",
     "search.elementary": "search.judging.elementary",

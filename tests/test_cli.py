@@ -62,7 +62,7 @@ def test_every_configuration_is_tested():
         "mnist_pixels",
         "paper_backprop",
     }
-    by_evolution = {"mnist_evolution"}  # tests/search/test_module.py
+    by_evolution = {"mnist_evolution"}  # tests/training/test_evolution_module.py
     assert {path.stem for path in CONFIGS} == names | by_evolution
 
 
@@ -71,8 +71,7 @@ def test_configurations_explain_their_numbers(path):
     """style.md, section 6: says what it is, how to run it, and that is how it runs."""
     text = path.read_text()
     assert text.startswith("#")
-    command = "occamhead.search" if path.stem == "mnist_evolution" else "occamhead"
-    assert f"python -m {command} fit --config configs/{path.name}" in text
+    assert f"python -m occamhead fit --config configs/{path.name}" in text
     assert set(yaml.safe_load(text)) == {"trainer", "model", "data"}
 
 

@@ -196,15 +196,15 @@ def test_the_configuration_of_the_paper(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["occamhead"])
     monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
     config = ROOT / "configs" / "mnist_evolution.yaml"
-    assert f"python -m occamhead.search fit --config configs/{config.name}" in config.read_text()
+    assert f"python -m occamhead fit --config configs/{config.name}" in config.read_text()
     assert set(yaml.safe_load(config.read_text())) == {"trainer", "model", "data"}
     found = main(
         ["fit", "--config", str(config), "--trainer.default_root_dir", str(tmp_path),
          "--trainer.fast_dev_run", "3", "--trainer.enable_progress_bar", "false",
          "--trainer.enable_model_summary", "false"],
-        EvolutionModule,
     )  # fmt: skip
     module = found.model
+    assert isinstance(module, EvolutionModule)
     network, strategy = module.head.network, module.strategy
     assert network.layout.skip and network.groups == 1 and network.noise == 0
     assert network.leaf_constants.tolist() == [-1, -1, 0, 0, 1, 1, 1]

@@ -80,3 +80,19 @@ class Function:
                 for output, (slope, intercept) in zip(outputs, self.scale, strict=True)
             ]
         return builder.build(outputs, self.num_inputs)
+
+
+def tree_uses(function: Function, output: int) -> list[int]:
+    """How often the expression tree of an output uses each node; 0 for what it does not reach."""
+    uses = [0] * len(function.nodes)
+    uses[function.roots[output]] = 1
+    for number in range(len(function.nodes) - 1, -1, -1):
+        for child in function.nodes[number].children:
+            uses[child] += uses[number]
+    return uses
+
+
+def images_of(function: Function, output: int) -> list[tuple[Image, int]]:
+    """The images that an output reaches, each with its uses in the expression tree."""
+    uses = zip(function.nodes, tree_uses(function, output), strict=True)
+    return [(node, count) for node, count in uses if count and isinstance(node, Image)]

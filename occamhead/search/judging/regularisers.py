@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.search.judging.function import Function, Image
+from occamhead.search.judging.function import Function, images_of, tree_uses
 
 # Table 2 of the supplement: basis, cluster points, tolerance.
 CLUSTERS: dict[str, tuple[tuple[float, ...], float]] = {
@@ -95,22 +95,6 @@ class Regularisation:
         """The part of r[f] that any function pays, by its length: activations and constants."""
         activations = count_activations(function, output)
         return self.activations * activations + self.constants * count_constants(function, output)
-
-
-def tree_uses(function: Function, output: int) -> list[int]:
-    """How often the expression tree of an output uses each node; 0 for what it does not reach."""
-    uses = [0] * len(function.nodes)
-    uses[function.roots[output]] = 1
-    for number in range(len(function.nodes) - 1, -1, -1):
-        for child in function.nodes[number].children:
-            uses[child] += uses[number]
-    return uses
-
-
-def images_of(function: Function, output: int) -> list[tuple[Image, int]]:
-    """The images that an output reaches, each with its uses in the expression tree."""
-    uses = zip(function.nodes, tree_uses(function, output), strict=True)
-    return [(node, count) for node, count in uses if count and isinstance(node, Image)]
 
 
 def count_activations(function: Function, output: int) -> int:

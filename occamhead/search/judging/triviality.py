@@ -16,8 +16,7 @@ from sympy.core.function import AppliedUndef
 from occamhead.expression import Affine, Apply, Constant, Input, get_operator
 from occamhead.expression.operators import constant_value
 from occamhead.network.bases import Basis
-from occamhead.search.judging.function import Function, Image, Leaf
-from occamhead.search.judging.regularisers import images_of, tree_uses
+from occamhead.search.judging.function import Function, Image, Leaf, images_of, tree_uses
 
 # Points at which an input that has no effect is told from one that has: how many, and where.
 PROBES, PROBE_RANGE = 16, (0.01, 1.6)

@@ -8,13 +8,12 @@ import numpy as np
 import pytest
 
 from occamhead.network.bases import BASES, get_bases, get_basis
-from occamhead.search.judging.function import Function, Image, Leaf
+from occamhead.search.judging.function import Function, Image, Leaf, tree_uses
 from occamhead.search.judging.regularisers import (
     Regularisation,
     cluster_penalty,
     count_activations,
     count_constants,
-    tree_uses,
 )
 from occamhead.search.judging.triviality import phi
 
