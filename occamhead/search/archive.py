@@ -8,10 +8,10 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from occamhead.search.elites import EQUAL, own_route
 from occamhead.search.judging.evaluator import Judged
 from occamhead.search.judging.sampling import NONE
 from occamhead.search.judging.wiring import Wiring
-from occamhead.search.learning import EQUAL, own_route
 
 MOST = 128
 """Complexities from here on share one place."""
@@ -82,6 +82,10 @@ class Archive:
             return rows * math.log(error) + complexity * math.log(choices)
 
         return min(front, key=length)
+
+    def answer(self, rows: int) -> list[int | None]:
+        """Complexity of the function to report of each output; see :meth:`best`."""
+        return [self.best(output, rows) for output in range(len(self.error))]
 
 
 @numba.njit(cache=True)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from occamhead.search.archive import Archive
+from occamhead.search.judging.evaluator import Evaluator
 from occamhead.search.judging.sampling import NONE
 from occamhead.search.judging.wiring import from_edges
+from occamhead.search.learner import Learner
 from occamhead.search.spelling import spell
-
-if TYPE_CHECKING:
-    from occamhead.search.evolution import Evolution
 
 # How often the most probable function is looked at.
 CHECK_EVERY = 10
@@ -20,39 +18,42 @@ CHECK_EVERY = 10
 REPLAY_STEPS, REPLAY_RATE = 400, 0.05
 
 
-def consolidate(search: Evolution) -> None:
+def consolidate(learner: Learner, evaluator: Evaluator, archive: Archive, step: int) -> None:
     """Replay the answer until it is the most probable function.
 
     The functions of several outputs are spelled anew, so that they do not claim one P-node
     for different edges; where that cannot be, each pulls its own way.
+
+    Args:
+        learner: What learns it.
+        evaluator, archive: Where the answer is.
+        step: Number of the search's last step.
     """
-    found = [(j, c) for j, c in enumerate(search.answer()) if c is not None]
+    found = [(j, c) for j, c in enumerate(archive.answer(evaluator.rows)) if c is not None]
     if not found:
         return
-    routes = np.stack([search.archive.choices[j, c] for j, c in found])
-    roots = [int(search.archive.root[j, c]) for j, c in found]
-    outputs = len(search.archive.error)
-    shared = search.network.groups == 1 and not search.wiring.num_constants.any()
+    routes = np.stack([archive.choices[j, c] for j, c in found])
+    roots = [int(archive.root[j, c]) for j, c in found]
+    outputs = len(archive.error)
+    shared = evaluator.groups == 1 and not evaluator.wiring.num_constants.any()
     if shared and len(found) == outputs > 1:
-        edges = spell(search.network.layout, search.evaluator.function(roots, range(outputs)))
+        edges = spell(evaluator.layout, evaluator.function(roots, range(outputs)))
         if edges is not None:
             routes[:] = from_edges(edges)
     choices = np.full((outputs, 1, routes.shape[1]), NONE, np.int32)
     weights = np.full((outputs, 1), np.nan)
     for (j, _), route in zip(found, routes, strict=True):
         choices[j, 0], weights[j, 0] = route, 1.0
-    search.mean.fill(0.0)
-    search.square.fill(0.0)
-    search.adam_steps = 0
-    nodes = search.evaluator.store.nodes
+    learner.forget_steps()
+    nodes = evaluator.store.nodes
     wanted = {j: (root, nodes.key[root, j]) for (j, _), root in zip(found, roots, strict=True)}
-    for step in range(REPLAY_STEPS):
-        if step % CHECK_EVERY == 0:
-            judged = search.judge_mode()
+    for turn in range(REPLAY_STEPS):
+        if turn % CHECK_EVERY == 0:
+            judged = evaluator.judge_route(learner.mode(), step)
             if all(
                 judged.root[0, j] == root or judged.key[0, j] == key
                 for j, (root, key) in wanted.items()
             ):
                 return
-        search.learn(choices, weights, REPLAY_RATE)
-        search.fill_tables()
+        learner.learn(choices, weights, REPLAY_RATE)
+        learner.fill_tables()

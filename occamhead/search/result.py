@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.expression.tidy import tidy
+from occamhead.search.archive import Archive
 from occamhead.search.checks import warn_nothing_found
-
-if TYPE_CHECKING:
-    from occamhead.search.evolution import Evolution
+from occamhead.search.counts import Counts
+from occamhead.search.judging.evaluator import Evaluator
+from occamhead.search.learner import Learner
 
 
 @dataclass(frozen=True)
@@ -81,14 +81,23 @@ class Result:
         )
 
 
-def make_result(search: Evolution, reason: str) -> Result:
-    """Read the result off a search that has ended."""
-    archive, evaluator = search.archive, search.evaluator
+def make_result(
+    learner: Learner, evaluator: Evaluator, archive: Archive, counts: Counts, reason: str
+) -> Result:
+    """Read the result off the parts of a search that has ended.
+
+    Args:
+        learner: For the most probable function, and the probabilities of all.
+        evaluator, archive: Where the functions are.
+        counts: How far the search went.
+        reason: Why it ended.
+    """
+    answers = archive.answer(evaluator.rows)
     fronts, chosen, best = [], [], []
     missing = []
-    for j, answer in enumerate(search.answer()):
+    for j, answer in enumerate(answers):
         complexities = archive.front(j)
-        front = tuple(_found(search, j, complexity) for complexity in complexities)
+        front = tuple(_found(learner, evaluator, archive, j, each) for each in complexities)
         fronts.append(front)
         chosen.append(None if answer is None else complexities.index(answer))
         if answer is None:
@@ -96,37 +105,38 @@ def make_result(search: Evolution, reason: str) -> Result:
             builder = ExpressionBuilder()
             target, weights = evaluator.scoring.targets[j], evaluator.scoring.weights
             mean = builder.constant(float(target @ weights))
-            best.append(builder.build([mean], search.network.in_features))
+            best.append(builder.build([mean], evaluator.store.num_inputs))
         else:
             best.append(front[complexities.index(answer)].expression)
     if missing:
         warn_nothing_found(missing)
-    roots = search.judge_mode().root[0].tolist()
-    mode = join([_formula(search, root, j) for j, root in enumerate(roots)])
+    roots = evaluator.judge_route(learner.mode(), counts.steps).root[0].tolist()
+    mode = join([_formula(evaluator, root, j) for j, root in enumerate(roots)])
     recurrence = 1
     if evaluator.recurrence is not None and not missing:
-        tops = np.array([archive.root[j, c] for j, c in enumerate(search.answer())], np.int32)
+        tops = np.array([archive.root[j, c] for j, c in enumerate(answers)], np.int32)
         recurrence = evaluator.recurrence.scores(tops)[1]
     return Result(
-        join(best), mode, tuple(fronts), tuple(chosen), recurrence, reason, search.steps,
-        search.functions, evaluator.evaluated, search.num_restarts, search.first_exact,
-        search.seconds,
+        join(best), mode, tuple(fronts), tuple(chosen), recurrence, reason, counts.steps,
+        counts.functions, evaluator.evaluated, counts.restarts, counts.first_exact,
+        counts.seconds,
         np.concatenate([archive.choices[j, archive.front(j)] for j in range(len(fronts))]),
     )  # fmt: skip
 
 
-def _found(search: Evolution, output: int, complexity: int) -> Found:
-    archive, evaluator = search.archive, search.evaluator
+def _found(
+    learner: Learner, evaluator: Evaluator, archive: Archive, output: int, complexity: int
+) -> Found:
     root = int(archive.root[output, complexity])
     route = archive.choices[output, complexity]
     reached = route >= 0
-    log_prob = float(search.log_probs[reached, route[reached]].sum())
+    log_prob = float(learner.log_probs[reached, route[reached]].sum())
     fitness = evaluator.store.nodes.fitness[root, output]
     if evaluator.recurrence is not None:
         scores, _ = evaluator.recurrence.scores(archive.root[:, complexity].copy())
         fitness = scores.fitness[output]
     return Found(
-        _formula(search, root, output),
+        _formula(evaluator, root, output),
         float(archive.error[output, complexity]),
         float(fitness),
         complexity,
@@ -134,11 +144,10 @@ def _found(search: Evolution, output: int, complexity: int) -> Found:
     )
 
 
-def _formula(search: Evolution, root: int, output: int) -> Expression:
+def _formula(evaluator: Evaluator, root: int, output: int) -> Expression:
     """The function of a root, its constants fitted to the end and made simple."""
-    evaluator = search.evaluator
     scoring, nodes = evaluator.scoring, evaluator.store.nodes
-    fitted = nodes.num_constants[root] > 0 or search.strategy.scaled
+    fitted = nodes.num_constants[root] > 0 or evaluator.judging.scaled
     if nodes.num_constants[root] > 0 and np.isfinite(nodes.error[root, output]):
         assert evaluator.fitter is not None
         evaluator.fitter.polish(root, output, evaluator.values.host())

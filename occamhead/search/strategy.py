@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field, fields
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Literal, get_args
 
 from occamhead.checks import check_counts, check_temperature
-from occamhead.search.judging.regularisers import Regularisation
-from occamhead.search.judging.scoring import FITNESS
+from occamhead.search.judging.judging import Judging
 
-Engine = Literal["occamhead", "literal", "no-learning"]
-ENGINES = ("occamhead", "literal", "no-learning")
-BACKENDS = ("compiled", "torch")
+EngineName = Literal["occamhead", "literal", "no-learning"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Strategy:
+class Strategy(Judging):
     """The evolutionary strategy of Costa et al. 2021, section 3, and its limits.
+
+    All settings of :class:`~occamhead.search.judging.judging.Judging`, which say what a function
+    is worth, and these, which say how the search goes:
 
     Args:
         engine: ``"occamhead"`` keeps the best distinct functions of each output (elites),
@@ -28,15 +27,6 @@ class Strategy:
         num_samples: R, functions sampled a step.
         num_kept: lambda, functions of each output to learn from.
         learning_rate: alpha, of Adam.
-        fitness: ``"gaussian"`` (the paper's likelihood), ``"error"`` (1 / (1 + NRMSE), which
-            needs no sigma), ``"accuracy"`` (output above one half where the target is) or
-            ``"cross_entropy"`` (the output as log-odds).
-        sigma: Standard deviation of the Gaussian likelihood, in units of the target.
-        scaled: Let every function stand for ``slope * f + intercept``, fitted to the target.
-        regularisation: Weights of supplement E's terms and of undefined outputs (F).
-        recurrence: D; each function is also judged applied twice, ..., D times (supplement D).
-        shadow: Append rows whose columns are shuffled independently; a function that fits those
-            as well is trivial and scores nothing. For implicit laws.
         descend: Share of the samples that descend from an elite (engine ``"occamhead"``).
         patience: Steps without a better function after which to restart, or to stop.
         restarts: Most restarts.
@@ -44,29 +34,16 @@ class Strategy:
             keeps it (paper, section 2).
         max_functions, max_steps, time_budget: Limits: functions sampled, steps, CPU seconds.
         exact: Error (NRMSE) at which a function is taken for exact.
-        max_complexity: Longer functions are not judged: nodes of the expression tree plus free
-            constants. None judges all.
-        fit_iterations: Levenberg-Marquardt iterations per function with free constants.
-        store_mb: Memory of the node store, in MB.
-        backend: ``"compiled"`` or ``"torch"``.
-        device: Device of the torch back end.
-        dtype: ``"float64"`` or ``"float32"``.
-        seed: Seed of the functions that are sampled.
+        seed: Also of the functions that are sampled.
 
     Raises:
         ValueError: On a value out of range.
     """
 
-    engine: Engine = "occamhead"
+    engine: EngineName = "occamhead"
     num_samples: int = 100
     num_kept: int = 5
     learning_rate: float = 0.02
-    fitness: str = "error"
-    sigma: float = 0.1
-    scaled: bool = False
-    regularisation: Regularisation = field(default_factory=Regularisation)
-    recurrence: int = 1
-    shadow: bool = False
     descend: float = 0.8
     patience: int = 200
     restarts: int = 100
@@ -75,40 +52,17 @@ class Strategy:
     max_steps: int | None = None
     time_budget: float | None = None
     exact: float = 1e-9
-    max_complexity: int | None = None
-    fit_iterations: int = 20
-    store_mb: float = 256.0
-    backend: str = "compiled"
-    device: str = "cpu"
-    dtype: str = "float64"
-    seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, known in (
-            ("engine", ENGINES),
-            ("fitness", tuple(FITNESS)),
-            ("backend", BACKENDS),
-            ("dtype", ("float64", "float32")),
-        ):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, got"
-                                 f" {getattr(self, name)!r}")  # fmt: skip
-        counts = ("num_samples", "num_kept", "recurrence", "patience", "fit_iterations",
-                  "max_complexity")  # fmt: skip
-        check_counts(**{name: getattr(self, name) for name in counts})
+        self._check_choice("engine", get_args(EngineName))
+        super().__post_init__()
+        check_counts(num_samples=self.num_samples, num_kept=self.num_kept, patience=self.patience)
         if self.num_samples < self.num_kept:
             raise ValueError(
                 f"num_samples (R = {self.num_samples}) must not be below num_kept (lambda ="
                 f" {self.num_kept}): a step cannot keep more functions than it samples"
             )
-        for name in ("learning_rate", "sigma", "store_mb", "exact"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be positive and finite, got {getattr(self, name)}")
-        if self.scaled and self.fitness != "error":
-            raise ValueError(
-                f'scaled needs fitness "error", got {self.fitness!r}: the others judge a function'
-                " as it is"
-            )
+        self._check_positive("learning_rate", "exact")
         if not 0 <= self.descend <= 1:
             raise ValueError(f"descend must be between 0 and 1, got {self.descend}")
         if self.restarts < 0:
@@ -125,8 +79,6 @@ class Strategy:
                 f"max_functions = {self.max_functions} does not allow a single step; it must be at"
                 f" least num_samples = {self.num_samples}"
             )
-        if self.seed < 0:
-            raise ValueError(f"seed must not be negative, got {self.seed}")
         if self.end_temperature is not None:
             if self.max_steps is None:
                 raise ValueError("end_temperature needs max_steps: the schedule runs over them")
@@ -134,5 +86,7 @@ class Strategy:
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """Names of all settings."""
-        return tuple(setting.name for setting in fields(cls))
+        """Names of all settings, those of judging last."""
+        judging = [setting.name for setting in fields(Judging)]
+        own = [setting.name for setting in fields(cls) if setting.name not in judging]
+        return (*own, *judging)

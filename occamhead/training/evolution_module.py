@@ -29,7 +29,7 @@ class EvolutionModule(pl.LightningModule):
     Each training step takes steps of :class:`Evolution` on its batch. While the batch stays the
     same (full-batch training) the search goes on; where it changes, the search is set up on the
     new rows and carries over its logits, the state of Adam and its counts, and judges the best
-    functions so far anew (:func:`carried_over`).
+    functions so far anew (:meth:`Evolution.on_rows`).
 
     Over several devices each process samples with a seed of its own. After every training step
     the processes exchange their best functions and continue from the mean of their logits; at
@@ -114,7 +114,7 @@ class EvolutionModule(pl.LightningModule):
         self._exchange(search)
         search.publish()
         self.log("train_error", float(search.archive.least.mean()), prog_bar=True)
-        self.log("functions", float(search.functions))
+        self.log("functions", float(search.counts.functions))
         self.optimizers().step()  # type: ignore[union-attr]
         if self.trainer.strategy.reduce_boolean_decision(stop):
             self.trainer.should_stop = True
@@ -138,7 +138,7 @@ class EvolutionModule(pl.LightningModule):
         if search is not None and is_on(search, rows, targets):
             return search
         if search is not None:
-            return carried_over(search, rows, targets)
+            return search.on_rows(rows, targets)
         seed = self.strategy.seed + self.global_rank
         strategy = Strategy(**{**self.strategy.__dict__, "seed": seed})
         return Evolution(head.network, rows, targets, strategy)
@@ -150,8 +150,9 @@ class EvolutionModule(pl.LightningModule):
         best = torch.from_numpy(best_routes(search)).to(self.device)
         gathered = torch.as_tensor(self.all_gather(best)).flatten(0, -2)
         search.propose(gathered.cpu().numpy())
-        logits = torch.from_numpy(search.logits).to(self.device)
-        search.logits[:] = self.trainer.strategy.reduce(logits, reduce_op="mean").cpu().numpy()
+        logits = search.learner.logits
+        ours = torch.from_numpy(logits).to(self.device)
+        logits[:] = self.trainer.strategy.reduce(ours, reduce_op="mean").cpu().numpy()
 
     # --- evaluation ------------------------------------------------------------------------------
 
@@ -189,31 +190,8 @@ def best_routes(search: Evolution) -> NDArray[np.int32]:
     return routes
 
 
-def carried_over(search: Evolution, x: NDArray[np.float64], y: NDArray[np.float64]) -> Evolution:
-    """A search that goes on with another on other rows.
-
-    The logits, the state of Adam and all counts are the old ones. Elites and archive are filled
-    by judging the old ones' functions on the new rows.
-
-    Args:
-        search: The search so far.
-        x, y: See :class:`Evolution`.
-    """
-    new = Evolution(search.network, x, y, search.strategy)
-    for name in ("logits", "mean", "square", "start", "temperatures", "start_temperatures"):
-        getattr(new, name)[:] = getattr(search, name)
-    for name in ("adam_steps", "steps", "functions", "num_restarts", "since_improvement",
-                 "equal_steps", "first_exact"):  # fmt: skip
-        setattr(new, name, getattr(search, name))
-    new.evaluator.longest = search.evaluator.longest
-    kept = (search.elites, search.shapes, search.niches, search.archive)
-    routes = np.concatenate([each.choices[each.root != NONE] for each in kept])
-    if len(routes):
-        new.propose(routes)
-    return new
-
-
 def is_on(search: Evolution, x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
     """Whether a search is on these rows: inputs [rows, inputs] and targets [rows, outputs]."""
-    inputs, targets = search.evaluator.inputs[:, : search.rows], search.evaluator.scoring.targets
+    evaluator = search.evaluator
+    inputs, targets = evaluator.inputs[:, : evaluator.rows], evaluator.scoring.targets
     return np.array_equal(inputs.T, x) and np.array_equal(targets.T, y)

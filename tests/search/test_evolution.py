@@ -1,4 +1,4 @@
-"""The search as a whole: laws of its memory, the paper's step by hand, limits, what it finds."""
+"""The search as a whole: laws of its memory, limits, what it finds."""
 
 from __future__ import annotations
 
@@ -11,46 +11,9 @@ import pytest
 import torch
 
 from occamhead import OccamNet
-from occamhead.network.basis_sets import BASIS_SETS
 from occamhead.search import Evolution, Strategy, evolve
-from occamhead.search import evolution as module
-from occamhead.search.evolution import EQUAL_STEPS
-from occamhead.search.judging.sampling import NONE
 from occamhead.search.judging.wiring import to_routes
-
-NOISE = np.random.default_rng(5).normal(size=100)
-
-
-def noise(*_: np.ndarray) -> np.ndarray:
-    return NOISE
-
-
-def rows(law, count: int = 100, inputs: int = 1, low: float = -2, high: float = 3, seed: int = 0):
-    x = np.random.default_rng(seed).uniform(low, high, (count, inputs))
-    y = law(*x.T)
-    return x, np.stack(y, 1) if isinstance(y, tuple) else np.asarray(y)[:, None]
-
-
-def network_of(name: str, depth: int = 3, inputs: int = 1, outputs: int = 1, **settings):
-    return OccamNet(inputs, outputs, name, depth, constants=BASIS_SETS[name].constants, **settings)
-
-
-def watched(network, x, y, strategy, weights=None):
-    """A run: its result, the choices of every step, and how often nodes were evicted."""
-    search = Evolution(network, x, y, strategy, weights)
-    seen, evictions, evict = [], [], search.evaluator.evict
-
-    def counted() -> None:
-        evictions.append(1)
-        evict()
-
-    search.evaluator.evict = counted  # type: ignore[method-assign]
-
-    def note(progress) -> None:
-        if len(seen) < progress.step:
-            seen.append(search.choices.copy())
-
-    return search.run(note), np.array(seen), len(evictions), search
+from tests.search.searches import NOISE, assert_agree, network_of, noise, rows, watched
 
 
 def assert_same_result(found, wanted) -> None:
@@ -80,7 +43,7 @@ def test_a_run_with_the_smallest_store_is_the_same_bit_for_bit(engine, backend):
     (large, seen, none, first, big), (small, again, evictions, second, little) = runs
     assert none == 0 and evictions > 3
     assert np.array_equal(seen, again)
-    assert np.array_equal(first.logits, second.logits)
+    assert np.array_equal(first.learner.logits, second.learner.logits)
     for one, other in zip(big.logits, little.logits, strict=True):
         assert torch.equal(one, other)
     assert small.evaluated > large.evaluated
@@ -96,7 +59,8 @@ def test_the_same_where_the_order_of_terms_decides_the_last_bit():
         runs.append(watched(network, x, y, Strategy(store_mb=store_mb, max_steps=60)))
     (large, seen, none, first), (small, again, evictions, second) = runs
     assert none == 0 and evictions > 3
-    assert np.array_equal(seen, again) and np.array_equal(first.logits, second.logits)
+    assert np.array_equal(seen, again)
+    assert np.array_equal(first.learner.logits, second.learner.logits)
     assert_same_result(small, large)
 
 
@@ -110,7 +74,8 @@ def test_the_same_with_free_constants_that_are_fitted_again():
         runs.append(watched(network, x, y, Strategy(store_mb=store_mb, **strategy)))
     (large, seen, none, first), (small, again, evictions, second) = runs
     assert none == 0 and evictions > 1
-    assert np.array_equal(seen, again) and np.array_equal(first.logits, second.logits)
+    assert np.array_equal(seen, again)
+    assert np.array_equal(first.learner.logits, second.learner.logits)
     assert_same_result(small, large)
 
 
@@ -155,102 +120,6 @@ def test_a_seed_gives_one_run_and_another_seed_another():
     assert not np.array_equal(runs[0][1], runs[2][1])
 
 
-# --- the paper's algorithm -------------------------------------------------------------------
-
-
-def test_one_step_of_the_literal_engine_by_hand(monkeypatch):
-    """Of x and x + x the target is x + x; the network has a free choice at its output alone.
-
-    R = 4, lambda = 3. The samples are x + x, x, x + x, x: the best three are both copies of
-    x + x, with K = 1 at ranks 1 and 2, and one x, with K = k at rank 3. Then
-    -sum K/i log q = -(1 + 1/2) log p1 - k/3 log p0.
-    """
-    drawn = np.array([[0, 0, 1], [NONE, NONE, 0], [0, 0, 1], [NONE, NONE, 0]], np.int32)
-
-    def draw(wiring, cumulative, key, given, choices) -> None:
-        choices[:] = drawn
-
-    monkeypatch.setattr(module, "draw_routes", draw)
-    network = OccamNet(1, 1, ["add"], 1)
-    x = np.array([[1.0], [2.0]])
-    strategy = Strategy(
-        engine="literal", num_samples=4, num_kept=3, fitness="gaussian", sigma=2.0,
-        learning_rate=0.1, max_steps=1,
-    )  # fmt: skip
-    search = Evolution(network, x, 2 * x, strategy)
-    assert search.logits[-1].tolist() == [1, 1]  # p0 = p1 = 1/2
-    assert search.step()  # the first function is better than none
-    k = (math.exp(-1 / 8) + math.exp(-4 / 8)) / 2
-    by_hand = 1.5 * 0.5 - k / 3 * 0.5
-    np.testing.assert_allclose(search.gradient[-1], [by_hand, -by_hand], rtol=1e-12)
-    assert not search.gradient[:-1].any()  # a P-node with one edge has nothing to learn
-    # The first step of Adam is the rate, whatever the size of the gradient.
-    np.testing.assert_allclose(search.logits[-1], [1 - 0.1, 1 + 0.1], rtol=1e-6)
-    assert search.logits[:-1, 0].tolist() == [1, 1]
-    assert search.equal_steps == 0
-    # The second, by its formula.
-    p = np.exp(search.logits[-1]) / np.exp(search.logits[-1]).sum()
-    second = np.array([1.5 * p[0] - k / 3 * p[1], -(1.5 * p[0] - k / 3 * p[1])])
-    first = np.array([by_hand, -by_hand])
-    before = search.logits[-1].copy()
-    assert not search.step()
-    mean = (0.9 * 0.1 * first + 0.1 * second) / (1 - 0.9**2)
-    square = (0.999 * 0.001 * first**2 + 0.001 * second**2) / (1 - 0.999**2)
-    np.testing.assert_allclose(
-        search.logits[-1], before - 0.1 * mean / (np.sqrt(square) + 1e-8), rtol=1e-9
-    )
-
-
-def test_copies_are_all_kept_and_ranked(monkeypatch):
-    """Four copies of the best at lambda = 3: weights 1 + 1/2 + 1/3, and an equal step."""
-    drawn = np.array([[0, 0, 1]] * 4, np.int32)
-    monkeypatch.setattr(module, "draw_routes", lambda *args: np.copyto(args[-1], drawn))
-    x = np.array([[1.0], [2.0]])
-    strategy = Strategy(engine="literal", num_samples=4, num_kept=3, fitness="gaussian")
-    search = Evolution(OccamNet(1, 1, ["add"], 1), x, 2 * x, strategy)
-    search.step()
-    np.testing.assert_allclose(search.gradient[-1], [11 / 12, -11 / 12], rtol=1e-12)
-    assert search.equal_steps == 1
-
-
-def test_the_paper_stops_after_thirty_equal_steps():
-    x, y = rows(lambda a: np.sin(a))
-    result = evolve(OccamNet(1, 1, ["identity"], 2), x, y, Strategy(engine="literal"))
-    assert result.steps == EQUAL_STEPS == 30 and "equally fit for 30 steps" in result.reason
-    assert str(result.mode) == "x0"
-
-
-def test_the_paper_goes_on_while_the_kept_functions_differ():
-    x, y = rows(lambda a: np.sin(a))
-    strategy = Strategy(
-        engine="literal", num_samples=20, num_kept=20, learning_rate=1e-9, max_steps=80
-    )
-    result = evolve(OccamNet(1, 1, ["sin", "neg"], 2), x, y, strategy)
-    assert result.steps == 80 and "max_steps" in result.reason
-
-
-def test_the_literal_engine_learns_what_fits():
-    x, y = rows(lambda a: 2 * a**2 + 3 * a, low=-10, high=10, count=200)
-    strategy = Strategy(
-        engine="literal", fitness="gaussian", sigma=0.5, learning_rate=0.05, max_steps=500
-    )
-    network = network_of("table1/1", last_temperature=10.0)
-    before = network.log_probs()[-1].exp().max()
-    result = evolve(network, x, y, strategy)
-    assert network.log_probs()[-1].exp().max() > before
-    assert_agree(network.expression(), result.mode, 1)
-
-
-def test_no_learning_leaves_the_network_as_it_was():
-    x, y = rows(lambda a: a**3 * 0.7 + np.cos(3 * a))
-    network = network_of("table1/4", noise=1.0)
-    before = [logits.detach().clone() for logits in network.logits]
-    result = evolve(network, x, y, Strategy(engine="no-learning", max_steps=30))
-    assert result.steps == 30 and result.functions == 3000
-    for logits, old in zip(network.logits, before, strict=True):
-        assert torch.equal(logits, old)
-
-
 # --- limits ----------------------------------------------------------------------------------
 
 
@@ -269,31 +138,6 @@ def test_a_limit_of_time():
     result = evolve(network_of("table1/4"), x, y, strategy)
     assert "time_budget" in result.reason
     assert 0.3 <= result.seconds <= time.process_time() - began < 3
-
-
-def test_a_search_that_is_stuck_restarts_and_then_gives_up():
-    x, y = rows(noise)
-    strategy = Strategy(patience=10, restarts=2, max_functions=10**6)
-    network = network_of("table1/1")
-    result, _, _, search = watched(network, x, y, strategy)
-    assert result.restarts == 2 and "no better function" in result.reason
-    assert result.steps < 3 * 4 * 10 + 300
-    assert search.since_improvement >= 10
-
-
-def test_a_restart_keeps_what_was_found_and_forgets_what_was_learnt():
-    x, y = rows(noise)
-    search = Evolution(network_of("table1/4"), x, y, Strategy(max_steps=40))
-    for _ in range(40):
-        search.step()
-    least, start = search.archive.least.copy(), search.start.copy()
-    assert not np.array_equal(search.logits, start)
-    search.restart()
-    assert np.array_equal(search.logits, start) and np.array_equal(search.archive.least, least)
-    assert (search.elites.fitness == -np.inf).all() and not len(search._parents())
-    assert not search.mean.any() and not search.square.any()
-    search.step()  # samples are drawn from the initial network again
-    assert (search.archive.least <= least).all()
 
 
 def test_control_c_returns_what_was_found():
@@ -325,7 +169,7 @@ def test_control_c_amid_a_step_leaves_no_half_judged_function(method, backend):
     compute = getattr(values, method)
 
     def interrupt(*args):
-        if search.steps == 3:
+        if search.counts.steps == 3:
             setattr(values, method, compute)
             raise KeyboardInterrupt
         return compute(*args)
@@ -347,80 +191,11 @@ def test_temperatures_fall_to_their_end():
     search = Evolution(network, x, y, strategy)
     search.step()
     share = (0.5 / np.array([4.0, 8.0])) ** (1 / 20)
-    np.testing.assert_allclose(search.temperatures[[0, -1]], [4, 8] * share, rtol=1e-6)
+    np.testing.assert_allclose(search.learner.temperatures[[0, -1]], [4, 8] * share, rtol=1e-6)
     result = search.run()
-    np.testing.assert_allclose(search.temperatures, 0.5, rtol=1e-6)
+    np.testing.assert_allclose(search.learner.temperatures, 0.5, rtol=1e-6)
     np.testing.assert_allclose(network.temperatures.numpy(), 0.5, rtol=1e-6)
     assert_agree(network.expression(), result.mode, 1)
-
-
-# --- bad input -------------------------------------------------------------------------------
-
-X, Y = np.ones((4, 2)), np.arange(4.0)
-BAD = np.array([1.0, 2.0, np.nan, 4.0])
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "weights", "message"),
-    [
-        (X[:, :1], Y, None, r"x must be \[rows, 2\] for this network, got \[4, 1\]"),
-        (X[0], Y, None, r"x must be \[rows, 2\].*got \[2\]"),
-        (X, np.ones((4, 3)), None, r"y must be \[rows, 1\].*got \[4, 3\]"),
-        (X, Y[:3], None, "x has 4 rows and y 3; they must be as many"),
-        (X[:0], Y[:0], None, "at least one row, got none"),
-        (X, BAD, None, "y is nan at row 2, column 0; drop the row or impute the value"),
-        (np.stack([Y, BAD], 1), Y, None, "x is nan at row 2, column 1; drop the row"),
-        (X, np.full(4, np.inf), None, "y is inf at row 0"),
-        (X, Y, np.ones(3), r"one per row, \[4\], got \[3\]"),
-        (X, Y, np.zeros(4), "not all zero"),
-        (X, Y, np.array([1.0, -1, 1, 1]), "not negative"),
-        (X, Y, BAD, "weights must be finite"),
-    ],
-)
-def test_rows_that_make_no_search(x, y, weights, message):
-    with pytest.raises(ValueError, match=message):
-        evolve(OccamNet(2, 1, ["add"], 1), x, y, Strategy(max_steps=1), weights)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"engine": "genetic"}, "engine must be one of occamhead, literal.*got 'genetic'"),
-        ({"fitness": "mse"}, "fitness must be one of gaussian, error.*got 'mse'"),
-        ({"backend": "numba"}, "backend must be one of compiled, torch, got 'numba'"),
-        ({"dtype": "float16"}, "dtype must be one of float64, float32, got 'float16'"),
-        ({"num_samples": 0}, "num_samples must be at least 1, got 0"),
-        ({"num_kept": 0}, "num_kept must be at least 1, got 0"),
-        ({"num_samples": 5, "num_kept": 6}, "R = 5.*lambda = 6"),
-        ({"recurrence": 0}, "recurrence must be at least 1, got 0"),
-        ({"patience": 0}, "patience must be at least 1, got 0"),
-        ({"fit_iterations": 0}, "fit_iterations must be at least 1, got 0"),
-        ({"learning_rate": 0.0}, "learning_rate must be positive and finite, got 0"),
-        ({"sigma": -1.0}, "sigma must be positive and finite, got -1"),
-        ({"sigma": math.nan}, "sigma must be positive and finite, got nan"),
-        ({"store_mb": math.inf}, "store_mb must be positive and finite, got inf"),
-        ({"exact": 0.0}, "exact must be positive and finite, got 0"),
-        ({"scaled": True, "fitness": "gaussian"}, 'scaled needs fitness "error", got'),
-        ({"descend": 1.5}, "descend must be between 0 and 1, got 1.5"),
-        ({"restarts": -1}, "restarts must not be negative, got -1"),
-        ({"max_functions": None}, "set at least one limit: max_functions, max_steps, time_budget"),
-        ({"max_steps": 0}, "max_steps must be positive, got 0; None means no limit"),
-        ({"time_budget": math.nan}, "time_budget must be positive, got nan"),
-        ({"max_functions": 50}, "max_functions.*50.*num_samples.*100"),
-        ({"end_temperature": 0.1}, "end_temperature needs max_steps"),
-        ({"end_temperature": 0.0, "max_steps": 5}, "end_temperature must be positive.*got 0"),
-        ({"seed": -1}, "seed must not be negative, got -1"),
-    ],
-)
-def test_settings_out_of_range(settings, message):
-    with pytest.raises(ValueError, match=message):
-        Strategy(**settings)
-
-
-def test_names_of_settings():
-    names = Strategy.names()
-    assert names[:2] == ("engine", "num_samples") and len(set(names)) == len(names)
-    assert Strategy(**{name: getattr(Strategy(), name) for name in names}) == Strategy()
 
 
 # --- what can go wrong with the data ---------------------------------------------------------
@@ -476,13 +251,6 @@ def test_a_weight_of_two_is_a_row_twice():
 
 
 # --- what is found ---------------------------------------------------------------------------
-
-
-def assert_agree(found, wanted, inputs: int, low: float = 0.5, high: float = 4.0) -> None:
-    """Equal on other rows, up to rounding."""
-    x = np.random.default_rng(99).uniform(low, high, (400, inputs))
-    expected = wanted(x) if callable(wanted) else wanted
-    np.testing.assert_allclose(found(x), expected, rtol=1e-6, atol=1e-9)
 
 
 def column(law):

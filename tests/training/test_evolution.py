@@ -11,7 +11,6 @@ import torch
 from occamhead import OccamHead, OccamModule, OccamNet
 from occamhead.rows.metrics import accuracy
 from occamhead.search import Evolution, Strategy
-from occamhead.search.result import make_result
 from occamhead.training.evolution import (
     evolve_head,
     evolve_pair,
@@ -72,7 +71,7 @@ def test_the_formula_is_what_was_found(bases, settings):
     np.testing.assert_allclose(
         head.formula()(x.double().numpy()), found(z.double().numpy()), rtol=1e-4, atol=1e-3
     )
-    result = make_result(search, "")
+    result = search.result("")
     # Apart from the numbers that a result makes simple.
     np.testing.assert_allclose(head.eval()(x).numpy(), result.best(z.double().numpy()), atol=0.1)
 
@@ -227,7 +226,7 @@ def test_a_search_starts_from_another_head(two):
     head.initialise(x[:, columns])
     labels = torch.from_numpy(two.train[1])
     search = evolve_pair(head, x[:, columns], labels, NO_TIME, route)
-    assert search.steps == 0
+    assert search.counts.steps == 0
     assert {columns[f] for f in head.formula().features} == set(wanted)
 
 

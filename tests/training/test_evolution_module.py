@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from occamhead import OccamHead
 from occamhead.__main__ import main
 from occamhead.search import Evolution, Strategy
-from occamhead.training.evolution_module import EvolutionModule, best_routes, carried_over, is_on
+from occamhead.training.evolution_module import EvolutionModule, best_routes, is_on
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
@@ -60,12 +60,12 @@ def test_on_one_batch_it_is_the_search_itself(make_trainer):
     module = law(steps_per_batch=3)
     trainer = make_trainer(max_steps=4, max_epochs=-1)
     trainer.fit(module, loader(X, LAW))
-    assert trainer.global_step == 4 and module.search.steps == 12
-    assert module.search.functions == search.functions == 1200
+    assert trainer.global_step == 4 and module.search.counts.steps == 12
+    assert module.search.counts.functions == search.counts.functions == 1200
     # The end of training has replayed the answer; the archive is as the steps left it.
     assert np.array_equal(module.search.archive.error, search.archive.error)
     search.finish()
-    assert np.array_equal(module.search.logits, search.logits)
+    assert np.array_equal(module.search.learner.logits, search.learner.logits)
     assert trainer.callback_metrics["functions"] == 1200
     assert trainer.callback_metrics["train_error"] == pytest.approx(search.archive.least.mean())
 
@@ -118,21 +118,22 @@ def test_what_is_carried_over():
     search = Evolution(law().head.network, X[:64], LAW[:64], Strategy(**STRATEGY))
     for _ in range(20):
         search.step()
-    new = carried_over(search, X[64:].astype(float), LAW[64:, None].astype(float))
-    for name in ("logits", "mean", "square", "adam_steps", "steps", "functions", "num_restarts"):
-        assert np.array_equal(getattr(new, name), getattr(search, name)), name
+    new = search.on_rows(X[64:], LAW[64:])
+    for name in ("logits", "mean", "square", "adam_steps", "start"):
+        assert np.array_equal(getattr(new.learner, name), getattr(search.learner, name)), name
+    assert new.counts == search.counts and new.counts.functions == 2000
     assert is_on(search, X[:64], LAW[:64, None]) and is_on(new, X[64:], LAW[64:, None])
     assert not is_on(search, X[64:], LAW[64:, None]) and not is_on(search, X[:32], LAW[:32, None])
     # The best function so far, on rows that it has not seen.
     (route,) = best_routes(search)
     ((_, judged),) = new.evaluator.judge(np.maximum(route, 0)[None], 0)
     assert new.archive.least[0] <= judged.error[0, 0] < np.inf
-    assert new.elites.fitness[0, 0] >= judged.fitness[0, 0]
-    before = new.functions
+    assert new.engine.elites.fitness[0, 0] >= judged.fitness[0, 0]
+    before = new.counts.functions
     new.step()
-    assert new.steps == search.steps + 1 and new.functions == before + 100
+    assert new.counts.steps == search.counts.steps + 1 and new.counts.functions == before + 100
     search.step()
-    assert not np.array_equal(new.logits, search.logits)
+    assert not np.array_equal(new.learner.logits, search.learner.logits)
 
 
 def test_features_are_standardised_where_asked(planted, make_trainer):
@@ -211,7 +212,7 @@ def test_the_configuration_of_the_paper(tmp_path, capsys, monkeypatch):
     assert network.start_temperatures.tolist() == [1, 1, 1, 10]
     assert (strategy.num_samples, strategy.num_kept, strategy.learning_rate) == (150, 10, 0.05)
     assert (strategy.engine, strategy.fitness, strategy.sigma) == ("literal", "gaussian", 0.01)
-    assert module.search.functions == 150 * found.trainer.global_step > 0
+    assert module.search.counts.functions == 150 * found.trainer.global_step > 0
     formulas = OccamHead.formula(module.head).text()
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if line.startswith("y")] == [
@@ -239,7 +240,7 @@ class Watched(pl.Callback):
     logits, drawn = [], []
 
     def on_train_batch_end(self, trainer, module, *_):
-        self.logits.append(module.search.logits[np.isfinite(module.search.logits)].tolist())
+        self.logits.append(module.search.learner.logits[np.isfinite(module.search.learner.logits)].tolist())
         self.drawn.append(module.search.choices.tolist())
 
 
@@ -249,7 +250,7 @@ trainer = pl.Trainer(accelerator="cpu", devices=2, strategy="ddp", max_steps=12,
 trainer.fit(module, DataLoader(TensorDataset(x, y), 32))
 Path(f"rank{trainer.global_rank}.json").write_text(json.dumps({
     "logits": Watched.logits, "drawn": Watched.drawn, "steps": trainer.global_step,
-    "error": module.search.archive.least.tolist(), "rows": module.search.rows,
+    "error": module.search.archive.least.tolist(), "rows": module.search.evaluator.rows,
     "formula": module.eval().head.formula().text(),
     "weights": [p.flatten().tolist() for p in module.parameters()]}))
 # A process that ends while gloo's threads still run may be aborted.

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from occamhead.search.judging import gram
 from occamhead.search.judging.instructions import compile_bases
+from occamhead.search.judging.judging import Judging
 from occamhead.search.judging.least_squares import evaluate_functions, fit_constants
 from occamhead.search.judging.scoring import ERROR, SAMPLE, keys
 from occamhead.search.judging.store import Store
 from occamhead.search.judging.values import Scores, Scoring, empty_scores, score_on_host
-from occamhead.search.strategy import Strategy
 
 # Redraws of the constants of a function that is undefined at their start (supplement F).
 REDRAWS = 100
@@ -33,11 +33,11 @@ class ConstantFitter:
     Args:
         store: Where the functions are, and where their constants go.
         scoring: The targets.
-        strategy: Iterations, scaling, seed.
+        judging: Iterations, scaling, seed.
     """
 
-    def __init__(self, store: Store, scoring: Scoring, strategy: Strategy) -> None:
-        self.store, self.scoring, self.strategy = store, scoring, strategy
+    def __init__(self, store: Store, scoring: Scoring, judging: Judging) -> None:
+        self.store, self.scoring, self.judging = store, scoring, judging
         self.instructions = compile_bases(store.bases)
         most = max(basis.num_constants for basis in store.bases)
         self.starts = np.zeros((len(store.bases), most))
@@ -74,7 +74,7 @@ class ConstantFitter:
         """Whether moments can be had; takes them from the leaves, which stand first."""
         leaves, rows = self.store.num_leaves, self.scoring.targets.shape[1]
         if self.moments is None:
-            if self.strategy.scaled or self.strategy.shadow or leaves > gram.MOST_LEAVES:
+            if self.judging.scaled or self.judging.shadow or leaves > gram.MOST_LEAVES:
                 return False
             if (self.places[:, 0] < 0).all():
                 return False
@@ -118,10 +118,10 @@ class ConstantFitter:
     def _fit_any(
         self, roots: NDArray[np.int32], outputs: NDArray[np.int32], values: NDArray[np.floating]
     ) -> Scores:
-        nodes, scoring, scaled = self.store.nodes, self.scoring, self.strategy.scaled
+        nodes, scoring, scaled = self.store.nodes, self.scoring, self.judging.scaled
         counts = np.minimum(nodes.num_constants[roots] + 2 * scaled, MOST_CONSTANTS)
         start = np.full((len(roots), int(counts.max())), np.nan)
-        constants, errors = self._fit(roots, outputs, values, start, self.strategy.fit_iterations)
+        constants, errors = self._fit(roots, outputs, values, start, self.judging.fit_iterations)
         predicted = np.empty((len(roots), values.shape[1]))
         evaluate_functions(
             self.instructions, roots, constants, nodes.basis, nodes.children, nodes.num_constants,
@@ -159,5 +159,5 @@ class ConstantFitter:
         return fit_constants(
             self.instructions, roots, outputs, nodes.basis, nodes.children, nodes.num_constants,
             nodes.row, values, scoring.targets, scoring.weights, start, self.starts,
-            self.strategy.scaled, iterations, self.strategy.seed, REDRAWS,
+            self.judging.scaled, iterations, self.judging.seed, REDRAWS,
         )  # fmt: skip

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from occamhead.network.occamnet import OccamNet
 from occamhead.search.judging.constant_fitter import ConstantFitter
 from occamhead.search.judging.function import Function, Image
+from occamhead.search.judging.judging import Judging
 from occamhead.search.judging.recurrence import Recurrence
 from occamhead.search.judging.regularisers import cluster_penalty
 from occamhead.search.judging.sampling import NONE, intern_routes
@@ -19,7 +20,6 @@ from occamhead.search.judging.scoring import FITNESS, SHADOW_LIMIT, linear_scali
 from occamhead.search.judging.store import Store
 from occamhead.search.judging.values import CompiledValues, Scores, Scoring, TorchValues, Values
 from occamhead.search.judging.wiring import wire
-from occamhead.search.strategy import Strategy
 
 
 class Judged(NamedTuple):
@@ -46,10 +46,12 @@ class Evaluator:
         network: Its wiring is read once; its logits are not.
         x: Inputs, [rows, inputs].
         y: Targets, [rows, outputs].
-        strategy: Fitness, regularisation, recurrence, memory, back end.
+        judging: Fitness, regularisation, recurrence, memory, back end.
         weights: Weight of each row; None weighs all alike.
 
     Attributes:
+        rows: Rows of data.
+        layout, groups: Shape of the network.
         longest: Complexity up to which functions are judged; None judges all.
         inputs: Inputs as they are judged, in float64, [inputs, rows and shadow rows].
         evaluated: Distinct nodes evaluated, fits of constants included.
@@ -61,17 +63,18 @@ class Evaluator:
         network: OccamNet,
         x: NDArray[np.floating],
         y: NDArray[np.floating],
-        strategy: Strategy,
+        judging: Judging,
         weights: NDArray[np.floating] | None = None,
     ) -> None:
-        self.strategy = strategy
+        self.judging = judging
         self.wiring, self.bases = wire(network)
-        rows = len(x)
-        dtype = np.dtype(strategy.dtype)
+        self.layout, self.groups = network.layout, network.groups
+        self.rows = rows = len(x)
+        dtype = np.dtype(judging.dtype)
         constants = tuple(network.leaf_constants.double().tolist())
         inputs = np.asarray(x, np.float64)
-        if strategy.shadow:
-            shuffled = np.random.default_rng(strategy.seed).permuted(inputs, axis=0)
+        if judging.shadow:
+            shuffled = np.random.default_rng(judging.seed).permuted(inputs, axis=0)
             inputs = np.concatenate([inputs, shuffled])
         self.inputs = inputs.T
         leaves = np.concatenate(
@@ -86,31 +89,29 @@ class Evaluator:
         flat = deviations <= 1e-12 * np.maximum(np.abs(mean), 1e-300)
         deviations = np.where(flat, np.where(mean == 0, 1.0, np.abs(mean)), deviations)
         self.scoring = Scoring(
-            targets, share, FITNESS[strategy.fitness], strategy.sigma, strategy.scaled,
+            targets, share, FITNESS[judging.fitness], judging.sigma, judging.scaled,
             deviations, 22 if dtype == np.float64 else 36,
         )  # fmt: skip
         self.store = Store(
             self.wiring, self.bases, len(targets), leaves.shape[1], dtype.itemsize,
-            int(strategy.store_mb * 1e6), len(inputs.T), constants,
+            int(judging.store_mb * 1e6), len(inputs.T), constants,
         )  # fmt: skip
         self.values: Values
-        if strategy.backend == "compiled":
+        if judging.backend == "compiled":
             self.values = CompiledValues(self.bases, leaves, self.store.nodes.max_rows)
         else:
-            self.values = TorchValues(
-                self.bases, leaves, self.store.nodes.max_rows, strategy.device
-            )
+            self.values = TorchValues(self.bases, leaves, self.store.nodes.max_rows, judging.device)
         self.fitter = (
-            ConstantFitter(self.store, self.scoring, strategy)
+            ConstantFitter(self.store, self.scoring, judging)
             if self.wiring.num_constants.any()
             else None
         )
         self.recurrence = (
-            Recurrence(self.store, leaves, self.scoring, strategy.recurrence)
-            if strategy.recurrence > 1
+            Recurrence(self.store, leaves, self.scoring, judging.recurrence)
+            if judging.recurrence > 1
             else None
         )
-        self.longest = strategy.max_complexity
+        self.longest = judging.max_complexity
         self.psi: dict[int, float] = {}
         self.evaluated = 0
         self.held: list[NDArray[np.int32]] = []
@@ -144,6 +145,11 @@ class Evaluator:
                 ):
                     raise MemoryError("the node store is full of what must be kept; raise store_mb")
             start = end
+
+    def judge_route(self, route: NDArray[np.int32], step: int) -> Judged:
+        """Scores of the functions of one route [rows of the network], each [1, outputs]."""
+        _, judged = next(self.judge(route[None], step))
+        return judged
 
     def _judge_roots(self, roots: NDArray[np.int32]) -> Judged:
         nodes = self.store.nodes
@@ -180,7 +186,7 @@ class Evaluator:
             scores = self.fitter.fit(fresh[free], outputs[free], self.values.host())
             self.evaluated += int(free.sum())
             self._file(fresh[free], outputs[free], scores)
-        if self.strategy.regularisation.active:
+        if self.judging.regularisation.active:
             for at in zip(fresh, outputs, strict=True):
                 nodes.fitness[at], nodes.error[at] = self._penalised(
                     *at, nodes.fitness[at], nodes.error[at]
@@ -197,7 +203,7 @@ class Evaluator:
         self, root: int, output: int, fitness: float, error: float
     ) -> tuple[float, float]:
         """Fitness less the penalties of supplement E and F; a trivial function has no error."""
-        weights = self.strategy.regularisation
+        weights = self.judging.regularisation
         if np.isnan(fitness):
             return -weights.undefined, np.inf
         function, numbers = self.store.function_of(root, output)
@@ -242,7 +248,7 @@ class Evaluator:
 
     def function(self, roots: Sequence[int], outputs: Sequence[int]) -> Function:
         """The function of some roots, each with what was fitted for its output."""
-        if self.strategy.scaled:
+        if self.judging.scaled:
             values = self.values.host()
             for root, output in zip(roots, outputs, strict=True):
                 if self.store.nodes.num_constants[root] == 0:

@@ -151,7 +151,7 @@ def test_eviction_leaves_scores_as_they_are():
         network = OccamNet(2, 2, "table1/21", 2, constants=(1.0, 2.0))
         search = Evolution(network, x, y, Strategy(recurrence=2, max_steps=25, store_mb=store_mb))
         result = search.run()
-        results.append((str(result.best), result.error, search.logits, result.evaluated))
+        results.append((str(result.best), result.error, search.learner.logits, result.evaluated))
     (best, error, logits, evaluated), (again, same, table, more) = results
     assert best == again and error == same and np.array_equal(logits, table)
     assert more > evaluated

@@ -1,11 +1,10 @@
-"""Compiled learning: the elites of each output, the gradient of their log q, and Adam.
+"""Compiled choice of what to learn from: the elites of each output, or the best of one step.
 
-Source: Costa et al. 2021, section 3, equations (1) to (3), with the weights K/i by rank i.
+Source: Costa et al. 2021, section 3, step 2; the elites are ours.
 """
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import numba
@@ -108,48 +107,6 @@ def update_elites(wiring, elites, choices, fitness, key, size, roots):
 
 
 @numba.njit(cache=True)
-def add_gradient(wiring, temperatures, choices, output, weight, gradient, pull):
-    """Add the gradient of ``-weight * log q`` of one output's function, each edge once.
-
-    Adds the part of the chosen edges to `gradient` [rows, edges] and the weight of every reached
-    P-node to `pull` [rows]; :func:`finish_gradient` turns the pull into the softmax's part.
-    """
-    reached = reach(wiring, choices, wiring.output_rows[output])
-    for p in range(len(reached)):
-        if reached[p]:
-            gradient[p, choices[p]] -= weight / temperatures[p]
-            pull[p] += weight
-
-
-@numba.njit(cache=True)
-def finish_gradient(wiring, log_probs, temperatures, gradient, pull):
-    """Add the softmax's part: the pull on a P-node times the probability of each edge, over T."""
-    for p in range(len(pull)):
-        if pull[p] != 0.0:
-            for s in range(wiring.num_sources[p]):
-                gradient[p, s] += pull[p] * math.exp(log_probs[p, s]) / temperatures[p]
-
-
-@numba.njit(cache=True)
-def learn_from(wiring, log_probs, temperatures, choices, fitness, gradient, pull):
-    """The gradient of ``-sum over outputs and ranks i of (K / i) log q`` (eq. 3 with K/i).
-
-    Args:
-        choices: Routes of the chosen functions, best first, [outputs, chosen, rows].
-        fitness: Their fitness K, [outputs, chosen]; what is not finite is left out.
-        gradient, pull: Results, [rows, edges] and [rows]; overwritten.
-    """
-    gradient[:] = 0.0
-    pull[:] = 0.0
-    for j in range(fitness.shape[0]):
-        for i in range(fitness.shape[1]):
-            if math.isfinite(fitness[j, i]):
-                add_gradient(wiring, temperatures, choices[j, i], j,
-                             fitness[j, i] / (i + 1), gradient, pull)  # fmt: skip
-    finish_gradient(wiring, log_probs, temperatures, gradient, pull)
-
-
-@numba.njit(cache=True)
 def select(fitness, count, chosen):
     """The samples that fit best, best first, copies included (paper, section 3, step 2).
 
@@ -171,19 +128,3 @@ def select(fitness, count, chosen):
         chosen[i] = best
         if best != NONE:
             taken[best] = True
-
-
-@numba.njit(cache=True)
-def adam(logits, gradient, mean, square, step, rate):
-    """One step of Adam (Kingma and Ba 2015, their defaults) on `logits`, in place."""
-    correction = 1.0 - 0.9**step
-    square_correction = math.sqrt(1.0 - 0.999**step)
-    for p in range(logits.shape[0]):
-        for s in range(logits.shape[1]):
-            g = gradient[p, s]
-            mean[p, s] = 0.9 * mean[p, s] + 0.1 * g
-            square[p, s] = 0.999 * square[p, s] + 0.001 * g * g
-            logits[p, s] -= (
-                rate * mean[p, s] / correction
-                / (math.sqrt(square[p, s]) / square_correction + 1e-8)
-            )  # fmt: skip
