@@ -19,12 +19,11 @@ from occamhead.rows.arrays import as_rows
 from recipes.others.linear_heads import (
     Clock,
     Heads,
-    Part,
     SparseHead,
     count_classes,
     sparse_points,
-    together,
 )
+from recipes.shared.rows import Part, together
 
 Chances = Callable[[np.ndarray], np.ndarray]
 """Rows of all features to the chances of the classes, [rows, classes]."""

@@ -23,9 +23,7 @@ from occamhead.rows.dense import PENALTIES, choose_dense_head, fit_dense_head
 from occamhead.rows.metrics import accuracy
 from occamhead.rows.objective import Rows, standardisation
 from recipes.others.l1_path import PathPoint, sparse_path
-
-Part = tuple[np.ndarray, np.ndarray]
-"""Features [rows, features] and labels [rows]."""
+from recipes.shared.rows import Part, together
 
 
 @dataclass(frozen=True)
@@ -77,12 +75,6 @@ class Clock:
         over = self.spent > share * self.budget
         self.cut |= over
         return over
-
-
-def together(train: Part, validation: Part) -> Part:
-    """The rows of both."""
-    x, y = (np.concatenate(both) for both in zip(train, validation, strict=True))
-    return x, y
 
 
 def count_classes(train: Part) -> int:

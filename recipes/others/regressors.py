@@ -22,6 +22,7 @@ from occamhead import Expression
 from occamhead.expression import ExpressionBuilder, linear_formula
 from occamhead.expression.nodes import Affine, Apply
 from occamhead.expression.operators import get_operator
+from recipes.shared.rows import Part, together
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,6 @@ class Fitted:
     seconds: float
     expression: Expression | None = None
 
-
-Part = tuple[np.ndarray, np.ndarray]
-"""Rows [n, features] and targets [n]."""
 
 Method = Callable[[Part, Part, float, int], Fitted]
 
@@ -101,11 +99,6 @@ def _of_expression(expression: Expression, seconds: float) -> Fitted:
     )
 
 
-def _together(train: Part, validation: Part) -> Part:
-    x, y = (np.concatenate(both) for both in zip(train, validation, strict=True))
-    return x, y
-
-
 # --- ours -------------------------------------------------------------------------------------
 
 
@@ -123,7 +116,7 @@ def occamhead(train: Part, validation: Part, seconds: float, seed: int, **option
     _warm_up()
     from occamhead.tables.estimators import OccamRegressor
 
-    x, y = _together(train, validation)
+    x, y = together(train, validation)
     start = time.process_time()
     model = OccamRegressor(time_budget=seconds, random_state=seed, **options).fit(x, y)
     spent = time.process_time() - start
@@ -152,7 +145,7 @@ def occamhead_train(
 
 def ridge(train: Part, validation: Part, seconds: float, seed: int) -> Fitted:
     """A linear formula, its penalty chosen by leave-one-out on the rows of both parts."""
-    return ridge_train(_together(train, validation), validation, seconds, seed)
+    return ridge_train(together(train, validation), validation, seconds, seed)
 
 
 def ridge_train(train: Part, validation: Part, seconds: float, seed: int) -> Fitted:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.others.regressors import Part
+from recipes.shared.rows import Part
 
 SETS = (
     "1027_ESL",

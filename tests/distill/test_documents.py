@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recipes import essence_heads
 from recipes.automata.rules import LifeRule
+from recipes.features.essence_methods import SHAPE_TESTS
+from recipes.features.parts import shape
 from tests.distill.printed import predict_of
 
 PAGE = (Path(__file__).parents[2] / "docs" / "programs.md").read_text()
@@ -58,9 +59,7 @@ def test_rules_in_the_manner_of_life(title):
 @pytest.mark.parametrize("title", [title for title in PROGRAMS if "new points" in title])
 def test_real_points(title):
     """The program is as accurate as its title says."""
-    points, inside = essence_heads.shape(
-        "disc" if title.startswith("disc") else "product", essence_heads.SHAPE_TESTS, 0
-    )
+    points, inside = shape("disc" if title.startswith("disc") else "product", SHAPE_TESTS, 0)
     accuracy = np.mean([load(title)(point) for point in points.tolist()] == inside)
     assert f"{accuracy:.3f} of 4,000" in title
 

@@ -14,7 +14,8 @@ from PIL import Image
 
 from occamhead.expression import ExpressionBuilder
 from occamhead.rows.objective import standardisation
-from recipes import compare_heads, compare_plot
+from recipes import compare_heads
+from recipes.features import comparison, comparison_plot
 from recipes.others import heads as peer_heads
 from recipes.others import linear_heads as sparse_heads
 from recipes.others import ours as formula_heads
@@ -27,10 +28,10 @@ SPARSE = ("l1", "elastic_net", "tree", "ebm", "kan", "gplearn")
 
 def call(name: str) -> Callable[..., sparse_heads.Heads]:
     """A method, or a skip where its package is missing."""
-    module, package = compare_heads.NEEDS.get(name, (None, None))
+    module, package = comparison.NEEDS.get(name, (None, None))
     if module and importlib.util.find_spec(module) is None:
         pytest.skip(f"{package} is not installed")
-    return compare_heads.METHODS[name]
+    return comparison.METHODS[name]
 
 
 def standardised(rows: tuple[np.ndarray, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -212,7 +213,7 @@ def test_cells_are_won_against_the_best_other_sparse_method():
         "l1": {1: 0.8, 2: 0.85, 4: 0.96},
         "tree": {1: 0.7, 2: 0.89, 4: 0.9},
     }
-    assert compare_heads.cells_won(means, "occamhead") == [1, 2]
+    assert comparison.cells_won(means, "occamhead") == [1, 2]
 
 
 def test_means_are_over_the_seeds():
@@ -220,24 +221,29 @@ def test_means_are_over_the_seeds():
         {"method": "l1", "budget": count, "seed": seed, "accuracy": accuracy}
         for count, seed, accuracy in ((1, 0, 0.5), (1, 1, 0.7), (2, 0, 0.9))
     ]
-    means = compare_heads.mean_accuracies(rows)
+    means = comparison.mean_accuracies(rows)
     assert means == {"l1": {1: pytest.approx(0.6), 2: pytest.approx(0.9)}}
 
 
 def test_a_method_without_its_package_is_left_out(monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "kan" else find(name)
+        importlib.util,
+        "find_spec",
+        lambda name: None if name == "kan" else name if name == "gplearn" else find(name),
     )
-    names, missing = compare_heads.installed(["l1", "kan"])
+    names, missing = comparison.installed(["l1", "kan", "gplearn"], 3)
     assert names == ["l1"]
-    assert missing == {"kan": "needs pykan: pip install 'occamhead[benchmark]'"}
+    assert missing == {
+        "kan": "needs pykan: pip install 'occamhead[benchmark]'",
+        "gplearn": "tells two classes apart, not 3",
+    }
 
 
 def test_the_plot_has_a_line_for_each_method(tmp_path):
     file = tmp_path / "compare.png"
     means = {"occamhead": {1: 0.8, 2: 0.9}, "l1": {1: 0.7, 2: 0.85}}
-    compare_plot.draw(means, 0.95, file, "made up")
+    comparison_plot.draw(means, 0.95, file, "made up")
     with Image.open(file) as picture:
         colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 24)}
     assert {(178, 24, 43), (33, 102, 172)} <= colours
@@ -269,7 +275,7 @@ def test_the_whole_comparison_of_few_digits(few_digits, tmp_path, capsys):
     printed = capsys.readouterr().out
     table = printed[printed.index("test accuracy") :].splitlines()
     assert table[1].split() == ["1", "4"]
-    means = compare_heads.mean_accuracies(rows)
+    means = comparison.mean_accuracies(rows)
     assert table[2].split() == ["tree", *(f"{means['tree'][count]:.3f}" for count in (1, 4))]
     assert "with all 784 features" in printed
     with pytest.raises(FileExistsError, match="--overwrite"):
@@ -290,7 +296,7 @@ def test_flags_that_do_not_go_together(capsys):
     for flags, words in (
         (["--pixels", "--data", "mnist", "--backbone", "resnet50"], "take no --backbone"),
         (["--per-class", "4", "--methods", "tree"], "not tree"),
-        (["--seconds", "0"], "must be above 0"),
+        (["--seconds", "0"], "must be positive"),
     ):
         with pytest.raises(SystemExit):
             compare_heads.main(flags)

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from recipes import essence_heads
+from recipes.features.essence_methods import SHAPE_TESTS
+from recipes.features.parts import shape, table
 from tests.distill.printed import predict_of
 
 FIELDS = {"task", "seed", "samples", "method", "accuracy", "seconds"}
@@ -36,7 +38,7 @@ def test_every_method_has_its_row(results):
 
 
 def test_the_accuracy_is_that_of_the_printed_program(results):
-    _, _, (x, y) = essence_heads.table("iris", 0)
+    _, _, (x, y) = table("iris", 0)
     for method in ("essence", "essence_short", "occamhead"):
         row = results["iris", method]
         predict = predict_of(row["program"])
@@ -48,13 +50,13 @@ def test_one_formula_replaces_many_lines(results):
     linear, quadratic, occam = (results["product", m] for m in ("linear", "quadratic", "occam"))
     assert linear["differentiae"] >= 4 and occam["differentiae"] == 1
     assert occam["accuracy"] > max(0.99, quadratic["accuracy"]) > linear["accuracy"]
-    x, y = essence_heads.shape("product", essence_heads.SHAPE_TESTS, 0)
+    x, y = shape("product", SHAPE_TESTS, 0)
     predict = predict_of(occam["program"])
     assert np.mean([predict(r) for r in x.tolist()] == y) == occam["accuracy"]
 
 
 def test_rows_are_split_once():
-    parts = essence_heads.table("digits", 3)
+    parts = table("digits", 3)
     rows = np.concatenate([x for x, _ in parts])
     assert [len(y) for _, y in parts] == [1005, 252, 540]
     assert len(np.unique(rows, axis=0)) == len(rows)  # no digit is in two parts

@@ -15,7 +15,8 @@ from recipes.laws_of_nature import rows as law_rows
 from recipes.laws_of_nature.judge import judge, refit
 from recipes.laws_of_nature.laws import CONFIG, Law, load_study
 from recipes.others import regressors as peers
-from recipes.others.regressors import Fitted, Part
+from recipes.others.regressors import Fitted
+from recipes.shared.rows import Part
 
 # Values of each law that were computed by hand from its textbook form.
 KNOWN = {

@@ -1,0 +1,57 @@
+"""The flags of `recipes.compare_heads`, and which of them go together."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from recipes.features.comparison import METHODS, PER_CLASS
+from recipes.shared.flags import add_backbone, positive, positive_seconds, recipe_parser
+
+
+def parsed(description: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments; those that do not go together end the program with a message."""
+    parser = recipe_parser("compare_heads", description, seeds=range(5))
+    _add_flags(parser)
+    args = parser.parse_args(argv)
+    args.pixels |= args.data == "digits"
+    if args.pixels and (args.backbone or args.weights or args.picture_size):
+        parser.error("pixels take no --backbone, no --weights and no --picture-size")
+    if args.data == "digits" and args.classes:
+        parser.error("--data digits takes all ten, and no --classes")
+    args.methods = args.methods or list(PER_CLASS if args.per_class else METHODS)
+    if args.per_class and (others := [name for name in args.methods if name not in PER_CLASS]):
+        parser.error(f"--per-class goes with {', '.join(PER_CLASS)}, not {', '.join(others)}")
+    return args
+
+
+def _add_flags(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "--data",
+        help="folder of photographs, also looked for below $OCCAMHEAD_DATA; mnist; digits; or, with"
+        " --pixels, the folder of MNIST",
+    )
+    add_backbone(parser)
+    add("--pixels", action="store_true", help="take the pixels of MNIST as features")
+    add("--classes", nargs="+", metavar="CLASS", help="class folders, or digits; default all")
+    add = parser.add_mutually_exclusive_group().add_argument
+    add(
+        "--features",
+        nargs="+",
+        type=positive,
+        default=[1, 2, 4, 8, 16, 32],
+        metavar="COUNT",
+        help="most features in all",
+    )
+    add(
+        "--per-class", nargs="+", type=positive, metavar="COUNT", help="most features of each class"
+    )
+    add = parser.add_argument
+    add("--methods", nargs="+", choices=METHODS, metavar="METHOD", help=", ".join(METHODS))
+    add(
+        "--seconds",
+        type=positive_seconds,
+        default=30.0,
+        help="CPU seconds of each method, for all counts",
+    )
