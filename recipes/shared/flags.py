@@ -49,7 +49,7 @@ def add_backbone(parser: argparse.ArgumentParser, picture_size: int | None = Non
 def add_cache(parser: argparse.ArgumentParser) -> None:
     """The files of a backbone's weights and features."""
     add = parser.add_argument
-    add("--weights", help="file of the backbone's weights; default: download, see the README")
+    add("--weights", help="file of the backbone's weights; default: download, see docs/recipes.md")
     add("--cache", help="folder of the feature cache; default ~/.cache/occamhead/features")
 
 

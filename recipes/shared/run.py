@@ -36,7 +36,7 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
     )
     add("--data", help="folder of the data; also looked for below $OCCAMHEAD_DATA")
     add("--backbone", help="torchvision or timm name, or efficientnet_lite0; default resnet50")
-    add("--weights", help="file of the backbone's weights; default: download, see the README")
+    add("--weights", help="file of the backbone's weights; default: download, see docs/recipes.md")
     add(
         "--picture-size",
         type=positive,
