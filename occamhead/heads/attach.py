@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
+from occamhead.heads.class_count import StatedClasses, state_count
+from occamhead.heads.classifiers import find_place
 from occamhead.heads.kinds import build_head
+from occamhead.heads.places import Place, put_module
 
-# Where torchvision (and most hand-written) models keep their classifier.
-_USUAL_NAMES = ("fc", "classifier", "head", "heads", "last_linear", "_fc")
 _MEMORY = "_occamhead_original"
+
+
+@dataclass(frozen=True)
+class _Replaced:
+    """What a head remembers, to be given back: modules by name, and what the model stated."""
+
+    head_name: str
+    originals: dict[str, nn.Module]
+    stated: StatedClasses
 
 
 def attach_head(
@@ -20,15 +31,19 @@ def attach_head(
     name: str | None = None,
     head: nn.Module | None = None,
     kind: str = "occam",
+    example: Any = None,
     **options: Any,
 ) -> Any:
     """Replace the classifier of a model by a head that is a formula, in place.
 
     The classifier is found by timm's ``get_classifier``, by the usual attribute names of
-    torchvision (``fc``, ``classifier``, ``head``, ``heads``; the last ``nn.Linear`` of a
-    sequential one), or by `name`. The head is put on the same device, in the same dtype.
-    The features that reach it, for fitting, are collected by
-    :func:`occamhead.heads.collecting.collect_features`.
+    torchvision, transformers and others (``fc``, ``classifier``, ``head``, ``heads``, ``score``;
+    the last layer of a sequential one), or by `name`. It is an ``nn.Linear``, or a 1 x 1
+    convolution beside a global pooling. Where a model of timm makes its scores of several
+    classifiers of the same features, one head takes the place of all. The head is put on the same
+    device, in the same dtype; ``num_classes`` of the model, ``num_labels`` of it and its
+    ``config`` follow it. The features that reach it, for fitting, are collected by
+    :func:`occamhead.collect_features`.
 
     Args:
         model: Any module.
@@ -37,43 +52,56 @@ def attach_head(
         head: A head to attach instead of a new one.
         kind: "occam" for an :class:`OccamHead`, "essence" for an
             :class:`occamhead.heads.essence.EssenceHead`, which has to be fitted before it is used.
+        example: An input of the model, or a tuple or dictionary of its arguments. With it the model
+            is tried, to make sure that in eval mode its scores are those of the head.
         **options: Further arguments of the head.
 
     Returns:
         The head, which is now part of the model.
 
     Raises:
-        ValueError: If no classifier is found, it is no ``nn.Linear``, or the head does not fit.
+        ValueError: If no classifier is found, or several are; if it is no linear layer, or the
+            model's scores are not those of a head in its place; or if the head does not fit. The
+            model is then as it was.
+
+    Example:
+        >>> import torch
+        >>> from occamhead import attach_head, detach_head
+        >>> model = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Linear(8, 3))
+        >>> head = attach_head(model, num_classes=2, name="1")
+        >>> model.eval()(torch.randn(5, 4)).shape
+        torch.Size([5, 2])
+        >>> detach_head(model) is head, model[1]
+        (True, Linear(in_features=8, out_features=3, bias=True))
     """
     for attached, module in model.named_modules():
         if hasattr(module, _MEMORY):
             raise ValueError(f"{attached!r} is an attached head already; detach_head(model) first")
-    name = name or classifier_name(model)
-    parent, attribute = _parent(model, name)
-    original = getattr(parent, attribute)
-    if not isinstance(original, nn.Linear):
-        raise ValueError(
-            f"{name!r} is a {type(original).__name__}, not an nn.Linear; name the linear layer"
-            " that maps features to class scores"
-        )
+    place = find_place(model, name, example)
     if head is None:
-        if num_classes is None:
-            num_classes = original.out_features
-        head = build_head(kind, original.in_features, num_classes, **options)
-    elif options or num_classes is not None or kind != "occam":
-        raise ValueError("give either a head or the options (and kind) of a new one")
-    elif getattr(head, "in_features", original.in_features) != original.in_features:
-        raise ValueError(
-            f"the model's classifier takes {original.in_features} features, the head"
-            f" {head.in_features}"
-        )
-    head.to(original.weight.device, original.weight.dtype).train(model.training)
+        count = place.out_features if num_classes is None else num_classes
+        head = build_head(kind, place.in_features, count, **options)
+    else:
+        _check_fit(head, place, bool(options) or num_classes is not None or kind != "occam")
+    weight = place.tensor(model)
+    head.to(weight.device, weight.dtype).train(model.training)
+    stated = StatedClasses.of(model)
+    originals = place.put(model, head)
+    head_name = next(name for name, module in model.named_modules() if module is head)
     # Not a submodule: the replaced weights must neither train nor enter the state dict.
-    object.__setattr__(head, _MEMORY, (name, original, getattr(model, "num_classes", None)))
-    setattr(parent, attribute, head)
-    if hasattr(model, "num_classes"):
-        model.num_classes = getattr(head, "out_features", model.num_classes)
+    object.__setattr__(head, _MEMORY, _Replaced(head_name, originals, stated))
+    state_count(model, int(getattr(head, "out_features", place.out_features)))
     return head
+
+
+def _check_fit(head: nn.Module, place: Place, more: bool) -> None:
+    if more:
+        raise ValueError("give either a head or the options (and kind) of a new one")
+    width = getattr(head, "in_features", place.in_features)
+    if width != place.in_features:
+        raise ValueError(
+            f"the model's classifier takes {place.in_features} features, the head {width}"
+        )
 
 
 def attached_head(model: nn.Module) -> nn.Module:
@@ -96,49 +124,17 @@ def detach_head(model: nn.Module) -> nn.Module:
     Raises:
         ValueError: If no head is attached.
     """
-    for name, module in model.named_modules():
-        if hasattr(module, _MEMORY):
-            _, original, num_classes = getattr(module, _MEMORY)
-            parent, attribute = _parent(model, name)
-            weight = next(module.parameters(), original.weight)
-            setattr(parent, attribute, original.to(weight.device, weight.dtype))
-            if num_classes is not None:
-                model.num_classes = num_classes
-            object.__delattr__(module, _MEMORY)
-            return module
-    raise ValueError(f"no head is attached to this {type(model).__name__}")
-
-
-def classifier_name(model: nn.Module) -> str:
-    """Dotted name of the linear layer that maps a model's features to class scores.
-
-    Raises:
-        ValueError: If the model follows none of the known conventions.
-    """
-    if hasattr(model, "get_classifier"):  # timm
-        found: Any = model.get_classifier()  # type: ignore[operator]
-        for name, module in model.named_modules():
-            if module is found and isinstance(module, nn.Linear):
-                return name
-    for name in _USUAL_NAMES:
-        module = getattr(model, name, None)
-        if isinstance(module, nn.Linear):
-            return name
-        if isinstance(module, nn.Module):
-            linear = [inner for inner, m in module.named_modules() if isinstance(m, nn.Linear)]
-            if linear:
-                return f"{name}.{linear[-1]}"
-    raise ValueError(
-        f"found no classifier in this {type(model).__name__}; name the attribute:"
-        " attach_head(model, name='...')"
-    )
-
-
-def _parent(model: nn.Module, name: str) -> tuple[nn.Module, str]:
-    path, _, attribute = name.rpartition(".")
-    try:
-        parent = model.get_submodule(path)
-        getattr(parent, attribute)
-    except AttributeError as error:
-        raise ValueError(f"{type(model).__name__} has no attribute {name!r}") from error
-    return parent, attribute
+    head = attached_head(model)
+    replaced: _Replaced = getattr(head, _MEMORY)
+    # The model may have become a part of another one meanwhile.
+    name = next(name for name, module in model.named_modules() if module is head)
+    inner = model.get_submodule(name.removesuffix(replaced.head_name).removesuffix("."))
+    weight = next(head.parameters(), None)
+    for name, original in replaced.originals.items():
+        if weight is not None:
+            original.to(weight.device, weight.dtype)
+        original.train(inner.training)
+        put_module(inner, name, original)
+    replaced.stated.restore(inner)
+    object.__delattr__(head, _MEMORY)
+    return head

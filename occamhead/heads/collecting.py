@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from occamhead.heads.attach import attached_head
+from occamhead.heads.trial import evaluating
 
 # What the labels of a batch are called where a batch is a dictionary.
 _LABELS = ("labels", "label", "target")
@@ -64,7 +64,7 @@ def collect_features(
 
     hook = head.register_forward_pre_hook(reached)
     try:
-        with torch.no_grad(), _evaluating(model):
+        with torch.no_grad(), evaluating(model):
             for batch in loader:
                 arguments, named, y = _parts(batch, place)
                 try:
@@ -118,15 +118,3 @@ def _as_rows(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
             " one label per row of features"
         )
     return x, y
-
-
-@contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a model into eval mode, and afterwards each of its modules back into its own."""
-    modes = {module: module.training for module in model.modules()}
-    try:
-        model.eval()
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
