@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from occamhead import Expression
 from occamhead.explain import Spread, explain_example
-from tests.random_formulas import SMOOTH, dyadic, expressions, small
+from tests.expression.random_formulas import SMOOTH, dyadic, expressions, small
 
 rows = st.lists(st.floats(-5, 5), min_size=4, max_size=4)
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from occamhead import Expression
 from occamhead.explain import mathml_lines
 from occamhead.expression import ExpressionBuilder
-from tests.random_formulas import expressions
+from tests.expression.random_formulas import expressions
 
 
 def read(text: str, **options) -> str:
