@@ -17,7 +17,7 @@ from recipes.others.classifiers import columns
 from tests.distill.printed import predict_of
 from tests.distill.sizes.test_grids import images, lifted
 from tests.distill.sizes.test_lift import table
-from tests.expression.formats.test_files import run_all
+from tests.expression.formats.machines import run_all
 
 ONE = Direction((1,), "1")
 RULES = {
