@@ -1,0 +1,51 @@
+"""The layout that `recipes` promises: experiments on top, in at most 80 lines each."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import recipes
+
+FOLDER = Path(recipes.__file__).parent
+TOP = sorted(path for path in FOLDER.glob("*.py") if path.name != "__init__.py")
+PARTS = sorted(path for path in FOLDER.glob("*/*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    """The modules of recipes that a file names, at whatever place."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+    return {name for name in names if name.startswith("recipes.")}
+
+
+@pytest.mark.parametrize("path", TOP, ids=lambda path: path.stem)
+def test_a_recipe_is_an_experiment_of_at_most_80_lines(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 80
+    assert "main" in {node.name for node in ast.parse(text).body if hasattr(node, "name")}
+    assert text.endswith('\n\nif __name__ == "__main__":\n    main()\n')
+    assert not any(name == f"recipes.{other.stem}" for name in imported(path) for other in TOP)
+
+
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_what_recipes_are_made_of(path):
+    """No part calls an experiment, and shared parts know no subject."""
+    assert len(path.read_text().splitlines()) <= 400
+    names = imported(path)
+    assert not any(name == f"recipes.{top.stem}" for name in names for top in TOP)
+    if path.parent.name == "shared":
+        assert all(name.startswith("recipes.shared") for name in names)
+    if path.parent.name == "others":
+        assert all(name.startswith(("recipes.others", "recipes.shared")) for name in names)
+
+
+def test_the_folders_are_those_that_the_docstring_names():
+    folders = {path.parent.name for path in PARTS}
+    assert {name for name in folders if f"``{name}/``" in (recipes.__doc__ or "")} == folders
