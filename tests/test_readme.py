@@ -179,7 +179,7 @@ def test_commands_and_names_exist(page):
     text = page.read_text()
     for module in re.findall(r"python\s+-m\s+((?:occamhead|recipes|benchmarks)[\w.]*)", text):
         assert find_spec(module.rstrip(".")), module
-    for name in re.findall(r"\bconfigs/\w+\.yaml", text):
+    for name in re.findall(r"\b(?:configs|tests)/[\w/]+\.(?:yaml|py)\b", text):
         assert name == "configs/NAME.yaml" or (ROOT / name).is_file(), name
     for name in re.findall(r"\boccamhead(?:\.[A-Za-z_]\w*)+", text):
         found = occamhead
