@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parts = [as_rows(arrays.train), as_rows(arrays.validation)]
     features, labels = (torch.cat(tensors)[: args.rows] for tensors in zip(*parts, strict=True))
     test = as_rows(arrays.test)
-    about = {"task": "tsoftmax", "data": source, "backbone": backbone.name}
+    about: dict[str, Any] = {"task": "tsoftmax", "data": source, "backbone": backbone.name}
     about |= {"weights": backbone.weights, "notice": backbone.notice}
     about |= {"picture_size": args.picture_size, "nodes": args.nodes or features.shape[1]}
     about |= {"n_train": len(features), "n_test": len(test[0])}

@@ -6,11 +6,10 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
-
 from occamhead.rows.arrays import ArrayData
 from occamhead.training.path import fit_path
 from occamhead.training.results import Fit, ParetoPath, PathPoint
+from recipes.shared.output import say, say_table
 
 
 def add_arguments(parser: argparse.ArgumentParser, positive: Callable[[str], int]) -> None:
@@ -48,22 +47,24 @@ def fit(data: ArrayData, args: argparse.Namespace, trainer: Mapping[str, Any]) -
         seed=args.seed,
     )
     chosen = path.select(args.max_features)
-    _print(path, chosen)
+    _say(path, chosen)
     return path.fit(chosen, data, trainer)
 
 
-@rank_zero_only
-def _print(path: ParetoPath, chosen: PathPoint) -> None:
-    titles = ("budget", "features", "a class", "operations", "accuracy held out")
-    widths = (8, 10, 9, 12, 21)
-    print("\n" + "".join(f"{title:>{w}}" for title, w in zip(titles, widths, strict=True)))
-    for point in path:
-        print(
-            f"{point.budget:>8}{point.features:>10}{point.features_per_class:>9}"
-            f"{point.operations:>12}{point.validation_accuracy:>14.3f} ± {point.standard_error:.3f}"
-            + ("  chosen" if point is chosen else ""),
-            flush=True,
+def _say(path: ParetoPath, chosen: PathPoint) -> None:
+    lines = [
+        (
+            point.budget,
+            point.features,
+            point.features_per_class,
+            point.operations,
+            f"{point.validation_accuracy:.3f} ± {point.standard_error:.3f}",
+            "chosen" if point is chosen else "",
         )
+        for point in path
+    ]
+    say()
+    say_table(("budget", "features", "a class", "operations", "accuracy held out", ""), lines, ())
 
 
 def path_rows(path: ParetoPath) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from occamhead.heads.calibration import expected_calibration_error
 from occamhead.rows.arrays import as_rows
 from occamhead.rows.metrics import accuracy
+from recipes.shared.output import say, say_table
 from recipes.shared.path import path_rows
 from recipes.shared.printed import defined_by
 from recipes.shared.results import PAGE, save_results
@@ -93,7 +94,7 @@ def write(
     _save(out, task, formula, results, source, scores, predicted, labels)
     # Every process of a distributed run must call this; the first one writes.
     fit.module.trainer.save_checkpoint(out / "checkpoint.ckpt", weights_only=True)
-    _print(out, task, results)
+    _say(out, task, results)
     return results
 
 
@@ -131,7 +132,7 @@ def write_page(
         facts=facts,
         curve=fit.path.points if fit.path else (),
     )
-    print(f"explained in {page}")
+    say(f"explained in {page}")
 
 
 def calibration(head: OccamHead, x: Tensor, y: Tensor) -> dict[str, float]:
@@ -192,32 +193,28 @@ def _save(
             table.writerow([name, classes[label], classes[guess], *row])
 
 
-@rank_zero_only
-def _print(out: Path, task: Task, results: dict[str, Any]) -> None:
-    print()
+def _say(out: Path, task: Task, results: dict[str, Any]) -> None:
+    say()
     for name, text in zip(results["classes"], results["formulas"], strict=True):
-        print(f"{name} = {text}\n")
-    paper = f"{task.paper.accuracy:.1%}" if task.paper else "-"
-    print(f"test accuracy on {results['n_test']} pictures")
-    print(f"{'formula':>12} {'soft network':>13} {'dense head':>11} {'majority':>9} {'paper':>7}")
-    print(
-        f"{results['rule_accuracy']:>12.1%} {results['soft_accuracy']:>13.1%}"
-        f" {results['dense_accuracy']:>11.1%} {results['majority_accuracy']:>9.1%} {paper:>7}"
-    )
+        say(f"{name} = {text}\n")
+    say(f"test accuracy on {results['n_test']} pictures")
+    ours = [f"{results[f'{name}_accuracy']:.1%}" for name in ("rule", "soft", "dense", "majority")]
+    paper = f"{task.paper.accuracy:.1%}" if task.paper else None
+    say_table(("formula", "soft network", "dense head", "majority", "paper"), [(*ours, paper)])
     if task.paper:
-        print(f"paper: {task.paper.source}; baseline there {task.paper.baseline:.1%}")
-    print(
+        say(f"paper: {task.paper.source}; baseline there {task.paper.baseline:.1%}")
+    say(
         f"{results['features_used']} features, {results['operations']} operations,"
         f" formula.py agrees with the model on {results['agreement']:.0%} of the test pictures"
     )
-    print(
+    say(
         f"probabilities: calibration error {results['ece']:.3f} (uncalibrated"
         f" {results['ece_before']:.3f}); {results['coverage']:.1%} of the pictures have"
         f" {REJECT_BELOW:.0%} or more, of which {results['accuracy_of_kept']:.1%} are right"
     )
     if results["notice"]:
-        print(f"notice: {results['notice']}")
-    print(
+        say(f"notice: {results['notice']}")
+    say(
         f"features {results['feature_seconds']:.1f} s, training {results['train_seconds']:.1f} s;"
         f" results in {out}"
     )

