@@ -53,8 +53,10 @@ def report(
         path: The page; its folder must exist.
         head: The head, or the fit that made it, whose dense head is then compared with.
         data: The rows of all splits, of one label each, with their classes.
-        pictures: The pictures of the test rows, in their order; without them the page has none.
-        backbone: What made the features of the pictures, for the maps of where they are high.
+        pictures: The pictures of the test rows, in their order; by default those that the data
+            kept, see :class:`occamhead.vision.PictureRows`. Without them the page has none.
+        backbone: What made the features of the pictures, for the maps of where they are high; by
+            default the one that the data kept.
         curve: Formulas of several sizes, for the curve of accuracy against size.
         names: A name per feature; by default x0, x1, ...
         paper: An accuracy to compare with, and where it stands.
@@ -85,6 +87,10 @@ def report(
     """
     check_counts(examples=examples, most_cards=most_cards)
     data.setup("test")
+    # Rows of other origin know of neither.
+    if pictures is None and (kept := getattr(data, "pictures", None)) is not None:
+        pictures = kept.test
+        backbone = getattr(data, "backbone", None) if backbone is None else backbone
     dense = None if isinstance(head, OccamHead) else head.dense
     own = head if isinstance(head, OccamHead) else head.head
     check_names(names, own.in_features)

@@ -17,6 +17,7 @@ from occamhead.expression import Expression, FormulaModule
 from occamhead.heads.base import named
 from occamhead.heads.occam import OccamHead
 from occamhead.vision.backbones import Backbone, build_backbone, state_hash
+from occamhead.vision.decoding import as_rgb, read_rgb
 from occamhead.vision.preparation import Preparation
 
 if TYPE_CHECKING:
@@ -115,12 +116,7 @@ def _check_fit(
 
 
 def _picture(picture: Image.Image | str | Path) -> Image.Image:
-    if not isinstance(picture, (str, Path)):
-        return picture.convert("RGB")
-    from PIL import Image
-
-    with Image.open(picture) as image:
-        return image.convert("RGB")
+    return read_rgb(picture) if isinstance(picture, (str, Path)) else as_rgb(picture)
 
 
 def save_model(

@@ -10,6 +10,7 @@ from occamhead.vision.datamodules import (
     FeatureData,
     MNISTData,
     PictureData,
+    PictureRows,
     featurise,
 )
 from occamhead.vision.digits import mnist_splits
@@ -33,6 +34,7 @@ __all__ = [
     "PictureArrays",
     "PictureData",
     "PictureFiles",
+    "PictureRows",
     "PictureTensors",
     "Pictures",
     "Splits",

@@ -1,5 +1,6 @@
 """LightningDataModules: cached features, digits, and photographs for fine-tuning."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 import pytorch_lightning as pl
@@ -13,13 +14,31 @@ from occamhead.vision.pictures import Pictures, PictureTensors, Splits
 from occamhead.vision.sources import photograph_splits
 
 
-class _PictureArrays(ArrayDataModule):
-    """Base of those whose arrays are made of pictures; `backbone` made them, or is None."""
+class _FromPictures(ArrayDataModule):
+    """Base of those whose rows are made of pictures: it keeps what they were made of."""
 
-    def __init__(self, batch_size: int, cache_dir: str | None) -> None:
+    def __init__(self, batch_size: int, cache_dir: str | None, progress: bool = True) -> None:
         super().__init__(batch_size)
         self.backbone: Backbone | None = None
-        self._cache_dir = cache_dir
+        self._pictures: Splits | None = None
+        self._cache_dir, self._progress = cache_dir, progress
+
+    @abstractmethod
+    def read(self) -> tuple[Splits, str, Backbone | None]:
+        """The pictures, what they are in one line, and what makes features of them, if anything."""
+
+    @property
+    def pictures(self) -> Splits:
+        """The pictures of each split, in the order of its rows."""
+        if self._pictures is None:
+            raise RuntimeError(f"{type(self).__name__}: call setup() first")
+        return self._pictures
+
+    def make_arrays(self) -> LabelledArrays:
+        self._pictures, description, self.backbone = self.read()
+        return featurise(
+            self._pictures, description, self.backbone, self._cache_dir, self._progress
+        )
 
 
 def featurise(
@@ -55,8 +74,51 @@ def featurise(
     )
 
 
-class FeatureData(_PictureArrays):
+class PictureRows(_FromPictures):
+    """Pictures as rows: features of a frozen backbone, computed once and cached, or pixels.
+
+    After `setup` it keeps what they were made of: `pictures`, and `backbone`, whose `transform`
+    makes the tensors. So a report shows the test pictures, and a backbone can be fine-tuned.
+
+    Args:
+        pictures: Pictures of each split.
+        description: What they are, in one line.
+        backbone: What makes features of them; None takes the pixels.
+        cache_dir, progress: See `cached_features`.
+        batch_size: Rows per batch.
+
+    Example:
+        >>> import numpy as np
+        >>> from occamhead.vision import PictureArrays, PictureRows, Splits
+        >>> grey = np.zeros((4, 8, 8), dtype=np.uint8)
+        >>> part = PictureArrays(grey, ["a", "b", "c", "d"], [0, 1, 0, 1], ["ant", "bee"])
+        >>> data = PictureRows(Splits(part, part, part), "black squares")
+        >>> data.setup()
+        >>> data.num_features, data.classes, len(data.pictures.test)
+        (64, ('ant', 'bee'), 4)
+    """
+
+    def __init__(
+        self,
+        pictures: Splits,
+        description: str,
+        backbone: Backbone | None = None,
+        cache_dir: str | None = None,
+        batch_size: int = 128,
+        progress: bool = True,
+    ) -> None:
+        super().__init__(batch_size, cache_dir, progress)
+        self._given = (pictures, description, backbone)
+
+    def read(self) -> tuple[Splits, str, Backbone | None]:
+        return self._given
+
+
+class FeatureData(_FromPictures):
     """Photographs as features of a frozen backbone, computed once and cached.
+
+    After `setup`, `pictures` and `backbone` are what the rows were made of; see `PictureRows`,
+    which takes pictures and a backbone that are loaded already.
 
     Args:
         data, classes, validation_fraction, seed: See `photograph_splits`.
@@ -80,14 +142,12 @@ class FeatureData(_PictureArrays):
         self._source = (data, classes, validation_fraction, seed)
         self._backbone_source = (backbone, weights)
 
-    def make_arrays(self) -> LabelledArrays:
-        splits, description = photograph_splits(*self._source)
-        self.backbone = load_backbone(*self._backbone_source)
-        return featurise(splits, description, self.backbone, self._cache_dir)
+    def read(self) -> tuple[Splits, str, Backbone | None]:
+        return *photograph_splits(*self._source), load_backbone(*self._backbone_source)
 
 
-class MNISTData(_PictureArrays):
-    """Handwritten digits, as pixels or as features of a frozen backbone.
+class MNISTData(_FromPictures):
+    """Handwritten digits, as pixels or as features of a frozen backbone; see `PictureRows`.
 
     Args:
         classes, data, validation_fraction, seed: See `mnist_splits`.
@@ -115,11 +175,10 @@ class MNISTData(_PictureArrays):
         self._source = (classes, data, validation_fraction, seed)
         self._features, self._weights = features, weights
 
-    def make_arrays(self) -> LabelledArrays:
-        splits, description = mnist_splits(*self._source)
-        if self._features != "pixels":
-            self.backbone = load_backbone(self._features, self._weights)
-        return featurise(splits, description, self.backbone, self._cache_dir)
+    def read(self) -> tuple[Splits, str, Backbone | None]:
+        pixels = self._features == "pixels"
+        backbone = None if pixels else load_backbone(self._features, self._weights)
+        return *mnist_splits(*self._source), backbone
 
 
 class PictureData(pl.LightningDataModule):

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import struct
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,12 +13,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch.utils.data import Dataset
 
+from occamhead.vision.decoding import (
+    FOREIGN_SUFFIXES,
+    SUFFIXES,
+    UNREADABLE,
+    as_rgb,
+    check_readable,
+    read_rgb,
+)
+
 log = logging.getLogger("occamhead")
-
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm"})
-
-# What PIL raises for files that are cut off, empty, no pictures at all, or absurdly large.
-UNREADABLE = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
 
 
 class Pictures(ABC, Dataset[tuple[Image.Image, int]]):
@@ -76,12 +79,13 @@ class Pictures(ABC, Dataset[tuple[Image.Image, int]]):
 
 
 class PictureFiles(Pictures):
-    """Pictures in files, decoded to RGB when asked for; their names are their paths."""
+    """Pictures in files, decoded to RGB when asked for; their names are their paths.
+
+    See :func:`occamhead.vision.decoding.as_rgb` for grey ones of 16 bits, and for transparency.
+    """
 
     def picture(self, index: int) -> Image.Image:
-        # As torchvision's pil_loader, so without EXIF rotation: backbones were trained that way.
-        with Image.open(self.names[index]) as image:
-            return image.convert("RGB")
+        return read_rgb(self.names[index])
 
     def subset(self, indices: Sequence[int] | NDArray[np.int64]) -> "PictureFiles":
         names = [self.names[i] for i in indices]
@@ -93,6 +97,9 @@ class PictureFiles(Pictures):
         for name in self.names:
             status = Path(name).stat()
             digest.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+            # Features that were cached before 16 bits and transparency were read rightly are stale.
+            if Path(name).suffix.lower() not in (".jpg", ".jpeg"):
+                digest.update(b"as_rgb\n")
         return digest.hexdigest()
 
 
@@ -165,14 +172,14 @@ class PictureTensors(Dataset[tuple[torch.Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         image, label = self.pictures[index]
-        return self.transform(image.convert("RGB")), label
+        return self.transform(as_rgb(image)), label
 
 
 def read_folder(root: str | Path, classes: Sequence[str] | None = None) -> PictureFiles:
     """Read pictures that lie in one folder per class, however deep.
 
-    Every file is decoded once, JPEGs at low size; those that fail are left out, logged and listed
-    in `skipped`.
+    Every picture file is decoded once, JPEGs at low size; those that fail, and those of kinds that
+    are not read here such as HEIC, are left out, logged and listed in `skipped`.
 
     Args:
         root: The folder that holds the class folders.
@@ -212,9 +219,10 @@ def _sort_out(folder: Path) -> tuple[list[str], list[str]]:
         )
     good: list[str] = []
     bad: list[str] = []
-    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES):
+    kinds = SUFFIXES | FOREIGN_SUFFIXES
+    for path in sorted(p for p in folder.rglob("*") if p.suffix.lower() in kinds):
         try:
-            _test_decode(path)
+            check_readable(path)
         except UNREADABLE as reason:
             log.warning("%s: unreadable, left out: %s", path, reason)
             bad.append(str(path))
@@ -226,13 +234,6 @@ def _sort_out(folder: Path) -> tuple[list[str], list[str]]:
             f"{' '.join(sorted(SUFFIXES))} there, or leave this class out of `classes`"
         )
     return good, bad
-
-
-def _test_decode(path: Path) -> None:
-    """Read a picture to its end; `draft` lets JPEG decode at an eighth of the size."""
-    with Image.open(path) as image:
-        image.draft("RGB", (1, 1))
-        image.load()
 
 
 def hold_out(pictures: Pictures, fraction: float, seed: int) -> tuple[Pictures, Pictures]:

