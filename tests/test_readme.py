@@ -55,14 +55,22 @@ def blocks_of(page: Path) -> list[Block]:
 
 # The programs of docs/programs.md are called by tests/distill/test_documents.py.
 BLOCKS = [block for page in PAGES if page.name != "programs.md" for block in blocks_of(page)]
-QUICK = [block for block in BLOCKS if not block.photographs]
-SLOW = [block for block in BLOCKS if block.photographs]
 
 
 def one(page: Path, part: str) -> Block:
     """The block of a page that has a piece of code in it."""
-    (found,) = (block for block in blocks_of(page) if part in block.code)
+    (found,) = (
+        block for block in BLOCKS if block.name.startswith(page.name) and part in block.code
+    )
     return found
+
+
+ATTACH, PATH = one(DOCS / "heads.md", "attach_head"), one(DOCS / "heads.md", "fit_path")
+SINE, OWN_BASIS = one(DOCS / "laws.md", "evolve("), one(DOCS / "heads.md", "register_basis")
+# Those have tests of their own.
+OTHERS = [block for block in BLOCKS if block not in (ATTACH, PATH, SINE, OWN_BASIS)]
+QUICK = [block for block in OTHERS if not block.photographs]
+SLOW = [block for block in OTHERS if block.photographs]
 
 
 @pytest.fixture
@@ -115,7 +123,7 @@ def test_code_about_photographs_runs(block, photographs):
 @pytest.mark.slow
 def test_attached_head_learns_and_leaves_nothing_behind(photographs, capsys):
     space: dict = {}
-    exec(one(DOCS / "heads.md", "attach_head").code, space)
+    exec(ATTACH.code, space)
     printed = capsys.readouterr().out
     assert len(space["head"].formula()) == 2
     assert float(re.search(r"tensor\(([0-9.]+)\)", printed)[1]) > 0.9
@@ -125,14 +133,14 @@ def test_attached_head_learns_and_leaves_nothing_behind(photographs, capsys):
 @pytest.mark.slow
 def test_path_shows_its_sizes(photographs, capsys):
     space: dict = {}
-    exec(one(DOCS / "heads.md", "fit_path").code, space)
+    exec(PATH.code, space)
     assert len(capsys.readouterr().out.splitlines()) == 2 * 6  # a line for each class
     assert space["smaller"].formula().features == space["path"].points[2].formula.features
     assert space["path"].select().validation_accuracy > 0.9
 
 
 def test_search_finds_the_sine(capsys):
-    exec(one(DOCS / "laws.md", "evolve(").code, {})
+    exec(SINE.code, {})
     printed = capsys.readouterr().out
     assert printed.startswith("3.7*x0/(x1 + 2)\n")
     assert "sin(3*x0 + 2) exact" in printed and "linear model" in printed
@@ -140,7 +148,7 @@ def test_search_finds_the_sine(capsys):
 
 def test_own_basis_is_in_the_formula(bases):
     space: dict = {}
-    exec(one(DOCS / "heads.md", "register_basis").code, space)
+    exec(OWN_BASIS.code, space)
     space["head"].initialise(torch.randn(20, 16), torch.arange(20) % 3)
     assert "exp(" in space["head"].eval().formula().text()[0]
 
