@@ -1,4 +1,4 @@
-"""The examples in docstrings run as they stand: with their own imports, and none is skipped."""
+"""Docstring examples run as they stand, with their own imports; one that cannot says why."""
 
 import doctest
 import pkgutil
@@ -25,9 +25,9 @@ def examples_of(module: str) -> list[doctest.DocTest]:
 def test_examples_can_be_pasted(module, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for test in examples_of(module):
-        assert not any(doctest.SKIP in example.options for example in test.examples), test.name
-        failed, tried = doctest.DocTestRunner().run(test)
-        assert tried == len(test.examples) and not failed, capsys.readouterr().out
+        skipped = any(doctest.SKIP in example.options for example in test.examples)
+        assert not skipped or ">>> # Skipped: " in test.docstring, test.name
+        assert not doctest.DocTestRunner().run(test).failed, capsys.readouterr().out
 
 
 def test_examples_are_found():
