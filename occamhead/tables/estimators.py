@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from occamhead.network.bases import get_bases
 from occamhead.tables.fit_table import TableSettings, fit_table
 from occamhead.tables.platt import probabilities
-from occamhead.tables.table import Table, make_table
+from occamhead.tables.sorted_rows import SortedRows, sort_rows
 from occamhead.tables.task import CLASSIFICATION, REGRESSION, Task
 
 DEFAULT_BASES = (
@@ -78,7 +78,7 @@ class _TableEstimator(BaseEstimator):
             )
         return weights
 
-    def _fit(self, table: Table, task: Task) -> None:
+    def _fit(self, table: SortedRows, task: Task) -> None:
         """Fit the formulas; sets what both estimators offer afterwards."""
         settings = TableSettings(
             **{setting.name: getattr(self, setting.name) for setting in fields(TableSettings)}
@@ -90,9 +90,9 @@ class _TableEstimator(BaseEstimator):
         self._last_shape = self._shape(table)
         self.result_, self.n_functions_ = fitted.result, fitted.result.functions
         self.best_, self.equations_ = fitted.best, fitted.equations
-        self._choice = fitted.choice
+        self._choice = fitted.verdict
 
-    def _shape(self, table: Table) -> dict[str, Any]:
+    def _shape(self, table: SortedRows) -> dict[str, Any]:
         """What routes through the network depend on."""
         return {
             "features": table.x.shape[1],
@@ -103,7 +103,7 @@ class _TableEstimator(BaseEstimator):
             "constants": tuple(self.constants),
         }
 
-    def _start(self, table: Table) -> NDArray[np.int32] | None:
+    def _start(self, table: SortedRows) -> NDArray[np.int32] | None:
         """Routes of the last fit to start from, if any.
 
         Only the search on all rows starts warm: a fold must not know its held-out rows.
@@ -220,7 +220,7 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
         self._check_columns(X)
         x, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         y = np.asarray(y, np.float64)
-        table = make_table(x, y[:, None], y, self._weights(x, sample_weight))
+        table = sort_rows(x, y[:, None], y, self._weights(x, sample_weight))
         if np.ptp(table.labels) == 0:
             warnings.warn(
                 f"the target is {table.labels[0]:g} in every row; the formula is that constant",
@@ -272,7 +272,7 @@ class OccamClassifier(ClassifierMixin, _TableEstimator):
             targets = labels[:, None].astype(np.float64)
         else:
             targets = np.eye(len(self.classes_))[labels]
-        self._fit(make_table(x[used], targets, labels, weights[used]), CLASSIFICATION)
+        self._fit(sort_rows(x[used], targets, labels, weights[used]), CLASSIFICATION)
         return self
 
     def decision_function(self, X: ArrayLike) -> Array:

@@ -22,14 +22,14 @@ from occamhead.search.strategy import Strategy
 from occamhead.tables.reporter import reporter
 from occamhead.tables.selection import (
     Candidate,
-    Choice,
+    Verdict,
     at_complexity,
     candidates,
     choose,
     linear_complexity,
     shortest_description,
 )
-from occamhead.tables.table import Table
+from occamhead.tables.sorted_rows import SortedRows
 from occamhead.tables.task import Task
 
 # A fold must leave so many rows to judge on.
@@ -73,7 +73,7 @@ class TableSettings:
 
     def search(
         self,
-        table: Table,
+        table: SortedRows,
         strategy: Strategy,
         title: str,
         start: NDArray[np.int32] | None = None,
@@ -124,17 +124,17 @@ class FittedTable:
         best: The formula that was chosen.
         equations: The Pareto front and the linear model, as a data frame.
         result: The search on all rows.
-        choice: What cross-validation decided; None where it did not run to its end.
+        verdict: What cross-validation decided; None where it did not run to its end.
     """
 
     best: Expression
     equations: Any
     result: Result
-    choice: Choice | None
+    verdict: Verdict | None
 
 
 def fit_table(
-    table: Table,
+    table: SortedRows,
     task: Task,
     settings: TableSettings,
     seeds: NDArray[np.int64],
@@ -161,7 +161,7 @@ def fit_table(
         Candidate(each.complexity, each.formula.renamed(names), each.loss)
         for each in _front(result, table, task)
     ]
-    choice: Choice | None = None
+    verdict: Verdict | None = None
     shortest = shortest_description(result)
     chosen = None if shortest is None else at_complexity(front, shortest)
     # As many numbers as rows fit any target: that is no law.
@@ -174,8 +174,8 @@ def fit_table(
         try:
             if result.reason == "interrupted":
                 raise KeyboardInterrupt
-            choice = _cross_validate(table, task, settings, seeds[1:], began)
-            complexity = None if choice is None else choice.complexity
+            verdict = _cross_validate(table, task, settings, seeds[1:], began)
+            complexity = None if verdict is None else verdict.complexity
             chosen = None if complexity is None else at_complexity(front, complexity)
         except KeyboardInterrupt:
             # The search's own choice, by description length, needs no folds.
@@ -183,13 +183,15 @@ def fit_table(
                           ConvergenceWarning, stacklevel=4)  # fmt: skip
     best = chosen or linear
     scale = task.mean_loss(table) or 1.0
-    return FittedTable(best.formula, _equations(front, linear, best, choice, scale), result, choice)
+    return FittedTable(
+        best.formula, _equations(front, linear, best, verdict, scale), result, verdict
+    )
 
 
 def _cross_validate(
-    table: Table, task: Task, settings: TableSettings, seeds: NDArray[np.int64], began: float
-) -> Choice | None:
-    """Held-out losses by complexity and the choice that they call for; None without folds.
+    table: SortedRows, task: Task, settings: TableSettings, seeds: NDArray[np.int64], began: float
+) -> Verdict | None:
+    """Held-out losses by complexity and the verdict that they call for; None without folds.
 
     Raises:
         KeyboardInterrupt: If a search was interrupted.
@@ -217,7 +219,7 @@ def _cross_validate(
     return choose(losses / scale, linear / scale, table.weights)
 
 
-def _front(result: Result, table: Table, task: Task) -> list[Candidate]:
+def _front(result: Result, table: SortedRows, task: Task) -> list[Candidate]:
     return candidates(
         result,
         lambda formula: task.finish(formula, table),
@@ -229,7 +231,7 @@ def _equations(
     front: list[Candidate],
     linear: Candidate,
     chosen: Candidate,
-    choice: Choice | None,
+    verdict: Verdict | None,
     scale: float,
 ) -> Any:
     """The front and the linear model as a data frame; `scale` is the loss of the mean."""
@@ -246,9 +248,9 @@ def _equations(
     rows = []
     for candidate in [*listed, linear]:
         held_out = np.nan
-        if choice is not None:
-            by_complexity = choice.losses[candidate.complexity - 1 :]
-            held_out = choice.linear_loss if candidate is linear else by_complexity[0]
+        if verdict is not None:
+            by_complexity = verdict.losses[candidate.complexity - 1 :]
+            held_out = verdict.linear_loss if candidate is linear else by_complexity[0]
         rows.append(
             {
                 "complexity": candidate.complexity,

@@ -44,7 +44,7 @@ Entry = TypeVar("Entry", Found, Candidate)
 
 
 @dataclass(frozen=True)
-class Choice:
+class Verdict:
     """What cross-validation decided.
 
     Args:
@@ -61,7 +61,7 @@ class Choice:
 
 def choose(
     losses: NDArray[np.float64], linear: NDArray[np.float64], weights: NDArray[np.float64]
-) -> Choice:
+) -> Verdict:
     """Choose a complexity from held-out losses.
 
     The simplest one within one standard error of the best is taken (Breiman et al. 1984), and
@@ -90,7 +90,7 @@ def choose(
             break
     gain, deviation = excess(linear, losses[:, place])
     better = gain > STANDARD_ERRORS * deviation
-    return Choice(place + 1 if better else None, means, float(weights @ linear))
+    return Verdict(place + 1 if better else None, means, float(weights @ linear))
 
 
 def candidates(

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from occamhead.expression import Expression, ExpressionBuilder, linear_formula
 from occamhead.expression.tidy import shortened
 from occamhead.tables.platt import calibrate, probabilities
-from occamhead.tables.table import Table
+from occamhead.tables.sorted_rows import SortedRows
 
 RIDGE_PENALTIES = np.logspace(-3, 3, 13)
 LOGISTIC_PENALTIES = np.logspace(-3, 2, 6)
@@ -38,13 +38,13 @@ class Task:
             too few rows.
     """
 
-    linear: Callable[[Table], Expression]
+    linear: Callable[[SortedRows], Expression]
     losses: Callable[[Expression, Array, NDArray[Any]], Array]
-    mean_loss: Callable[[Table], float]
-    finish: Callable[[Expression, Table], Expression]
-    splits: Callable[[Table, int, int], Splits]
+    mean_loss: Callable[[SortedRows], float]
+    finish: Callable[[Expression, SortedRows], Expression]
+    splits: Callable[[SortedRows, int, int], Splits]
 
-    def loss(self, formula: Expression, table: Table) -> float:
+    def loss(self, formula: Expression, table: SortedRows) -> float:
         """Mean loss of a formula."""
         return float(table.weights @ self.losses(formula, table.x, table.labels))
 
@@ -52,7 +52,7 @@ class Task:
 # --- numbers ----------------------------------------------------------------------------------
 
 
-def _ridge(table: Table) -> Expression:
+def _ridge(table: SortedRows) -> Expression:
     """Ridge regression, its penalty by leave-one-out; the constant of a constant target."""
     if np.ptp(table.labels) == 0:  # of one row, too, which cannot be left out
         return linear_formula(np.zeros((1, table.x.shape[1])), table.labels[:1])
@@ -69,15 +69,15 @@ def _squared_errors(formula: Expression, x: Array, labels: NDArray[Any]) -> Arra
         return (formula(x)[:, 0] - labels) ** 2
 
 
-def _variance(table: Table) -> float:
+def _variance(table: SortedRows) -> float:
     return float(table.weights @ (table.labels - table.weights @ table.labels) ** 2)
 
 
-def _as_it_is(formula: Expression, table: Table) -> Expression:
+def _as_it_is(formula: Expression, table: SortedRows) -> Expression:
     return formula
 
 
-def _folds(table: Table, folds: int, seed: int) -> Splits:
+def _folds(table: SortedRows, folds: int, seed: int) -> Splits:
     return list(KFold(folds, shuffle=True, random_state=seed).split(table.x))
 
 
@@ -87,7 +87,7 @@ REGRESSION = Task(_ridge, _squared_errors, _variance, _as_it_is, _folds)
 # --- classes ----------------------------------------------------------------------------------
 
 
-def _logistic(table: Table) -> Expression:
+def _logistic(table: SortedRows) -> Expression:
     """Logistic regression, its penalty by cross-validation where the rarest class allows it."""
     weights = table.weights * len(table.x)
     scaler = StandardScaler().fit(table.x, sample_weight=weights)
@@ -112,12 +112,12 @@ def _cross_entropies(formula: Expression, x: Array, labels: NDArray[Any]) -> Arr
         return -np.log(np.maximum(chances[np.arange(len(x)), labels], 1e-12))
 
 
-def _entropy(table: Table) -> float:
+def _entropy(table: SortedRows) -> float:
     shares = np.bincount(table.labels, weights=table.weights)
     return -float(table.weights @ np.log(shares[table.labels]))
 
 
-def _calibrated(formula: Expression, table: Table) -> Expression:
+def _calibrated(formula: Expression, table: SortedRows) -> Expression:
     """Each score with the slope and the intercept of the greatest likelihood."""
     with np.errstate(all="ignore"):
         scores = formula(table.x)
@@ -134,7 +134,7 @@ def _calibrated(formula: Expression, table: Table) -> Expression:
     return shortened(scaled, table.x)
 
 
-def _stratified_folds(table: Table, folds: int, seed: int) -> Splits:
+def _stratified_folds(table: SortedRows, folds: int, seed: int) -> Splits:
     folds = min(folds, int(np.bincount(table.labels).min()))
     if folds < 2:
         return []

@@ -19,7 +19,7 @@ from occamhead.tables.selection import (
     linear_complexity,
     shortest_description,
 )
-from occamhead.tables.table import MOST_COPIES, make_table
+from occamhead.tables.sorted_rows import MOST_COPIES, sort_rows
 
 ROWS = 400
 
@@ -150,7 +150,7 @@ def arrays(table):
 
 
 def tables_of(x, y, weights):
-    return arrays(make_table(x, y[:, None], y, np.asarray(weights, float)))
+    return arrays(sort_rows(x, y[:, None], y, np.asarray(weights, float)))
 
 
 def test_equal_tables_give_equal_arrays():

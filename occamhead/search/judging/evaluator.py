@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from occamhead.network.occamnet import OccamNet
 from occamhead.search.judging.constant_fitter import ConstantFitter
 from occamhead.search.judging.function import Function, Image
+from occamhead.search.judging.iteration import Iteration
 from occamhead.search.judging.judging import Judging
-from occamhead.search.judging.recurrence import Recurrence
 from occamhead.search.judging.regularisers import cluster_penalty
 from occamhead.search.judging.sampling import NONE, intern_routes
 from occamhead.search.judging.scoring import FITNESS, SHADOW_LIMIT, linear_scaling
@@ -107,7 +107,7 @@ class Evaluator:
             else None
         )
         self.recurrence = (
-            Recurrence(self.store, leaves, self.scoring, judging.recurrence)
+            Iteration(self.store, leaves, self.scoring, judging.recurrence)
             if judging.recurrence > 1
             else None
         )

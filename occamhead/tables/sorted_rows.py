@@ -15,7 +15,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Table:
+class SortedRows:
     """Rows to fit.
 
     Args:
@@ -30,13 +30,15 @@ class Table:
     labels: NDArray[Any]
     weights: Array
 
-    def part(self, rows: NDArray[np.intp]) -> Table:
+    def part(self, rows: NDArray[np.intp]) -> SortedRows:
         """Some of the rows, their weights scaled to sum to 1 again."""
         weights = self.weights[rows]
-        return Table(self.x[rows], self.targets[rows], self.labels[rows], weights / weights.sum())
+        return SortedRows(
+            self.x[rows], self.targets[rows], self.labels[rows], weights / weights.sum()
+        )
 
 
-def make_table(x: Array, targets: Array, labels: NDArray[Any], weights: Array) -> Table:
+def sort_rows(x: Array, targets: Array, labels: NDArray[Any], weights: Array) -> SortedRows:
     """Rows in a canonical order, as many copies of each as its weight says.
 
     A table and a shuffled one, or one whose weights count its repeated rows, give equal arrays.
@@ -48,4 +50,4 @@ def make_table(x: Array, targets: Array, labels: NDArray[Any], weights: Array) -
     rows = np.lexsort((weights, labels, *x.T[::-1]))
     rows = np.repeat(rows, copies[rows])
     rows = rows[weights[rows] > 0]
-    return Table(x, targets, labels, weights).part(rows)
+    return SortedRows(x, targets, labels, weights).part(rows)

@@ -8,7 +8,7 @@ import pytest
 from occamhead import OccamNet
 from occamhead.search import Evolution, Strategy, evolve
 from occamhead.search.judging.evaluator import Evaluator
-from occamhead.search.judging.recurrence import below
+from occamhead.search.judging.iteration import below
 from occamhead.search.judging.sampling import draw_routes, softmax_tables
 from occamhead.search.judging.values import score_on_host
 from occamhead.search.judging.wiring import read_logits, wire

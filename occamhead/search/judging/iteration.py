@@ -1,4 +1,4 @@
-"""Recurrence: functions judged applied once, twice, ..., D times (supplement D)."""
+"""Iterated functions, judged applied once, twice, ..., D times (recurrence, supplement D)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from occamhead.search.judging.store import Store
 from occamhead.search.judging.values import Scores, Scoring, score_on_host
 
 
-class Recurrence:
+class Iteration:
     """Judges f, f(f), ... on rows: the functions of all outputs together map inputs to inputs.
 
     Args:
