@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,7 +45,12 @@ class Blocks:
 
 
 @torch.no_grad()
-def write_head(scores: Sums | Blocks, standardisation: Rows, digits: int = 4) -> OccamHead:
+def write_head(
+    scores: Sums | Blocks,
+    standardisation: Rows,
+    digits: int = 4,
+    class_names: Sequence[str] | None = None,
+) -> OccamHead:
     """A head whose formula is the given one, in eval mode.
 
     The soft network sees, for each class, the features that its formula reads.
@@ -53,6 +59,7 @@ def write_head(scores: Sums | Blocks, standardisation: Rows, digits: int = 4) ->
         scores: Weights on standardised features.
         standardisation: Mean and scale of each feature.
         digits: See :class:`OccamHead`.
+        class_names: A name per output, if any.
     """
     nodes = scores.weight.unsqueeze(1) if isinstance(scores, Sums) else scores.weight
     classes, count, features = nodes.shape
@@ -72,7 +79,14 @@ def write_head(scores: Sums | Blocks, standardisation: Rows, digits: int = 4) ->
         outer = torch.cat([scores.bias.unsqueeze(1), scores.outer], dim=1)
         constants = [torch.cat([scores.offset.unsqueeze(2), weights], dim=2), outer]
     head = OccamHead(
-        features, classes, bases, candidates=candidates, temperature=1.0, noise=0.0, digits=digits
+        features,
+        classes,
+        bases,
+        candidates=candidates,
+        temperature=1.0,
+        noise=0.0,
+        digits=digits,
+        classes=class_names,
     )
     head.set_standardisation(*standardisation)
     head.set_numbers([constant.flatten(1) for constant in constants])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
+
+from occamhead.rows.intake import (
+    as_features,
+    as_labels,
+    as_targets,
+    feature_names,
+    gathered,
+    set_aside,
+)
 
 Batches: TypeAlias = DataLoader[Any]
 Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
@@ -96,25 +106,37 @@ def as_rows(arrays: Rows) -> tuple[Tensor, Tensor]:
     return torch.as_tensor(x.copy()).float(), targets.float() if y.ndim == 2 else targets.long()
 
 
-class RowDataset(Dataset[tuple[Tensor, Tensor]]):
+def view_rows(arrays: Rows) -> tuple[Tensor, Tensor]:
+    """As :func:`as_rows`, but the tensors are the arrays themselves: not to be written to."""
+    with warnings.catch_warnings():
+        # Of arrays that may not be written to, such as memory maps. Nobody does.
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")
+        x, targets = torch.from_numpy(arrays[0]), torch.from_numpy(arrays[1])
+    return x, targets.float() if targets.dim() == 2 else targets.long()
+
+
+class RowDataset(Dataset[tuple[Tensor, ...]]):
     """Rows of arrays; a batch is fetched in one piece, so a memory map is never copied whole.
 
     Args:
         x, y: As in `LabelledArrays`; use with `DataLoader(..., collate_fn=as_fetched)`.
+        weight: What each row counts, which comes third in a batch; None leaves it out.
     """
 
-    def __init__(self, x: NDArray[np.float32], y: Labels) -> None:
-        self.x, self.y = x, y
+    def __init__(
+        self, x: NDArray[np.float32], y: Labels, weight: NDArray[np.float32] | None = None
+    ) -> None:
+        self.x, self.y, self.weight = x, y, weight
 
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        x, y = self.__getitems__([index])
-        return x[0], y[0]
+    def __getitem__(self, index: int) -> tuple[Tensor, ...]:
+        return tuple(part[0] for part in self.__getitems__([index]))
 
-    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
-        return torch.from_numpy(np.asarray(self.x[indices])), torch.from_numpy(self.y[indices])
+    def __getitems__(self, indices: list[int]) -> tuple[Tensor, ...]:
+        parts = [self.x, self.y, *([] if self.weight is None else [self.weight])]
+        return tuple(torch.from_numpy(np.asarray(part[indices])) for part in parts)
 
 
 def as_fetched(batch: list[Tensor]) -> list[Tensor]:
@@ -136,6 +158,9 @@ class ArrayDataModule(pl.LightningDataModule, ABC):
     def __init__(self, batch_size: int) -> None:
         super().__init__()
         self.batch_size = batch_size
+        # What each row of train and of validation counts; None where all count alike.
+        self.weights: NDArray[np.float32] | None = None
+        self.feature_names: tuple[str, ...] | None = None
         self._arrays: LabelledArrays | None = None
 
     @abstractmethod
@@ -178,10 +203,29 @@ class ArrayDataModule(pl.LightningDataModule, ABC):
         train, validation = self.arrays.train, self.arrays.validation
         x = np.concatenate([train[0], validation[0]])
         y = np.concatenate([train[1], validation[1]])
-        return ArrayData((x, y), validation, self.arrays.test, self.batch_size, self.classes)
+        both = ArrayData((x, y), validation, self.arrays.test, self.batch_size, self.classes)
+        both.weights, both.feature_names = self.weights, self.feature_names
+        return both
+
+    def weighted(self, weights: NDArray[np.float32] | None) -> ArrayData:
+        """The same rows, of which each counts so much: those of train, then those of validation."""
+        arrays = self.arrays
+        data = ArrayData(
+            arrays.train, arrays.validation, arrays.test, self.batch_size, self.classes
+        )
+        data.weights, data.feature_names = weights, self.feature_names
+        return data
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The names of the classes, if they are called anything but their numbers."""
+        numbers = tuple(str(label) for label in range(self.num_classes))
+        return None if self.classes == numbers else self.classes
 
     def train_dataloader(self) -> Batches:
-        return self._loader(self.arrays.train, shuffle=True)
+        rows = self.arrays.train
+        weights = None if self.weights is None else self.weights[: len(rows[1])]
+        return self._loader(rows, shuffle=True, weights=weights)
 
     def val_dataloader(self) -> Batches:
         return self._loader(self.arrays.validation)
@@ -192,9 +236,11 @@ class ArrayDataModule(pl.LightningDataModule, ABC):
     def predict_dataloader(self) -> Batches:
         return self.test_dataloader()
 
-    def _loader(self, rows: Rows, shuffle: bool = False) -> Batches:
+    def _loader(
+        self, rows: Rows, shuffle: bool = False, weights: NDArray[np.float32] | None = None
+    ) -> Batches:
         return DataLoader(
-            RowDataset(*rows),
+            RowDataset(*rows, weights),
             batch_size=self.batch_size,
             shuffle=shuffle,
             collate_fn=as_fetched,
@@ -205,28 +251,110 @@ class ArrayData(ArrayDataModule):
     """Features or pixels that the caller has already.
 
     Args:
-        train, validation, test: `(x, y)`, see `LabelledArrays`.
+        train, validation, test: Pairs `(x, y)`. x is a tensor, an array, a frame or lists of
+            numbers of any type, [row, feature]. y is a whole number, a name or a truth value for
+            each row, or numbers [row, output] where a row has several labels or numbers to
+            predict. Without validation rows a fifth of each class of train is set aside as such,
+            without test rows another fifth; the package's log says how many.
         batch_size: Rows per batch.
-        classes: Names of the labels 0, 1, ..., or of the outputs; None takes their numbers, the
-            labels' up to the greatest in train.
+        classes: Names of the labels 0, 1, ..., or of the outputs, or the order of the labels where
+            these are names; None takes the names in their order, or the numbers of the labels up to
+            the greatest in train.
+        seed: Seed by which rows are set aside.
+
+    After this, `feature_names` are the columns of a frame, else None.
+
     Raises:
         ValueError: See `LabelledArrays`.
+        TypeError: If features are no numbers.
+
+    Example:
+        >>> from occamhead.rows.arrays import ArrayData
+        >>> data = ArrayData(([[0.1], [0.2], [0.3]] * 5, ["ant", "ant", "bee"] * 5))
+        >>> data.classes, [len(y) for _, y in (data.arrays.train, data.arrays.validation)]
+        (('ant', 'bee'), [9, 3])
     """
 
     def __init__(
         self,
-        train: Rows,
-        validation: Rows,
-        test: Rows,
+        train: tuple[Any, Any],
+        validation: tuple[Any, Any] | None = None,
+        test: tuple[Any, Any] | None = None,
         batch_size: int = 128,
         classes: Sequence[str] | None = None,
+        seed: int = 0,
     ) -> None:
         super().__init__(batch_size)
-        if classes is None:
-            y = train[1]
+        self.feature_names = feature_names(train[0])
+        given = {"train": train, "validation": validation, "test": test}
+        pairs = {
+            name: (as_features(f"{name} x", pair[0]), as_targets(f"{name} y", pair[1]))
+            for name, pair in given.items()
+            if pair is not None
+        }
+        targets, names = as_labels([(f"{name} y", y) for name, (_, y) in pairs.items()], classes)
+        rows: dict[str, Rows] = {
+            name: (x, y) for (name, (x, _)), y in zip(pairs.items(), targets, strict=True)
+        }
+        missing = [name for name in given if name not in rows]
+        x, y = rows["train"]
+        if missing and len(x) == len(y) > 0:
+            parts = set_aside(y, seed, len(missing))
+            for name, chosen in zip(("train", *missing), parts, strict=True):
+                rows[name] = x[chosen], y[chosen]
+        if names is None:
             count = y.shape[1] if np.ndim(y) == 2 else int(np.max(y, initial=-1)) + 1
-            classes = [str(label) for label in range(count)]
-        self._arrays = LabelledArrays(train, validation, test, tuple(classes))
+            names = tuple(str(label) for label in range(count))
+        self._arrays = LabelledArrays(
+            rows["train"], rows.get("validation", (x, y)), rows.get("test", (x, y)), tuple(names)
+        )
 
     def make_arrays(self) -> LabelledArrays:
         return self.arrays
+
+
+def as_data(
+    data: Any, seed: int = 0, sample_weight: Any = None, numbers: bool = False
+) -> tuple[ArrayDataModule, Any]:
+    """What a fit is given as a data module, set up, and the weights of its rows in their order.
+
+    Args:
+        data: A data module with arrays; or a pair `(x, y)` as `ArrayData` takes, or a loader of
+            such batches, of which a fifth of each class is set aside for validation. No test rows
+            are set aside then: the module's are those of validation.
+        seed: Seed by which rows are set aside.
+        sample_weight: A number per row: of the pair, or of train and then of validation.
+        numbers: Whether a y of one number per row is one to predict.
+
+    Raises:
+        TypeError: If it is none of these.
+    """
+    if isinstance(data, ArrayDataModule):
+        data.prepare_data()
+        data.setup("fit")
+        return data, sample_weight
+    if isinstance(data, DataLoader):
+        data = gathered(data)
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise TypeError(
+            "wanted a data module with arrays (ArrayData, FeatureData), a pair (x, y) or a"
+            f" DataLoader of such batches, got a {type(data).__name__}"
+        )
+    x, y = as_features("x", data[0]), as_targets("y", data[1])
+    if numbers and y.ndim == 1:
+        y = y[:, None].astype(np.float32)
+    if len(x) != len(y):
+        raise ValueError(f"wanted as many labels as rows, got {len(x)} rows and {len(y)} labels")
+    train, held_out = set_aside(y, seed, 1)
+    validation = x[held_out], y[held_out]
+    made = ArrayData((x[train], y[train]), validation, validation)
+    made.feature_names = feature_names(data[0])
+    if sample_weight is not None:
+        weight = np.asarray(sample_weight, dtype=np.float32)
+        if weight.shape != (len(x),):
+            raise ValueError(
+                f"sample_weight: wanted a number for each of {len(x)} rows, got"
+                f" {list(weight.shape)}"
+            )
+        sample_weight = weight[np.concatenate([train, held_out])]
+    return made, sample_weight

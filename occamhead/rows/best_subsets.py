@@ -6,9 +6,8 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from occamhead.rows.objective import minimise
+from occamhead.rows.objective import CROSS_ENTROPY, minimise
 
 # Features that may leave in one swap: those that cost least. The others hardly ever do.
 LEAVING = 8
@@ -84,7 +83,11 @@ def _swapped(gram: Tensor, moments: Tensor, chosen: list[int]) -> list[int] | No
 
 
 def fit_weights(
-    rows: tuple[Tensor, Tensor], weight: Tensor, bias: Tensor, ridge: float
+    rows: tuple[Tensor, Tensor],
+    weight: Tensor,
+    bias: Tensor,
+    ridge: float,
+    weight_of_rows: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Fit the weights that are not zero, and the intercepts, by cross-entropy and a ridge penalty.
 
@@ -93,6 +96,7 @@ def fit_weights(
         weight: Where to start, [features, classes]; zeros stay zero.
         bias: Where to start, [classes].
         ridge: Weight of the sum of squared weights beside the mean cross-entropy.
+        weight_of_rows: What each row counts, [rows], 1 in the mean; None counts all alike.
 
     Returns:
         The new weights and intercepts.
@@ -102,7 +106,8 @@ def fit_weights(
     minimise(
         [weight, bias],
         lambda: (
-            F.cross_entropy(z @ (weight * mask) + bias, targets) + ridge * weight.square().sum()
+            CROSS_ENTROPY.loss(z @ (weight * mask) + bias, targets, weight_of_rows)
+            + ridge * weight.square().sum()
         ),
     )
     return (weight * mask).detach(), bias.detach()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from occamhead.rows.objective import CROSS_ENTROPY, Objective, Rows, minimise, standardisation
+
+Weights: TypeAlias = tuple[Tensor | None, Tensor | None]
 
 # Ridge penalties to choose from, on standardised features; the strongest suit a few hundred rows
 # of thousands of features, the weakest tens of thousands of rows.
@@ -20,6 +23,8 @@ def fit_dense_head(
     penalty: float,
     start: nn.Linear | None = None,
     objective: Objective = CROSS_ENTROPY,
+    weight_of_rows: Tensor | None = None,
+    in_place: bool = False,
 ) -> nn.Linear:
     """Multinomial logistic regression, or another linear one, with a ridge penalty.
 
@@ -29,13 +34,15 @@ def fit_dense_head(
         penalty: Weight of the sum of squared weights, on standardised features, beside the loss.
         start: A head of the same sizes to start from.
         objective: What is minimised.
+        weight_of_rows: What each row counts, [rows], 1 in the mean; None counts all alike.
+        in_place: Whether the features may be overwritten, which saves a copy of them.
 
     Returns:
         A linear layer on the raw features: the standardisation is folded into it.
     """
     x, y = rows
     mean, scale = standardisation(x)
-    z = (x - mean) / scale
+    z = (x.sub_(mean) if in_place else x - mean).div_(scale)
     weight = torch.zeros(num_classes, x.shape[1])
     bias = torch.zeros(num_classes)
     if start is not None:
@@ -45,7 +52,9 @@ def fit_dense_head(
     bias.requires_grad_(True)
     minimise(
         [weight, bias],
-        lambda: objective.loss(z @ weight.T + bias, y) + penalty * weight.square().sum(),
+        lambda: (
+            objective.loss(z @ weight.T + bias, y, weight_of_rows) + penalty * weight.square().sum()
+        ),
     )
     head = nn.Linear(x.shape[1], num_classes)
     with torch.no_grad():
@@ -60,12 +69,19 @@ def choose_dense_head(
     num_classes: int,
     penalties: Sequence[float] = PENALTIES,
     objective: Objective = CROSS_ENTROPY,
+    weights: Weights = (None, None),
 ) -> tuple[nn.Linear, float]:
     """Fit under each penalty, strongest first, and choose by validation loss.
 
     Chosen is the strongest penalty whose loss is within one standard error of the least (the
     one-standard-error rule, Breiman et al. 1984). The path stops when two penalties in a row
     have made the loss worse.
+
+    Args:
+        train, validation: Rows to fit, and rows to choose by.
+        num_classes, objective: See :func:`fit_dense_head`.
+        penalties: To choose from.
+        weights: What the rows of each count, 1 in the mean; None counts all alike.
 
     Returns:
         The head fitted on the training rows, and its penalty.
@@ -75,8 +91,10 @@ def choose_dense_head(
     path: list[tuple[float, nn.Linear, float]] = []
     head, least, limit, worse = None, float("inf"), float("inf"), 0
     for penalty in sorted(penalties, reverse=True):
-        head = fit_dense_head(train, num_classes, penalty, head, objective)
+        head = fit_dense_head(train, num_classes, penalty, head, objective, weights[0])
         losses = objective.losses(head(validation[0]), validation[1])
+        if weights[1] is not None:
+            losses = losses * weights[1]
         loss = losses.mean().item()
         path.append((loss, head, penalty))
         if loss < least:

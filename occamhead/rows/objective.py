@@ -95,9 +95,10 @@ class Objective(ABC):
     def losses(self, scores: Tensor, targets: Tensor) -> Tensor:
         """The loss of each row of scores [rows, outputs], shape [rows]."""
 
-    def loss(self, scores: Tensor, targets: Tensor) -> Tensor:
-        """The mean loss of the rows."""
-        return self.losses(scores, targets).mean()
+    def loss(self, scores: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
+        """The mean loss of the rows, each times its weight where there are some, [rows]."""
+        losses = self.losses(scores, targets)
+        return losses.mean() if weight is None else (losses * weight.to(losses)).mean()
 
     @abstractmethod
     def taught(self, scores: Tensor) -> Tensor:
@@ -157,8 +158,10 @@ class CrossEntropy(Objective):
     def losses(self, scores: Tensor, targets: Tensor) -> Tensor:
         return F.cross_entropy(scores, targets, reduction="none")
 
-    def loss(self, scores: Tensor, targets: Tensor) -> Tensor:
-        return F.cross_entropy(scores, targets)
+    def loss(self, scores: Tensor, targets: Tensor, weight: Tensor | None = None) -> Tensor:
+        if weight is None:
+            return F.cross_entropy(scores, targets)
+        return super().loss(scores, targets, weight)
 
     def taught(self, scores: Tensor) -> Tensor:
         return torch.softmax(scores, dim=-1)

@@ -93,7 +93,7 @@ class PrunedBlocks(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         return (self.function(self.sums(z)) * self.outer).sum(dim=2) + self.bias
 
-    def saliency(self, rows: Rows) -> tuple[Tensor, Tensor]:
+    def saliency(self, rows: Rows, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """What the loss would rise by, to second order, without each input of a class or a node.
 
         The Hessian is taken to be the diagonal of the Fisher information: the rise is half the sum
@@ -107,7 +107,9 @@ class PrunedBlocks(nn.Module):
         z, y = rows
         sums = self.sums(z).detach().requires_grad_(True)
         scores = (self.function(sums) * self.outer).sum(dim=2) + self.bias
-        (slopes,) = torch.autograd.grad(_loss(scores, y, reduction="sum"), sums)
+        # Slopes are squared below, and so is what they are multiplied by here.
+        root = None if weight is None else weight.sqrt()
+        (slopes,) = torch.autograd.grad(_loss(scores, y, root, reduction="sum"), sums)
         squares = z.square()
         with torch.no_grad():
             weight = self.weight * self.alive
@@ -122,7 +124,14 @@ class PrunedBlocks(nn.Module):
             return of_class, of_weight.view_as(weight) * weight.square()
 
     @torch.no_grad()
-    def prune(self, rows: Rows, features: int, terms: int, per_class: bool = True) -> None:
+    def prune(
+        self,
+        rows: Rows,
+        features: int,
+        terms: int,
+        per_class: bool = True,
+        weight: Tensor | None = None,
+    ) -> None:
         """Keep the most salient features, and of these the most salient terms of each node.
 
         Args:
@@ -130,9 +139,10 @@ class PrunedBlocks(nn.Module):
             features: Features to keep, of each class or in all.
             terms: Terms to keep of each node.
             per_class: Whether each class has features of its own.
+            weight: What each row counts; None counts all alike.
         """
         with torch.enable_grad():
-            of_class, of_weight = self.saliency(rows)
+            of_class, of_weight = self.saliency(rows, weight)
         read = self.alive.amax(dim=1)
         # What is pruned stays so, whatever the tie.
         of_class = torch.where(read > 0, of_class, -1.0)
@@ -148,8 +158,13 @@ class PrunedBlocks(nn.Module):
         return Blocks(self.weight * self.alive, offset, outer, bias, self.family)
 
 
-def _loss(scores: Tensor, labels: Tensor, reduction: str = "mean") -> Tensor:
-    return F.cross_entropy(scores, labels, reduction=reduction, label_smoothing=SMOOTHING)
+def _loss(
+    scores: Tensor, labels: Tensor, weight: Tensor | None = None, reduction: str = "mean"
+) -> Tensor:
+    if weight is None:
+        return F.cross_entropy(scores, labels, reduction=reduction, label_smoothing=SMOOTHING)
+    losses = F.cross_entropy(scores, labels, reduction="none", label_smoothing=SMOOTHING) * weight
+    return losses.sum() if reduction == "sum" else losses.mean()
 
 
 def _largest(values: Tensor, count: int) -> Tensor:
@@ -160,7 +175,11 @@ def _largest(values: Tensor, count: int) -> Tensor:
 
 
 def prune_path(
-    rows: Rows, classes: int, budgets: Iterable[int], pruning: Pruning
+    rows: Rows,
+    classes: int,
+    budgets: Iterable[int],
+    pruning: Pruning,
+    weight: Tensor | None = None,
 ) -> Iterator[tuple[int, Blocks]]:
     """Blocks for each budget of features, the largest first.
 
@@ -173,6 +192,7 @@ def prune_path(
         classes: Number of classes.
         budgets: Most features, of each class or in all.
         pruning: How.
+        weight: What each row counts, 1 in the mean; None counts all alike.
     """
     generator = torch.Generator().manual_seed(pruning.seed)
     z, steps, count = rows[0], pruning.steps, rows[0].shape[1]
@@ -182,21 +202,23 @@ def prune_path(
         def prune(progress: float) -> None:
             some = torch.randint(len(z), (min(len(z), LOOK_AT),), generator=generator)
             looked_at = z[some], rows[1][some]
-            network.prune(looked_at, features(progress), terms(progress), pruning.per_class)
+            counts = None if weight is None else weight[some]
+            kept = features(progress), terms(progress)
+            network.prune(looked_at, *kept, pruning.per_class, counts)
 
         return prune
 
-    _train(network, rows, max(1, steps // 3), generator)
+    _train(network, rows, max(1, steps // 3), generator, weight=weight)
     everything = _falling(count, count, 1.0)
     for budget in sorted(set(budgets), reverse=True):
         before, count = count, min(budget, count)
         # All pruned at nine tenths of the way, so that the rest has time to settle.
         narrow = pruner(network, _falling(before, count, 0.9), everything)
-        _train(network, rows, steps, generator, narrow)
+        _train(network, rows, steps, generator, narrow, weight=weight)
         narrow(1.0)
         final = copy.deepcopy(network)
         thin = pruner(final, everything, _falling(count, min(pruning.terms, count), 0.5))
-        _train(final, rows, steps, generator, thin, cool=True)
+        _train(final, rows, steps, generator, thin, cool=True, weight=weight)
         thin(1.0)
         yield budget, final.blocks()
 
@@ -213,6 +235,7 @@ def _train(
     generator: torch.Generator,
     prune: Callable[[float], None] | None = None,
     cool: bool = False,
+    weight: Tensor | None = None,
 ) -> None:
     """Adam on the cross-entropy; `prune` is called now and then with the progress so far."""
     z, y = rows
@@ -225,7 +248,8 @@ def _train(
         if cool:
             optimizer.param_groups[0]["lr"] = LEARNING_RATE * (1 - step / steps)
         index = order[step % batches]
-        loss = _loss(network(z[index]), y[index])
+        counts = None if weight is None else weight[index]
+        loss = _loss(network(z[index]), y[index], counts)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -16,19 +16,15 @@ from torch.nn import functional as F
 
 from occamhead.checks import check_counts
 from occamhead.heads.occam import OccamHead
-from occamhead.rows.arrays import ArrayDataModule, as_rows
-from occamhead.rows.dense import choose_dense_head, fit_dense_head, teach
-from occamhead.rows.metrics import accuracy
-from occamhead.rows.objective import Rows, one_thread
-from occamhead.rows.screening import most_telling
+from occamhead.rows.objective import one_thread
+from occamhead.rows.weights import ClassWeight, repeats
 from occamhead.search.checks import check_can_hold
 from occamhead.search.evolution import Evolution
 from occamhead.search.judging.gram import sum_places
 from occamhead.search.judging.sampling import NONE
 from occamhead.search.strategy import Strategy
-from occamhead.training.fit import vote
+from occamhead.training.course import Round, Settings, course, head_options, prepare
 from occamhead.training.module import as_module, shape
-from occamhead.training.numbers import choose_penalty, formula_loss, refit_constants
 from occamhead.training.results import Fit
 
 # A temperature at which a soft network is its most probable formula; where backprop ends, too.
@@ -63,7 +59,7 @@ def evolve_head(
     check_can_hold(head.network, strategy or Strategy())
     if not targets.is_floating_point():
         targets = F.one_hot(targets, head.out_features)
-    shown = (features.to(head.feature_mean) - head.feature_mean) / head.feature_scale
+    shown = head.standardised(features.to(head.feature_mean))
     search = Evolution(head.network, shown.cpu().numpy(), targets.cpu().numpy(), strategy)
     if start is not None:
         search.propose(start)
@@ -75,7 +71,8 @@ def is_pair_of_sums(head: OccamHead) -> bool:
     """Whether a head is of two classes, each with one weighted sum of features of its own."""
     layers, network = head.network.layout.layers, head.network
     return (
-        network.groups == network.out_features == 2
+        head.loss == "cross_entropy"
+        and network.groups == network.out_features == 2
         and len(layers) == len(layers[0]) == 1
         and not network.layout.skip
         and sum_places(layers[0][0]) == list(range(layers[0][0].num_constants))
@@ -100,8 +97,7 @@ def evolve_pair(
     pair = OccamHead(
         head.in_features, 1, [f"affine{2 * terms}"], constants=network.leaf_constants.tolist()
     )
-    pair.feature_mean.copy_(head.feature_mean)
-    pair.feature_scale.copy_(head.feature_scale)
+    pair.set_standardisation(head.feature_mean, head.feature_scale)
     both, single = network.logits[0], pair.network.logits[0]
     numbers, weights = network.free_constants[0], pair.network.free_constants[0]
     if start is not None:
@@ -120,7 +116,7 @@ def evolve_pair(
 
 @one_thread()
 def fit_head_by_evolution(
-    data: ArrayDataModule,
+    data: Any,
     *,
     max_features: int | None = 40,
     screen: int = 512,
@@ -128,28 +124,30 @@ def fit_head_by_evolution(
     steps: int = 300,
     seed: int = 0,
     distil: bool = True,
+    loss: str = "cross_entropy",
+    head: Mapping[str, Any] | None = None,
+    class_weight: ClassWeight = None,
+    sample_weight: Any = None,
+    select: str = "loss",
     fitness: str = "error",
     strategy: Mapping[str, Any] | None = None,
-    head: Mapping[str, Any] | None = None,
     prior: float = 3.0,
     start: OccamHead | None = None,
     trainer: Mapping[str, Any] | None = None,
 ) -> Fit:
     """Fit a head on features by the evolutionary strategy instead of backprop.
 
-    The course is that of :func:`occamhead.training.fit.fit_head`: searches on the training rows
-    alone choose the penalty on the formulas' numbers by validation loss; then, on training and
-    validation rows together, `restarts` searches vote on the features, half as many go on among
-    the features voted for, and the numbers of every formula are fitted anew by cross-entropy. The
-    formula that comes nearest to its targets is kept. A search fits each class's formula to the
-    class's probability by least squares; for weighted sums of features that is linear, and costs
-    some microseconds a formula whatever the number of rows. Two classes with a weighted sum each
-    share their search (:func:`evolve_pair`).
-
-    Test rows are not touched.
+    The course is that of :func:`occamhead.training.fit.fit_head`, with searches in the place of
+    soft networks, and half as many after the vote as before it. A search fits each output's formula
+    to the output's probability, or number, by least squares; for weighted sums of features that is
+    linear, and costs some microseconds a formula whatever the number of rows. Then the formula's
+    numbers are fitted anew by the loss. Two classes with a weighted sum each share their search
+    (:func:`evolve_pair`).
 
     Args:
-        data: Rows of features and labels.
+        data, loss, head, class_weight, sample_weight, select: See
+            :func:`occamhead.training.fit.fit_head`. A search cannot weigh rows, so it sees each as
+            often as its weight says (:func:`occamhead.rows.weights.repeats`).
         max_features: Most features that the formulas may use in all; None skips the vote.
         screen: Features that the searches see: those whose class means differ most.
         restarts: Searches before the vote.
@@ -159,7 +157,6 @@ def fit_head_by_evolution(
         fitness: What samples are ranked by, see :class:`Strategy`; the answer of a search is its
             formula of least error whatever it was.
         strategy: Further settings of :class:`Strategy`.
-        head: Arguments of :class:`OccamHead` other than sizes.
         prior: See :meth:`OccamHead.initialise`.
         start: A head over all features, as backprop leaves it, in place of `head`. The searches
             of the last rounds see its features and start from its formula, which is one of those
@@ -171,48 +168,36 @@ def fit_head_by_evolution(
         not trained. The head is left at the temperature at which backprop would end.
 
     Raises:
-        ValueError: If a number is below 1, or the data do not fit.
+        ValueError: If a number is below 1, the data do not fit, or the start is of another loss.
+        TypeError: If the data are of another kind.
     """
     check_counts(max_features=max_features, screen=screen, restarts=restarts, steps=steps)
-    data.prepare_data()
-    data.setup("fit")
-    torch.manual_seed(seed)
-    train, validation = as_rows(data.arrays.train), as_rows(data.arrays.validation)
-    together = as_rows(data.merged().arrays.train)
-    config = dict(head or {}) if start is None else shape(start)
-    settings = {"max_steps": steps, "fitness": fitness, **(strategy or {})}
-    searches = _Searches(data.num_classes, config, settings, prior, itertools.count(1000 * seed))
-
-    dense, dense_penalty = choose_dense_head(train, validation, data.num_classes)
-    targets = teach(dense if distil else None, *train)
-    columns = most_telling(train, screen, data.num_classes)
-    shown, shown_validation = ((rows[0][:, columns], rows[1]) for rows in (train, validation))
-    heads = searches.run(shown, targets, max(1, restarts // 2))
-    trials = [choose_penalty(each, shown, shown_validation, targets) for each in heads]
-    penalty = min(trials, key=lambda trial: trial[1])[0]
-    validation_accuracy = sum(accuracy(each, shown_validation) for each in heads) / len(heads)
-
-    dense = fit_dense_head(together, data.num_classes, dense_penalty, start=dense)
-    targets = teach(dense if distil else None, *together)
-    own = () if start is None else start.formula().features
-    columns = sorted({*own, *most_telling(together, screen, data.num_classes)})
-    shown = together[0][:, columns], together[1]
-    heads = searches.run(shown, targets, restarts, start, columns)
-    if max_features is not None and max_features < data.num_features:
-        columns = sorted(columns[place] for place in vote(heads, max_features))
-        shown = together[0][:, columns], together[1]
-        heads = searches.run(shown, targets, max(1, restarts // 2), start, columns)
-    for each in heads:
-        refit_constants(each, shown, penalty, targets)
-    losses = [formula_loss(each, shown[0], targets) for each in heads]
-    best = heads[min(range(len(heads)), key=losses.__getitem__)].widened(data.num_features, columns)
-    if start is not None:
-        first = copy.deepcopy(start).cpu().eval()
-        refit_constants(first, together, penalty, targets)
-        losses.append(formula_loss(first, together[0], targets))
-        best = first if losses[-1] <= min(losses) else best
-    module = as_module(best, data, trainer)
-    return Fit(module.head, dense, module, validation_accuracy, penalty, tuple(losses))
+    if start is not None and start.loss != loss:
+        raise ValueError(f"the head to start from has the loss {start.loss!r}, not {loss!r}")
+    ground = prepare(data, loss, class_weight, sample_weight, seed)
+    options = dict(head or {}) if start is None else shape(start)
+    options = head_options(options, loss, ground.data.class_names)
+    searches = _Searches(
+        ground.classes,
+        options,
+        {"max_steps": steps, "fitness": fitness, **(strategy or {})},
+        prior,
+        itertools.count(1000 * seed),
+        start,
+    )
+    first = None if start is None else copy.deepcopy(start).cpu().eval()
+    half = max(1, restarts // 2)
+    settings = Settings(max_features, screen, restarts, half, distil, select, True, first)
+    done = course(ground, searches, settings)
+    best = done.heads[done.best]
+    if best is not first:
+        best = best.widened(ground.data.num_features, done.columns)
+    best.calibrate(*done.held_out)
+    module = as_module(best, ground.data, trainer)
+    return Fit(
+        module.head, done.dense, module, done.validation_accuracy, done.penalty, done.losses,
+        rates=done.rates,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -225,6 +210,7 @@ class _Searches:
         settings: Of the strategy.
         prior: See :meth:`OccamHead.initialise`.
         seeds: Seeds of the searches, one after another.
+        start: A head over all features to start from too, in all rounds but the trial.
     """
 
     num_classes: int
@@ -232,27 +218,16 @@ class _Searches:
     settings: Mapping[str, Any]
     prior: float
     seeds: Iterator[int]
+    start: OccamHead | None
 
-    def run(
-        self,
-        rows: Rows,
-        targets: Tensor,
-        count: int,
-        start: OccamHead | None = None,
-        columns: Sequence[int] = (),
-    ) -> list[OccamHead]:
-        """Heads that were found in `count` searches.
-
-        Args:
-            rows: The features that the searches see, and labels.
-            targets: See :func:`evolve_head`.
-            count: Number of searches.
-            start: A head over more features to start from too.
-            columns: Which of those features the rows hold.
-        """
-        features, labels = rows
+    def __call__(self, given: Round) -> list[OccamHead]:
+        (features, labels), targets = given.rows, given.targets
+        if given.weight is not None:
+            often = repeats(given.weight)
+            features, labels, targets = features[often], labels[often], targets[often]
+        start = None if given.stage == "trial" else self.start
         found = []
-        for seed in itertools.islice(self.seeds, count):
+        for seed in itertools.islice(self.seeds, given.count):
             head = OccamHead(features.shape[1], self.num_classes, **self.config)
             head.initialise(features, labels, prior=self.prior)
             defaults = {
@@ -263,7 +238,7 @@ class _Searches:
             }
             strategy = Strategy(**{**defaults, **self.settings, "seed": seed})
             evolve = evolve_pair if is_pair_of_sums(head) else evolve_head
-            route = None if start is None else route_among(start, columns)
+            route = None if start is None else route_among(start, given.columns)
             evolve(head, features, targets, strategy, route)
             head.network.set_temperature(END_TEMPERATURE)
             found.append(head.eval())

@@ -1,36 +1,23 @@
-"""Fit a head on features: restarts, the choice among them, and the final numbers."""
+"""Fit a head on features by backprop: restarts, the choice among them, and the final numbers."""
 
 from __future__ import annotations
 
-import logging
-import math
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-import pytorch_lightning as pl
-import torch
-from torch import Tensor, nn
-
 from occamhead.checks import check_counts
-from occamhead.expression import Affine, Input
-from occamhead.heads.calibration import fit_temperature
 from occamhead.heads.occam import OccamHead
-from occamhead.rows.arrays import ArrayDataModule, as_rows
-from occamhead.rows.dense import choose_dense_head, fit_dense_head, teach
-from occamhead.rows.metrics import accuracy
-from occamhead.rows.objective import CROSS_ENTROPY, Objective, Rows, get_objective, one_thread
-from occamhead.rows.screening import most_telling
+from occamhead.rows.objective import one_thread
+from occamhead.rows.weights import ClassWeight
+from occamhead.training.course import Ground, Round, Settings, course, head_options, prepare
 from occamhead.training.module import OccamModule, short_trainer
-from occamhead.training.numbers import choose_penalty, formula_loss, refit_constants
 from occamhead.training.results import Fit
-
-log = logging.getLogger("occamhead")
 
 
 @one_thread()
 def fit_head(
-    data: ArrayDataModule,
+    data: Any,
     *,
     max_features: int | None = 40,
     screen: int = 512,
@@ -39,6 +26,10 @@ def fit_head(
     seed: int = 0,
     distil: bool = True,
     loss: str = "cross_entropy",
+    head: Mapping[str, Any] | None = None,
+    class_weight: ClassWeight = None,
+    sample_weight: Any = None,
+    select: str = "loss",
     module: Mapping[str, Any] | None = None,
     trainer: Mapping[str, Any] | None = None,
 ) -> Fit:
@@ -71,7 +62,10 @@ def fit_head(
     Test rows are not touched.
 
     Args:
-        data: Rows of features and labels.
+        data: Rows of features and labels: a data module with arrays, a pair `(x, y)`, or a loader
+            of such batches; see :class:`occamhead.rows.arrays.ArrayData` for what x and y may be.
+            Of a pair or a loader a fifth of each class is set aside for validation, drawn by
+            `seed`, and no test rows: those are the caller's.
         max_features: Most features that the formulas may use in all; None skips the vote.
         screen: Features that the networks see.
         restarts: How many starts in each of the last two rounds.
@@ -79,105 +73,88 @@ def fit_head(
         seed: Seed of the random starts and batches.
         distil: Learn from the dense head rather than from the labels.
         loss: What is minimised, see :class:`OccamModule`. Where it is not "cross_entropy", the
-            dense head is linear in the same sense, and nothing is calibrated.
+            dense head is linear in the same sense. Numbers have no probabilities to calibrate.
+        head: Arguments of :class:`OccamHead` other than sizes, such as `bases` and `depth`.
+        class_weight: "balanced" counts the rows of a class the more, the fewer they are, so that
+            all classes weigh alike in all; or a factor for some classes by number or name, or for
+            each. In what is minimised, not in the accuracies. Probabilities are then those of rows
+            with these weights.
+        sample_weight: What each row counts: of a pair or loader in its order, of a data module
+            those of training and then those of validation.
+        select: What penalty and final formula are chosen by: "loss", or "accuracy" or
+            "balanced_accuracy", the mean recall of the classes, and then the loss.
         module: Arguments of :class:`OccamModule` other than sizes, restarts and teacher.
         trainer: Arguments of the ``Trainer`` (devices, strategy, precision, ...).
 
     Raises:
         ValueError: If a number is below 1, or the data do not fit.
+        TypeError: If the data are of another kind.
+
+    Example:
+        >>> import torch
+        >>> from occamhead import fit_head
+        >>> x = torch.randn(80, 4)
+        >>> labels = ["up" if row[2] > 0 else "down" for row in x]
+        >>> quiet = {"accelerator": "cpu", "enable_progress_bar": False}
+        >>> fit = fit_head((x, labels), max_features=1, restarts=1, steps=20, trainer=quiet)
+        >>> fit.head.classes, fit.head.formula().features
+        (('down', 'up'), (2,))
     """
-    objective = get_objective(loss)
     check_counts(max_features=max_features, screen=screen, restarts=restarts, steps=steps)
-    data.prepare_data()
-    data.setup("fit")
+    ground = prepare(data, loss, class_weight, sample_weight, seed)
     if steps is None:
-        steps = max(300, 8 * len(data.arrays.train[0]) // data.batch_size)
-    rows = data.merged()
-    train, validation = as_rows(data.arrays.train), as_rows(data.arrays.validation)
-    together = as_rows(rows.arrays.train)
-    objective.check(together[1], data.num_classes, len(together[0]))
-    objective.check_scale(together[1])
-
-    def trained(
-        source: ArrayDataModule, columns: Sequence[int], teacher: nn.Module | None, **more: Any
-    ) -> OccamModule:
-        options = {**(module or {}), "loss": loss, "restarts": restarts, "columns": columns, **more}
-        result = OccamModule(data.num_features, data.num_classes, teacher=teacher, **options)
-        limits = {} if source is data else {"limit_val_batches": 0}
-        short_trainer(steps, {**limits, **(trainer or {})}).fit(result, datamodule=source)
-        return result.cpu().eval()
-
-    pl.seed_everything(seed, verbose=False)
-    dense, dense_penalty = choose_dense_head(
-        train, validation, data.num_classes, objective=objective
-    )
-    teacher = dense if distil else None
-    few = max(1, restarts // 2)
-    first = trained(
-        data, most_telling(train, screen, data.num_classes, objective), teacher, restarts=few
-    )
-    shown = first.shown(train[0]), train[1]
-    shown_validation = first.shown(validation[0]), validation[1]
-    targets = teach(teacher, *train, objective)
-    trials = [
-        choose_penalty(head, shown, shown_validation, targets, objective=objective)
-        for head in first.heads
-    ]
-    penalty = min(trials, key=lambda trial: trial[1])[0]
-    rates = [rate(head, shown_validation, objective) for head in first.heads]
-    temperature = 1.0
-    if objective is CROSS_ENTROPY:
-        for head in first.heads:
-            refit_constants(head, shown, penalty, targets)
-        with torch.no_grad():
-            scores = torch.stack([head(shown_validation[0]) for head in first.heads])
-        temperature = fit_temperature(scores, validation[1])
-
-    dense = fit_dense_head(together, data.num_classes, dense_penalty, dense, objective)
-    teacher = dense if distil else None
-    chosen = trained(rows, most_telling(together, screen, data.num_classes, objective), teacher)
-    if max_features is not None and max_features < data.num_features:
-        assert chosen.columns is not None
-        voted = chosen.columns[vote(chosen.heads, max_features)].tolist()
-        # What tells the classes apart has been found: each P-node starts at a feature of its own.
-        chosen = trained(rows, voted, teacher, prior=0.0, spread=3.0)
-    shown, targets = (chosen.shown(together[0]), together[1]), teach(teacher, *together, objective)
-    for head in chosen.heads:
-        refit_constants(head, shown, penalty, targets, objective)
-    losses = tuple(formula_loss(head, shown[0], targets, objective) for head in chosen.heads)
-    log.info("losses of the candidates: %s", " ".join(f"{loss:.4f}" for loss in losses))
-    head = chosen.keep(min(range(restarts), key=losses.__getitem__))
-    head.calibration.fill_(math.log(temperature))
-    return Fit(head.eval(), dense, chosen, sum(rates) / few, penalty, losses)
+        steps = max(300, 8 * len(ground.train[0]) // ground.data.batch_size)
+    options = dict(module or {})
+    shape = {**options.pop("head", {}), **(head or {})}
+    options["head"] = head_options(shape, loss, ground.data.class_names)
+    make = _ByBackprop(ground, steps, options, trainer or {})
+    settings = Settings(max_features, screen, restarts, restarts, distil, select)
+    done = course(ground, make, settings)
+    kept = make.module.keep(done.best)
+    kept.calibrate(*done.held_out)
+    return Fit(
+        kept.eval(), done.dense, make.module, done.validation_accuracy, done.penalty, done.losses,
+        rates=done.rates,
+    )  # fmt: skip
 
 
-@torch.no_grad()
-def rate(model: Callable[[Tensor], Tensor], rows: Rows, objective: Objective) -> float:
-    """The accuracy of a model's scores of some rows, or what the objective has for it."""
-    if objective is CROSS_ENTROPY:
-        return accuracy(model, rows)
-    return objective.rate(model(rows[0]), rows[1])
+@dataclass
+class _ByBackprop:
+    """Heads trained side by side, each from a start of its own.
 
-
-def vote(heads: Iterable[OccamHead], count: int) -> list[int]:
-    """The features that most of the heads' formulas use; at most `count`, most voted first.
-
-    A tie goes to the feature with the greater influence: the sum, over formulas, of the change
-    that one standard deviation of the feature makes to the sums it stands in, relative to the
-    largest such change in the formula.
+    Args:
+        ground: What the course starts from.
+        steps: Optimiser steps of each round.
+        options: Arguments of :class:`OccamModule`.
+        trainer: Arguments of the ``Trainer``.
     """
-    votes: dict[int, float] = defaultdict(float)
-    for head in heads:
-        formula = head.formula()
-        influence = dict.fromkeys(formula.features, 0.0)
-        for node in formula.nodes:
-            if isinstance(node, Affine):
-                for coefficient, child in node.terms:
-                    leaf = formula.nodes[child]
-                    if isinstance(leaf, Input):
-                        scale = float(head.feature_scale[leaf.index])
-                        influence[leaf.index] += abs(coefficient) * scale
-        largest = max(influence.values(), default=0.0) or 1.0
-        for feature, size in influence.items():
-            votes[feature] += 1.0 + 1e-3 * size / largest  # the influence only breaks ties
-    return sorted(votes, key=lambda feature: votes[feature], reverse=True)[:count]
+
+    ground: Ground
+    steps: int
+    options: Mapping[str, Any]
+    trainer: Mapping[str, Any]
+    module: OccamModule = field(init=False)
+    """The module of the last round."""
+
+    def __call__(self, given: Round) -> list[OccamHead]:
+        data, options = self.ground.data, dict(self.options)
+        if given.stage == "final":
+            # What tells the classes apart has been found: each P-node starts at a feature of its
+            # own.
+            options |= {"prior": 0.0, "spread": 3.0}
+        module = OccamModule(
+            data.num_features,
+            data.num_classes,
+            **{
+                **options,
+                "teacher": given.teacher,
+                "loss": options["head"]["loss"],
+                "restarts": given.count,
+                "columns": given.columns,
+            },
+        )
+        limits = {} if given.stage == "trial" else {"limit_val_batches": 0}
+        trainer = short_trainer(self.steps, {**limits, **self.trainer})
+        trainer.fit(module, datamodule=given.data)
+        self.module = module.cpu().eval()
+        return self.module.heads

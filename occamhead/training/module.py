@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from occamhead.checks import check_counts, check_temperature
 from occamhead.heads.kinds import build_head
 from occamhead.heads.occam import OccamHead
-from occamhead.rows.arrays import ArrayDataModule, as_rows
+from occamhead.rows.arrays import ArrayDataModule, LabelledArrays, view_rows
 from occamhead.rows.dense import teach
 from occamhead.rows.objective import Objective, get_objective
+from occamhead.rows.weights import ClassWeight, class_factors
 from occamhead.training.unfreezing import Stage, hold_still, parameter_groups
 
 IN_CHECKPOINT = "in the checkpoint"
@@ -68,6 +69,10 @@ class OccamModule(pl.LightningModule):
         loss: "cross_entropy" for one label a row; "binary_cross_entropy" for any number of them,
             targets [batch, num_classes] of 0 and 1; "squared_error" for numbers to predict,
             targets [batch, num_classes], whose R2 is then logged in place of the accuracy.
+        class_weight: What the rows of a class count in the training loss: "balanced", which counts
+            the training rows of a data module's arrays, or a factor for each class, or for some by
+            number; see :func:`occamhead.rows.weights.class_factors`. Batches `(x, y, weight)` give
+            a weight for each row beside it.
 
     Differs from the paper: noise on the initial weights, annealing and per-class networks with
     free constants, without which the most probable formula can be at chance while the soft
@@ -75,6 +80,7 @@ class OccamModule(pl.LightningModule):
     """
 
     columns: Tensor | None
+    class_factors: Tensor | None
     teacher: nn.Module | None
 
     def __init__(
@@ -100,6 +106,7 @@ class OccamModule(pl.LightningModule):
         spread: float = 0.0,
         teacher: nn.Module | None = None,
         loss: str = "cross_entropy",
+        class_weight: ClassWeight = None,
     ) -> None:
         super().__init__()
         self.save_hyperparameters(ignore=["teacher"])
@@ -128,13 +135,20 @@ class OccamModule(pl.LightningModule):
         ):
             raise ValueError(f"columns must be among the {in_features} features, got {columns}")
         width = in_features if columns is None else len(columns)
+        shape = {"loss": loss} if kind == OccamHead.kind else {}
+        shape |= head or {}
         self._heads = nn.ModuleList(
-            build_head(kind, width, num_classes, **(head or {})) for _ in range(restarts)
+            build_head(kind, width, num_classes, **shape) for _ in range(restarts)
         )
         self._check_learning(kind)
+        if self.head.loss != loss:
+            raise ValueError(f"the head's loss is {self.head.loss!r}, the module's {loss!r}")
         self.in_features = self.hparams["in_features"] = in_features
         shown = None if columns is None else torch.as_tensor(columns)
         self.register_buffer("columns", shown, persistent=False)
+        if class_weight is not None and loss != "cross_entropy":
+            raise ValueError(f"class_weight needs one class per row, not the loss {loss!r}")
+        self.register_buffer("class_factors", None, persistent=False)
         self.formula_meter = self.objective.meter(num_classes)
         self.soft_meter = self.objective.meter(num_classes)
 
@@ -215,11 +229,26 @@ class OccamModule(pl.LightningModule):
 
     def setup(self, stage: str) -> None:
         arrays = getattr(getattr(self.trainer, "datamodule", None), "arrays", None)
+        if stage == "fit":
+            self._weigh_classes(arrays)
         if stage == "fit" and self.hparams["initialise"] and arrays and self.backbone is None:
-            x, y = as_rows(arrays.train)
+            x, y = view_rows(arrays.train)
             for head in self.heads:
                 given = {name: self.hparams[name] for name in ("prior", "spread", "loss")}
                 head.initialise(self.shown(x), y, **given)
+
+    def _weigh_classes(self, arrays: LabelledArrays | None) -> None:
+        weight = self.hparams["class_weight"]
+        if weight is None:
+            return
+        if arrays is None and weight == "balanced":
+            raise ValueError(
+                "class_weight='balanced' counts the rows of a data module's arrays, and this fit"
+                " has none; give a factor for each class"
+            )
+        labels = torch.zeros(0) if arrays is None else view_rows(arrays.train)[1]
+        factors = class_factors(labels, self.head.out_features, weight)
+        self.class_factors = factors.to(self.device)
 
     def train(self, mode: bool = True) -> OccamModule:
         super().train(mode)
@@ -239,16 +268,19 @@ class OccamModule(pl.LightningModule):
         for head in self.heads:
             head.anneal(progress, self.hparams["end_temperature"])
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        x, y = batch
+    def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
+        x, y, *weights = batch
         self.objective.check(y, self.head.out_features, len(x))
         features = self.features(x)
         shown = self.shown(features)
         targets = teach(self.teacher, features, y, self.objective)
+        if self.class_factors is not None:
+            weights.append(self.class_factors.to(x.device)[y])
+        weight = torch.stack(weights).prod(dim=0) if weights else None
         losses = []
         for head in self.heads:
             penalty = self.hparams["constant_penalty"] * head.penalty()
-            losses.append(self.objective.loss(head.soft(shown), targets) + penalty)
+            losses.append(self.objective.loss(head.soft(shown), targets, weight) + penalty)
         # The sum, since the heads share no weights: each trains as if it were alone.
         loss = torch.stack(losses).sum()
         self.log("train_loss", loss / len(self.heads))
@@ -269,14 +301,14 @@ class OccamModule(pl.LightningModule):
 
     # --- evaluation ------------------------------------------------------------------------------
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         self._evaluate(batch, "val")
 
-    def test_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def test_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         self._evaluate(batch, "test")
 
-    def _evaluate(self, batch: tuple[Tensor, Tensor], stage: str) -> None:
-        x, y = batch
+    def _evaluate(self, batch: tuple[Tensor, ...], stage: str) -> None:
+        x, y = batch[:2]
         features = self.shown(self.features(x))
         scores = torch.cat([head(features) for head in self.heads])
         targets = torch.cat([y] * len(self.heads))
@@ -337,7 +369,9 @@ def as_module(
         data: The rows that the head was fitted to.
         trainer: Arguments of the ``Trainer``.
     """
-    module = OccamModule(head.in_features, head.out_features, head=shape(head), initialise=False)
+    module = OccamModule(
+        head.in_features, head.out_features, head=shape(head), initialise=False, loss=head.loss
+    )
     module.head.load_state_dict(head.state_dict())
     # Nothing is trained: no step is taken.
     short_trainer(0, {"limit_val_batches": 0, **(trainer or {})}).fit(module, datamodule=data)

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from occamhead.checks import check_features, check_finite
 from occamhead.heads.occam import OccamHead
+from occamhead.rows.dense import Weights
+from occamhead.rows.metrics import rates_of
 from occamhead.rows.objective import CROSS_ENTROPY, Objective, Rows, minimise
 
 # Ridge penalties to choose from: on standardised features from hardly any shrinkage to almost
@@ -23,6 +25,7 @@ def refit_constants(
     penalty: float,
     targets: Tensor | None = None,
     objective: Objective = CROSS_ENTROPY,
+    weight: Tensor | None = None,
 ) -> None:
     """Fit the free constants of the most probable formula, in place.
 
@@ -36,6 +39,7 @@ def refit_constants(
         penalty: Ridge penalty, >= 0.
         targets: What a teacher says, to fit instead of the labels, [rows, out_features].
         objective: What is minimised.
+        weight: What each row counts, [rows], 1 in the mean; None counts all alike.
 
     Raises:
         ValueError: On a negative penalty, non-finite features, labels out of range, or if the
@@ -53,21 +57,23 @@ def refit_constants(
     constants = list(network.free_constants)
     routes, _ = network.most_probable()
     mean, scale = head.feature_mean.double(), head.feature_scale.double()
-    x = (features.to(mean) - mean) / scale
+    # A copy, since the features are not in double precision, that nobody else has.
+    x = features.to(mean, copy=True).sub_(mean).div_(scale)
     targets = (labels if targets is None else targets).to(mean.device)
     if targets.is_floating_point():
         targets = targets.double()
 
     def penalised() -> Tensor:
         squares = torch.stack([c.square().sum() for c in constants]).sum()
-        return objective.loss(network.evaluate(routes, x)[0], targets) + penalty * squares
+        loss = objective.loss(network.evaluate(routes, x)[0], targets, weight)
+        return loss + penalty * squares
 
     minimise(constants, penalised)
     if not all(c.isfinite().all() for c in constants):
         raise ValueError(
             "refitting the formula's constants diverged; use a larger penalty or other bases"
         )
-    _set_constants(head, constants)
+    head.set_numbers(constants)
 
 
 def has_constants(head: OccamHead) -> bool:
@@ -77,11 +83,31 @@ def has_constants(head: OccamHead) -> bool:
 
 @torch.no_grad()
 def formula_loss(
-    head: OccamHead, features: Tensor, targets: Tensor, objective: Objective = CROSS_ENTROPY
+    head: OccamHead,
+    features: Tensor,
+    targets: Tensor,
+    objective: Objective = CROSS_ENTROPY,
+    weight: Tensor | None = None,
 ) -> float:
     """Mean loss of the formula's scores; targets are labels or what a teacher says."""
     scores = head.formula()(features.to(head.feature_mean))
-    return float(objective.loss(scores, targets.to(scores.device)))
+    return float(objective.loss(scores, targets.to(scores.device), weight))
+
+
+@torch.no_grad()
+def shortfall(head: OccamHead, rows: Rows, select: str, loss: float) -> tuple[float, float]:
+    """How far a formula is from the best: what is compared where `select` chooses among several.
+
+    Args:
+        head: The head.
+        rows: Raw features, and labels.
+        select: "loss", or the rate that is asked for: then the loss decides among equals.
+        loss: Of the formula.
+    """
+    if select == "loss":
+        return 0.0, loss
+    scores = head.formula()(rows[0].to(head.feature_mean))
+    return 1.0 - rates_of(scores, rows[1].to(scores.device)).rate(select), loss
 
 
 def choose_penalty(
@@ -91,27 +117,31 @@ def choose_penalty(
     targets: Tensor | None = None,
     penalties: Sequence[float] = PENALTIES,
     objective: Objective = CROSS_ENTROPY,
+    weights: Weights = (None, None),
+    select: str = "loss",
 ) -> tuple[float, float]:
     """Refit on the training rows under each penalty; keep the best on the validation labels.
+
+    Args:
+        head, targets, objective: See :func:`refit_constants`.
+        train, validation: Rows to fit, and rows to choose by.
+        penalties: To choose from.
+        weights: What the rows of each count, 1 in the mean; None counts all alike.
+        select: What the best is best in: "loss", "accuracy" or "balanced_accuracy".
 
     Returns:
         The penalty and its validation loss. The head is left with the constants that were
         fitted under it.
     """
-    best: tuple[float, float, list[Tensor]] | None = None
+    best: tuple[float, tuple[float, float], list[Tensor]] | None = None
     # Strongest first: each fit starts from the one before, and shrunk constants start well.
     for penalty in sorted(penalties, reverse=True):
-        refit_constants(head, train, penalty, targets, objective)
-        loss = formula_loss(head, *validation, objective)
-        if best is None or loss < best[1]:
-            best = penalty, loss, [c.detach().clone() for c in head.network.free_constants]
+        refit_constants(head, train, penalty, targets, objective, weights[0])
+        loss = formula_loss(head, *validation, objective, weights[1])
+        short = shortfall(head, validation, select, loss)
+        if best is None or short < best[1]:
+            best = penalty, short, head.numbers
     if best is None:
         raise ValueError("at least one penalty is needed, got none")
-    _set_constants(head, best[2])
-    return best[0], best[1]
-
-
-@torch.no_grad()
-def _set_constants(head: OccamHead, constants: Sequence[Tensor]) -> None:
-    for mine, new in zip(head.network.free_constants, constants, strict=True):
-        mine.copy_(new)
+    head.set_numbers(best[2])
+    return best[0], best[1][1]

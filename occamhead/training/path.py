@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from occamhead.checks import check_counts, check_finite
-from occamhead.heads.calibration import fit_temperature
+from occamhead.checks import check_counts
 from occamhead.heads.occam import OccamHead
 from occamhead.heads.writing import write_head
-from occamhead.rows.arrays import ArrayDataModule, as_rows
-from occamhead.rows.dense import choose_dense_head, fit_dense_head
+from occamhead.rows.arrays import as_data
+from occamhead.rows.metrics import check_criterion, rates_of
 from occamhead.rows.objective import Rows, one_thread, standardisation
+from occamhead.rows.weights import ClassWeight, scaled
 from occamhead.training.blocks import BATCH, Pruning, prune_path
+from occamhead.training.course import Ground, prepare
 from occamhead.training.results import ParetoPath, PathPoint
 from occamhead.training.sums import SumPath, hold_out
 
@@ -30,7 +31,7 @@ LEAST_SPREAD = 1 / 3
 
 @one_thread()
 def fit_path(
-    data: ArrayDataModule,
+    data: Any,
     budgets: Sequence[int] = (1, 2, 4, 8, 16, 32),
     *,
     per_class: bool = False,
@@ -41,6 +42,11 @@ def fit_path(
     steps: int | None = None,
     distil: bool = True,
     seed: int = 0,
+    loss: str = "cross_entropy",
+    head: Mapping[str, Any] | None = None,
+    class_weight: ClassWeight = None,
+    sample_weight: Any = None,
+    select: str = "accuracy",
 ) -> ParetoPath:
     """Fit formulas of several budgets of features to training and validation rows.
 
@@ -58,7 +64,8 @@ def fit_path(
     touched.
 
     Args:
-        data: Rows of features and labels.
+        data: Rows of features and labels: a data module, a pair `(x, y)` or a loader, as
+            :func:`occamhead.fit_head` takes them.
         budgets: Most features, each at least 1; a budget of more than there are is all.
         per_class: Whether budgets count the features of each class rather than those of all.
         nodes: Nodes of each class; 0 for weighted sums.
@@ -70,9 +77,23 @@ def fit_path(
             16 passes over the rows, at least 800 steps.
         distil: Learn weighted sums from the dense head rather than from the labels.
         seed: Seed of the folds, of the nodes' weights and of their batches.
+        loss: "cross_entropy"; for several labels a row, or numbers, take
+            :func:`occamhead.fit_head`.
+        head: Arguments of :class:`OccamHead` that a path leaves open: `digits`.
+        class_weight, sample_weight: See :func:`occamhead.fit_head`.
+        select: What :meth:`ParetoPath.select` goes by: "accuracy" or "balanced_accuracy".
 
     Raises:
         ValueError: If a number is out of range, there are no budgets, or features are not finite.
+        TypeError: If the data are of another kind.
+
+    Example:
+        >>> import torch
+        >>> from occamhead import fit_path
+        >>> x = torch.randn(100, 6)
+        >>> path = fit_path((x, (x[:, 1] > x[:, 4]).long()), budgets=(1, 2))
+        >>> path.select().formula.features
+        (1, 4)
     """
     if not budgets:
         raise ValueError("at least one budget is needed, got none")
@@ -83,35 +104,47 @@ def fit_path(
         raise ValueError(f"nodes must not be negative, got {nodes}")
     if nodes and folds not in (None, 1):
         raise ValueError(f"with nodes the validation rows alone are held out, got folds={folds}")
-    data.prepare_data()
-    data.setup("fit")
-    train, validation = as_rows(data.arrays.train), as_rows(data.arrays.validation)
-    if train[1].dim() != 1:
-        raise ValueError("a path is fitted to one label per row; for other targets take fit_head")
-    together = as_rows(data.merged().arrays.train)
-    check_finite(together[0])
-    classes = data.num_classes
-    # More features than there are make no other formula.
-    sizes = sorted({min(budget, data.num_features) for budget in budgets})
-    chosen, penalty = choose_dense_head(train, validation, classes)
-    dense = fit_dense_head(together, classes, penalty, chosen)
-    if nodes:
-        steps = steps or max(800, 16 * len(train[0]) // BATCH)
-        pruning = Pruning(nodes, terms, family, per_class, steps, seed)
-        points = _block_points(train, validation, together, classes, sizes, pruning)
-    else:
-        folds = folds or (5 if len(together[0]) <= FEW_ROWS else 1)
-        splits = (
-            iter([(train, validation)]) if folds == 1 else _folds(together, classes, folds, seed)
+    check_criterion(select)
+    if select == "loss":
+        raise ValueError("a path selects by 'accuracy' or 'balanced_accuracy', got 'loss'")
+    data, sample_weight = as_data(data, seed, sample_weight)
+    if loss != "cross_entropy" or data.arrays.train[1].ndim != 1:
+        raise ValueError(
+            "a path is fitted to one label per row; for other targets take fit_head or"
+            f" fit_head_by_evolution, got loss={loss!r} and targets of shape"
+            f" {list(data.arrays.train[1].shape)}"
         )
-        taught = penalty if distil else None
-        points = _sum_points(splits, together, classes, sizes, per_class, taught)
-    return ParetoPath(tuple(points), dense)
+    digits = _digits(head or {})
+    ground = prepare(data, loss, class_weight, sample_weight, seed, seed_all=False)
+    # More features than there are make no other formula.
+    sizes = sorted({min(budget, ground.data.num_features) for budget in budgets})
+    dense = ground.dense_on_all()
+    if nodes:
+        steps = steps or max(800, 16 * len(ground.train[0]) // BATCH)
+        pruning = Pruning(nodes, terms, family, per_class, steps, seed)
+        points = _block_points(ground, sizes, pruning, digits)
+    else:
+        rows = len(ground.train[0]) + len(ground.validation[0])
+        folds = folds or (5 if rows <= FEW_ROWS else 1)
+        points = _sum_points(
+            ground, sizes, per_class, folds, ground.penalty if distil else None, seed, digits
+        )
+    return ParetoPath(tuple(points), dense, select)
+
+
+def _digits(head: Mapping[str, Any]) -> int:
+    """Significant digits; ValueError for arguments of a head that a path decides itself."""
+    if decided := sorted(set(head) - {"digits"}):
+        raise ValueError(
+            f"a path decides the head's {decided[0]} itself, as nodes, terms and family say; only"
+            " digits is open, and for other heads take fit_head"
+        )
+    return int(head.get("digits", 4))
 
 
 @one_thread()
 def bootstrap_returns(
-    data: ArrayDataModule,
+    data: Any,
     budgets: Sequence[int],
     *,
     per_class: bool = False,
@@ -121,7 +154,7 @@ def bootstrap_returns(
     """How often each feature is chosen for weighted sums when the rows are drawn anew.
 
     Args:
-        data: Rows of features and labels; those of training and validation are resampled.
+        data: As :func:`fit_path` takes; rows of training and validation are resampled.
         budgets: Most features.
         per_class: Whether budgets count the features of each class.
         resamples: Bootstrap samples, each of as many rows, drawn with replacement.
@@ -134,17 +167,14 @@ def bootstrap_returns(
     Source: Meinshausen and Buehlmann 2010 (arXiv 0809.2932).
     """
     check_counts(resamples=resamples)
-    data.prepare_data()
-    data.setup("fit")
-    train, validation = as_rows(data.arrays.train), as_rows(data.arrays.validation)
-    _, penalty = choose_dense_head(train, validation, data.num_classes)
-    features, labels = as_rows(data.merged().arrays.train)
+    ground = prepare(data, "cross_entropy", None, None, seed, seed_all=False)
+    features, labels = ground.together()
     generator = torch.Generator().manual_seed(seed)
     counts: dict[int, Counter[int]] = {budget: Counter() for budget in budgets}
     for _ in range(resamples):
         drawn = torch.randint(len(labels), (len(labels),), generator=generator)
         rows = features[drawn], labels[drawn]
-        path = SumPath(rows, data.num_classes, per_class, penalty)
+        path = SumPath(rows, ground.classes, per_class, ground.penalty)
         for budget, mask in path.supports(budgets).items():
             counts[budget].update(mask.any(dim=1).nonzero().flatten().tolist())
     return {
@@ -154,20 +184,31 @@ def bootstrap_returns(
 
 
 def _sum_points(
-    splits: Iterator[tuple[Rows, Rows]],
-    together: Rows,
-    classes: int,
+    ground: Ground,
     sizes: Sequence[int],
     per_class: bool,
+    folds: int,
     penalty: float | None,
+    seed: int,
+    digits: int,
 ) -> list[PathPoint]:
+    """Weighted sums.
+
+    Args:
+        penalty: Ridge penalty of the dense head that teaches; None learns from the labels.
+    """
+    classes, together, weight = ground.classes, ground.together(), ground.weight
+    if folds == 1:
+        splits = iter([(ground.train, ground.validation, ground.weights[0])])
+    else:
+        splits = _folds(together, classes, folds, seed, weight)
     held_out = hold_out(splits, classes, sizes, per_class, penalty)
-    path = SumPath(together, classes, per_class, penalty)
+    path = SumPath(together, classes, per_class, penalty, weight)
     sums = path.sums(sizes)
     points = []
     for size in sizes:
         held = held_out[size]
-        head = write_head(sums[size], path.standardisation)
+        head = write_head(sums[size], path.standardisation, digits, ground.data.class_names)
         counts = Counter(itertools.chain.from_iterable(held.features))
         returns: dict[int, float] = {}
         if len(held.features) > 1:
@@ -177,33 +218,24 @@ def _sum_points(
 
 
 def _block_points(
-    train: Rows,
-    validation: Rows,
-    together: Rows,
-    classes: int,
-    sizes: Sequence[int],
-    pruning: Pruning,
+    ground: Ground, sizes: Sequence[int], pruning: Pruning, digits: int
 ) -> list[PathPoint]:
+    names = ground.data.class_names
+
+    def pruned(rows: Rows, weight: Tensor | None) -> Iterator[tuple[int, OccamHead]]:
+        mean, scale = standardisation(rows[0])
+        typical = rows[0].std(dim=0, correction=0).square().mean().sqrt()
+        scale = scale.clamp_min(LEAST_SPREAD * float(typical))
+        z = (rows[0] - mean).div_(scale), rows[1]
+        for size, blocks in prune_path(z, ground.classes, sizes, pruning, weight):
+            yield size, write_head(blocks, (mean, scale), digits, names)
+
     said = {}
-    for size, head in _pruned(train, classes, sizes, pruning):
+    for size, head in pruned(ground.train, ground.weights[0]):
         with torch.no_grad():
-            said[size] = head(validation[0])
-    heads = dict(_pruned(together, classes, sizes, pruning))
-    return [_point(size, heads[size], said[size], validation[1]) for size in sizes]
-
-
-def _pruned(
-    rows: Rows,
-    classes: int,
-    sizes: Sequence[int],
-    pruning: Pruning,
-) -> Iterator[tuple[int, OccamHead]]:
-    mean, scale = standardisation(rows[0])
-    typical = rows[0].std(dim=0, correction=0).square().mean().sqrt()
-    scale = scale.clamp_min(LEAST_SPREAD * float(typical))
-    z = (rows[0] - mean) / scale, rows[1]
-    for size, blocks in prune_path(z, classes, sizes, pruning):
-        yield size, write_head(blocks, (mean, scale))
+            said[size] = head(ground.validation[0])
+    heads = dict(pruned(ground.together(), ground.weight))
+    return [_point(size, heads[size], said[size], ground.validation[1]) for size in sizes]
 
 
 def _point(
@@ -214,16 +246,17 @@ def _point(
     penalty: float = 0.0,
     returns: Mapping[int, float] | None = None,
 ) -> PathPoint:
-    head.calibration.fill_(math.log(fit_temperature(scores, labels)))
-    right, rows = int((scores.argmax(dim=1) == labels).sum()), len(labels)
-    # One more of each kind (Laplace): that all were right does not mean that none can be wrong.
-    smoothed = (right + 1) / (rows + 2)
-    rate, error = right / rows, math.sqrt(smoothed * (1 - smoothed) / rows)
-    return PathPoint(budget, head, rate, error, penalty, dict(returns or {}))
+    head.calibrate(scores, labels)
+    return PathPoint(budget, head, rates_of(scores, labels), penalty, dict(returns or {}))
 
 
-def _folds(rows: Rows, classes: int, count: int, seed: int) -> Iterator[tuple[Rows, Rows]]:
-    """Rows to fit and rows held out, each row once, with as many of a class in every fold."""
+def _folds(
+    rows: Rows, classes: int, count: int, seed: int, weight: Tensor | None = None
+) -> Iterator[tuple[Rows, Rows, Tensor | None]]:
+    """Rows to fit and rows held out, each row once, with as many of a class in every fold.
+
+    Third comes what each of the rows to fit counts.
+    """
     features, labels = rows
     if count > len(labels):
         raise ValueError(f"folds must be at most the {len(labels)} rows, got {count}")
@@ -237,4 +270,5 @@ def _folds(rows: Rows, classes: int, count: int, seed: int) -> Iterator[tuple[Ro
         start += len(mine)  # so that the folds differ by a row at most
     for place in range(count):
         out = fold == place
-        yield (features[~out], labels[~out]), (features[out], labels[out])
+        kept = None if weight is None else scaled(weight[~out])
+        yield (features[~out], labels[~out]), (features[out], labels[out]), kept

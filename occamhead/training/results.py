@@ -12,6 +12,7 @@ from torch import nn
 from occamhead.expression import Expression
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import ArrayDataModule
+from occamhead.rows.metrics import ClassRates
 from occamhead.training.module import OccamModule, as_module
 
 
@@ -29,6 +30,8 @@ class Fit:
         penalty: Ridge penalty under which the formula's numbers were fitted.
         losses: Loss of each final candidate against its targets, cross-entropies in nats; the head
             has the least.
+        rates: How many rows of each class were right, where there are classes: their recalls, the
+            balanced accuracy, and intervals.
         path: The formulas of all sizes that it was chosen from, where there were several.
     """
 
@@ -39,6 +42,7 @@ class Fit:
     penalty: float
     losses: tuple[float, ...]
     path: ParetoPath | None = None
+    rates: ClassRates | None = None
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,7 @@ class PathPoint:
     Args:
         budget: Most features, in all or of each class, that was asked for.
         head: The head, in eval mode; its formula is the model.
-        validation_accuracy: Share of rows right, where each was held out of the fit.
-        standard_error: Of the validation accuracy.
+        rates: How many rows of each class were right, where each was held out of the fit.
         penalty: Ridge penalty of the weights; 0 with nodes, where only what is pruned is held back.
         returns: For the features of the formulas, in which share of the fits with rows held out
             they were chosen again; empty where there was one such fit only.
@@ -57,10 +60,19 @@ class PathPoint:
 
     budget: int
     head: OccamHead
-    validation_accuracy: float
-    standard_error: float
+    rates: ClassRates
     penalty: float
     returns: dict[int, float]
+
+    @property
+    def validation_accuracy(self) -> float:
+        """Share of rows right, where each was held out of the fit."""
+        return self.rates.accuracy
+
+    @property
+    def standard_error(self) -> float:
+        """Of the validation accuracy."""
+        return self.rates.standard_error("accuracy")
 
     @cached_property
     def formula(self) -> Expression:
@@ -84,10 +96,17 @@ class PathPoint:
 
 @dataclass(frozen=True)
 class ParetoPath:
-    """Formulas of several budgets, fewest features first, and the dense head beside them."""
+    """Formulas of several budgets, fewest features first, and the dense head beside them.
+
+    Args:
+        points: The formulas.
+        dense: The dense head.
+        by: What :meth:`select` goes by: "accuracy" or "balanced_accuracy".
+    """
 
     points: tuple[PathPoint, ...]
     dense: nn.Linear
+    by: str = "accuracy"
 
     def __iter__(self) -> Iterator[PathPoint]:
         return iter(self.points)
@@ -100,16 +119,16 @@ class ParetoPath:
 
         Args:
             max_features: The largest budget up to this is taken. None takes the smallest budget
-                whose validation accuracy is within one standard error of the best (the
-                one-standard-error rule, Breiman et al. 1984).
+                whose validation accuracy, or what `by` says, is within one standard error of
+                the best (the one-standard-error rule, Breiman et al. 1984).
 
         Raises:
             ValueError: If no point has so few features.
         """
         if max_features is None:
-            best = max(self.points, key=lambda point: point.validation_accuracy)
-            limit = best.validation_accuracy - best.standard_error
-            return next(point for point in self.points if point.validation_accuracy >= limit)
+            best = max((point.rates for point in self.points), key=self._rate)
+            limit = self._rate(best) - best.standard_error(self.by)
+            return next(point for point in self.points if self._rate(point.rates) >= limit)
         able = [point for point in self.points if point.budget <= max_features]
         if not able:
             raise ValueError(
@@ -117,6 +136,9 @@ class ParetoPath:
                 f" {', '.join(str(point.budget) for point in self.points)}"
             )
         return able[-1]
+
+    def _rate(self, rates: ClassRates) -> float:
+        return rates.rate(self.by)
 
     def fit(
         self,
@@ -132,6 +154,5 @@ class ParetoPath:
             trainer: Arguments of the ``Trainer`` that writes the checkpoint.
         """
         module = as_module(point.head, data, trainer)
-        return Fit(
-            module.head, self.dense, module, point.validation_accuracy, point.penalty, (), self
-        )
+        accuracy, penalty = point.validation_accuracy, point.penalty
+        return Fit(module.head, self.dense, module, accuracy, penalty, (), self, point.rates)

@@ -59,6 +59,7 @@ class SumPath:
         per_class: Whether each class has features of its own. Two classes share a single score,
             and never have.
         penalty: Ridge penalty of the dense head that teaches; None learns from the labels.
+        weight: What each row counts, 1 in the mean; None counts all alike.
     """
 
     def __init__(
@@ -67,22 +68,25 @@ class SumPath:
         classes: int,
         per_class: bool,
         penalty: float | None,
+        weight: Tensor | None = None,
     ) -> None:
         features, labels = rows
+        self.weight = weight
         self.classes = classes
         self.per_class = per_class and classes > 2
         self.standardisation = standardisation(features)
         self.z = self.standardised(features)
         # In single precision: a product of tens of thousands of rows is the costly part.
-        self.covariance = (self.z.T @ self.z / len(self.z)).double()
+        self.covariance = (self._weighed(self.z).T @ self.z / len(self.z)).double()
         shares = F.one_hot(labels, classes).to(self.z)
+        mean = self._weighed(shares).mean(dim=0)
         # A class that is not among the rows counts as half a row.
-        self.bias = shares.mean(dim=0).clamp_min(0.5 / len(shares)).log()
-        self.labels = (self.z.T @ (shares - shares.mean(dim=0)) / len(self.z)).double()
+        self.bias = mean.clamp_min(0.5 / len(shares)).log()
+        self.labels = (self.z.T @ self._weighed(shares - mean) / len(self.z)).double()
         self.targets = {LABELS: labels}
         self.teacher: Tensor | None = None
         if penalty is not None:
-            dense = fit_dense_head(rows, classes, penalty)
+            dense = fit_dense_head(rows, classes, penalty, weight_of_rows=weight)
             self.targets[SCORES] = teach(dense, features, labels)
             weight = dense.weight.T * self.standardisation[1].unsqueeze(1)
             # Scores that all classes share tell nothing.
@@ -91,7 +95,11 @@ class SumPath:
     def standardised(self, features: Tensor) -> Tensor:
         """Other rows in the units of these."""
         mean, scale = self.standardisation
-        return (features - mean) / scale
+        return (features - mean).div_(scale)
+
+    def _weighed(self, values: Tensor) -> Tensor:
+        """Values [rows, n], each row times its weight."""
+        return values if self.weight is None else values * self.weight.unsqueeze(1)
 
     def aim(self, budget: int) -> Aim:
         """What the sums of a budget are to come near.
@@ -132,14 +140,14 @@ class SumPath:
             rows = self.z[:, columns], self.targets[aim]
             # Small enough to make no difference, and not zero, which would keep a weight out.
             start = 1e-6 * mask[columns].to(self.z)
-            part, bias = fit_weights(rows, start, self.bias, aim.ridge)
+            part, bias = fit_weights(rows, start, self.bias, aim.ridge, self.weight)
             weight = torch.zeros(len(mask), self.classes).index_copy(0, columns, part)
             found[budget] = _share(weight, bias) if self.classes == 2 else Sums(weight.T, bias)
         return found
 
 
 def hold_out(
-    splits: Iterator[tuple[Rows, Rows]],
+    splits: Iterator[tuple[Rows, Rows, Tensor | None]],
     classes: int,
     budgets: Sequence[int],
     per_class: bool,
@@ -148,15 +156,16 @@ def hold_out(
     """What the sums of each budget say of rows held out.
 
     Args:
-        splits: Rows to fit and rows held out; each row may be held out once.
+        splits: Rows to fit, rows held out, and what each of those to fit counts; each row may be
+            held out once.
         classes, per_class, penalty: See :class:`SumPath`.
         budgets: Most features of each class, or in all.
     """
     said: dict[int, list[Tensor]] = {budget: [] for budget in budgets}
     read: dict[int, list[frozenset[int]]] = {budget: [] for budget in budgets}
     labels = []
-    for fitted, (features, held) in splits:
-        path = SumPath(fitted, classes, per_class, penalty)
+    for fitted, (features, held), weight in splits:
+        path = SumPath(fitted, classes, per_class, penalty, weight)
         z = path.standardised(features)
         labels.append(held)
         for budget, sums in path.sums(budgets).items():

@@ -13,7 +13,9 @@ from torch import nn
 from occamhead import OccamHead, OccamModule
 from occamhead.rows.arrays import ArrayData, as_rows
 from occamhead.rows.metrics import accuracy
-from occamhead.training.fit import fit_head, most_telling, vote
+from occamhead.rows.screening import most_telling
+from occamhead.training.course import vote
+from occamhead.training.fit import fit_head
 from occamhead.training.module import short_trainer
 from occamhead.training.numbers import formula_loss
 

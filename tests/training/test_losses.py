@@ -15,7 +15,9 @@ from occamhead import OccamHead, OccamModule
 from occamhead.rows.arrays import ArrayData, as_rows
 from occamhead.rows.dense import choose_dense_head, fit_dense_head, teach
 from occamhead.rows.objective import OBJECTIVES, get_objective, standardisation
-from occamhead.training.fit import fit_head, most_telling, rate
+from occamhead.rows.screening import most_telling
+from occamhead.training.course import rate
+from occamhead.training.fit import fit_head
 from occamhead.training.numbers import formula_loss, refit_constants
 
 pytestmark = [

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from occamhead.rows.arrays import ArrayData
+from occamhead.rows.arrays import ArrayData, LabelledArrays
 from occamhead.vision import FeatureData, MNISTData, PictureData, PictureRows, Splits
 
 PROJECT = Path(__file__).parents[2]
@@ -108,8 +108,9 @@ def test_memory_maps_can_be_trained_on(tmp_path):
     ],
 )
 def test_wrong_arrays_are_refused(train, validation, message):
+    classes = tuple(str(label) for label in range(int(np.max(train[1], initial=-1)) + 1))
     with pytest.raises(ValueError, match=message):
-        ArrayData(train, validation, rows(7))
+        LabelledArrays(train, validation, rows(7), classes)
 
 
 def test_features_of_photographs(small_set, tmp_path):
