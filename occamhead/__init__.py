@@ -28,8 +28,11 @@ if TYPE_CHECKING:
     from occamhead.explain import report
     from occamhead.heads.essence import EssenceHead
     from occamhead.heads.model_file import load_model, save_model
+    from occamhead.rows.arrays import ArrayData
     from occamhead.search import Strategy, evolve
     from occamhead.tables import OccamClassifier, OccamRegressor
+    from occamhead.training.attached import fit_model
+    from occamhead.training.finetune import finetune
     from occamhead.training.fit import fit_head
     from occamhead.training.module import OccamModule
     from occamhead.training.path import fit_path
@@ -40,6 +43,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BASES",
     "BASIS_SETS",
+    "ArrayData",
     "Basis",
     "EssenceHead",
     "Expression",
@@ -57,7 +61,9 @@ __all__ = [
     "detach_head",
     "distill",
     "evolve",
+    "finetune",
     "fit_head",
+    "fit_model",
     "fit_path",
     "get_bases",
     "get_basis",
@@ -71,6 +77,7 @@ __all__ = [
 
 # What loads much (Lightning, numba, scikit-learn) is loaded only by those who use it.
 _LATE = {
+    "ArrayData": "occamhead.rows.arrays",
     "EssenceHead": "occamhead.heads.essence",
     "FeatureData": "occamhead.vision",
     "OccamClassifier": "occamhead.tables",
@@ -78,7 +85,9 @@ _LATE = {
     "OccamRegressor": "occamhead.tables",
     "Strategy": "occamhead.search",
     "evolve": "occamhead.search",
+    "finetune": "occamhead.training.finetune",
     "fit_head": "occamhead.training.fit",
+    "fit_model": "occamhead.training.attached",
     "fit_path": "occamhead.training.path",
     "lift": "occamhead.distill",
     "load_model": "occamhead.heads.model_file",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -189,6 +189,11 @@ class ArrayDataModule(pl.LightningDataModule, ABC):
     @property
     def classes(self) -> tuple[str, ...]:
         return self.arrays.classes
+
+    def name_classes(self, names: Sequence[str] | None) -> None:
+        """Call the classes so, of which there may be more than the labels; None changes nothing."""
+        if names is not None:
+            self._arrays = replace(self.arrays, classes=tuple(names))
 
     @property
     def num_classes(self) -> int:

@@ -24,8 +24,8 @@ from occamhead.search.judging.gram import sum_places
 from occamhead.search.judging.sampling import NONE
 from occamhead.search.strategy import Strategy
 from occamhead.training.course import Round, Settings, course, head_options, prepare
-from occamhead.training.module import as_module, shape
 from occamhead.training.results import Fit
+from occamhead.training.trainer import as_module, shape
 
 # A temperature at which a soft network is its most probable formula; where backprop ends, too.
 END_TEMPERATURE = 0.03

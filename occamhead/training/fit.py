@@ -11,8 +11,9 @@ from occamhead.heads.occam import OccamHead
 from occamhead.rows.objective import one_thread
 from occamhead.rows.weights import ClassWeight
 from occamhead.training.course import Ground, Round, Settings, course, head_options, prepare
-from occamhead.training.module import OccamModule, short_trainer
+from occamhead.training.module import OccamModule
 from occamhead.training.results import Fit
+from occamhead.training.trainer import short_trainer
 
 
 @one_thread()

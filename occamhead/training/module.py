@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from occamhead.checks import check_counts, check_temperature
 from occamhead.heads.kinds import build_head
 from occamhead.heads.occam import OccamHead
-from occamhead.rows.arrays import ArrayDataModule, LabelledArrays, view_rows
+from occamhead.rows.arrays import LabelledArrays, view_rows
 from occamhead.rows.dense import teach
 from occamhead.rows.objective import Objective, get_objective
 from occamhead.rows.weights import ClassWeight, class_factors
+from occamhead.training.stopping import start_patience, wait_for_annealing
 from occamhead.training.unfreezing import Stage, hold_still, parameter_groups
 
 IN_CHECKPOINT = "in the checkpoint"
@@ -36,7 +37,8 @@ class OccamModule(pl.LightningModule):
 
     The temperature of every softmax falls geometrically to `end_temperature` during the first
     `anneal_fraction` of training. Validation and testing run the formula; the soft network's
-    accuracy is logged beside it.
+    accuracy is logged beside it. An ``EarlyStopping`` has to wait for the temperatures: until they
+    have fallen, the formula is worse than its network.
 
     Args:
         in_features: Features of the head; None takes what the backbone gives.
@@ -113,6 +115,8 @@ class OccamModule(pl.LightningModule):
         self._check_numbers()
         # Not a submodule: it must neither train, nor change mode with us, nor be saved.
         object.__setattr__(self, "teacher", teacher)
+        # The step up to which no EarlyStopping loses patience.
+        self._patient_from = 0
         # What StagedUnfreezing sets; without it the backbone trains as one from the start.
         self.stages: Sequence[Stage] = ()
         self.backbone: nn.Module | None = None
@@ -260,7 +264,14 @@ class OccamModule(pl.LightningModule):
         if self.teacher is not None:
             self.teacher.to(self.device)
 
+    def on_train_start(self) -> None:
+        falls = self.hparams["end_temperature"] is not None
+        fraction = self.hparams["anneal_fraction"] if falls else 0.0
+        self._patient_from = wait_for_annealing(self.trainer, fraction)
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        if self._patient_from and self.global_step <= self._patient_from:
+            start_patience(self.trainer)
         if self.hparams["end_temperature"] is None:
             return
         steps = self.hparams["anneal_fraction"] * float(self.trainer.estimated_stepping_batches)
@@ -341,43 +352,3 @@ class OccamModule(pl.LightningModule):
                     f" {theirs[name]!r}, this module {self.hparams[name]!r}; build the module"
                     " with the checkpoint's value"
                 )
-
-
-def short_trainer(steps: int, options: Mapping[str, Any] | None = None) -> pl.Trainer:
-    """A Trainer for `steps` optimiser steps on rows in memory, which validates four times."""
-    defaults: dict[str, Any] = {
-        "max_steps": steps,
-        "max_epochs": -1,
-        "check_val_every_n_epoch": None,
-        "val_check_interval": max(1, steps // 4),
-        "num_sanity_val_steps": 0,
-        "log_every_n_steps": max(1, steps // 10),
-        "logger": False,
-        "enable_checkpointing": False,
-        "enable_model_summary": False,
-    }
-    return pl.Trainer(**{**defaults, **(options or {})})
-
-
-def as_module(
-    head: OccamHead, data: ArrayDataModule, trainer: Mapping[str, Any] | None = None
-) -> OccamModule:
-    """A module that holds a head that was not trained by it, with a Trainer to write checkpoints.
-
-    Args:
-        head: The head; the module has a copy.
-        data: The rows that the head was fitted to.
-        trainer: Arguments of the ``Trainer``.
-    """
-    module = OccamModule(
-        head.in_features, head.out_features, head=shape(head), initialise=False, loss=head.loss
-    )
-    module.head.load_state_dict(head.state_dict())
-    # Nothing is trained: no step is taken.
-    short_trainer(0, {"limit_val_batches": 0, **(trainer or {})}).fit(module, datamodule=data)
-    return module.cpu().eval()
-
-
-def shape(head: OccamHead) -> dict[str, Any]:
-    """The arguments that make a head of the same kind for other numbers of features and scores."""
-    return {name: value for name, value in head.config().items() if not name.endswith("_features")}

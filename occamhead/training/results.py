@@ -13,7 +13,8 @@ from occamhead.expression import Expression
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import ArrayDataModule
 from occamhead.rows.metrics import ClassRates
-from occamhead.training.module import OccamModule, as_module
+from occamhead.training.module import OccamModule
+from occamhead.training.trainer import as_module
 
 
 @dataclass(frozen=True)

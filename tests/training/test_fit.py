@@ -16,8 +16,8 @@ from occamhead.rows.metrics import accuracy
 from occamhead.rows.screening import most_telling
 from occamhead.training.course import vote
 from occamhead.training.fit import fit_head
-from occamhead.training.module import short_trainer
 from occamhead.training.numbers import formula_loss
+from occamhead.training.trainer import short_trainer
 
 pytestmark = [
     pytest.mark.usefixtures("offline", "one_thread"),

@@ -1,0 +1,91 @@
+"""A classifier replaced by a formula that is fitted to the model's features, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from torch import nn
+
+from occamhead.heads.attach import attach_head, attached_head, detach_head
+from occamhead.heads.collecting import collect_features
+from occamhead.rows.arrays import ArrayData, as_data
+from occamhead.training.fit import fit_head
+from occamhead.training.results import Fit
+
+
+def fit_model(
+    model: nn.Module,
+    loader: Iterable[Any],
+    validation: Iterable[Any] | None = None,
+    *,
+    name: str | None = None,
+    classes: Sequence[str] | None = None,
+    fit: Callable[..., Fit] = fit_head,
+    seed: int = 0,
+    **options: Any,
+) -> Fit:
+    """Fit a head to the features that reach a model's classifier, and leave it in its place.
+
+    The model's other weights stay as they are; :func:`occamhead.detach_head` gives the classifier
+    back. If the fit fails, the model is as it was.
+
+    Args:
+        model: Any model that :func:`occamhead.attach_head` can give a head, or that has one.
+        loader: Batches `(inputs, labels)` to fit to, see :func:`occamhead.collect_features`.
+        validation: Batches that are held out to choose by; None sets a fifth of each class of
+            `loader` aside, drawn by `seed`, which the package's log counts.
+        name: Dotted name of the classifier, where it is not found by itself.
+        classes: Names of the labels 0, 1, ...; None takes those of the loader's dataset, if any.
+        fit: :func:`occamhead.fit_head`, or
+            :func:`occamhead.training.evolution.fit_head_by_evolution`.
+        seed: Seed of the fit.
+        **options: Further arguments of `fit`, such as `max_features` and `class_weight`.
+
+    Returns:
+        What `fit` returns; its head is part of the model, calibrated, in eval mode.
+
+    Raises:
+        ValueError: If no classifier is found, or the rows do not fit.
+
+    Example:
+        >>> import torch
+        >>> from torch.utils.data import DataLoader, TensorDataset
+        >>> from occamhead import fit_model
+        >>> model = torch.nn.Sequential(torch.nn.Linear(3, 6), torch.nn.Linear(6, 2))
+        >>> x = torch.randn(60, 3)
+        >>> loader = DataLoader(TensorDataset(x, (x[:, 0] > 0).long()), batch_size=20)
+        >>> quiet = {"accelerator": "cpu", "enable_progress_bar": False}
+        >>> fit = fit_model(model, loader, name="1", restarts=1, steps=20, trainer=quiet)
+        >>> model[1] is fit.head, model.eval()(x).shape
+        (True, torch.Size([60, 2]))
+    """
+    if classes is None:
+        classes = getattr(getattr(loader, "dataset", None), "classes", None)
+    bare = not has_head(model)
+    if bare:
+        attach_head(model, name=name)
+    done: Fit | None = None
+    try:
+        rows = collect_features(model, loader, device="cpu")
+        if validation is None:
+            data = as_data(rows, seed)[0]
+        else:
+            held_out = collect_features(model, validation, device="cpu")
+            data = ArrayData(rows, held_out, held_out)
+        data.name_classes(classes)
+        done = fit(data, seed=seed, **options)
+    finally:
+        if bare or done is not None:
+            detach_head(model)
+    attach_head(model, head=done.head, name=name)
+    return done
+
+
+def has_head(model: nn.Module) -> bool:
+    """Whether :func:`occamhead.attach_head` has given a model a head."""
+    try:
+        attached_head(model)
+    except ValueError:
+        return False
+    return True
