@@ -25,7 +25,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from occamhead.training.fit import one_thread
+from occamhead.rows.objective import one_thread
 from recipes.features.essence_methods import on_rows, on_shape, say_methods
 from recipes.features.parts import PHOTOGRAPHS, SHAPES, TABLES, photographs, table
 from recipes.shared.flags import add_cache, recipe_parser

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from occamhead.rows.arrays import LabelledArrays
-from occamhead.training.fit import one_thread
+from occamhead.rows.objective import one_thread
 from recipes.others import heads as peer_heads
 from recipes.others import linear_heads as sparse_heads
 from recipes.others import ours as formula_heads

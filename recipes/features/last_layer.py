@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from occamhead.network.tsoftmax import TSoftmaxLinear
+from occamhead.rows.metrics import accuracy
 from occamhead.rows.objective import Rows
-from occamhead.training.fit import accuracy
 from recipes.shared.output import say, say_table
 
 PAPER = {"t-softmax": 0.9918, "linear": 0.9843}
