@@ -91,7 +91,7 @@ def test_imports_of(path):
     assert "recipes" not in tops and "tests" not in tops
     relative = path.relative_to(PACKAGE)
     if "pytorch_lightning" in tops:
-        assert str(relative) in MAY_USE_LIGHTNING or relative.parts[0] == "vision"
+        assert str(relative) in MAY_USE_LIGHTNING or relative.parts[0] in ("vision", "training")
     assert tops <= KNOWN | STANDARD
     at_top = {name.split(".")[0] for name in imports(path, at_module_level=True)}
     if relative.parts[0] != "vision":
