@@ -87,6 +87,7 @@ MOVED = {
     "sums": "training.sums",
     "symbolic": "heads.base",
     "tsoftmax": "network.tsoftmax",
+    "vision.network": "vision.downloads",
     "writing": "heads.writing",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import takewhile
 
+import torch.fx
 from torch import Tensor, nn
 
 # What may stand between a convolution that scores and its pooling, as in SqueezeNet: it goes with
@@ -31,15 +32,20 @@ class ConvolutionHead(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.pool:
             x = x.mean(dim=(-2, -1), keepdim=True)
-        if x.dim() != 4 or x.shape[-2] != 1 or x.shape[-1] != 1:
-            raise ValueError(
-                f"wanted pooled features [batch, features, 1, 1], got {list(x.shape)}: the"
-                " convolution that the head replaced scores every place of a map, and a formula"
-                " takes one vector per picture; detach_head(model), and let the model pool before"
-                " the convolution"
-            )
-        scores: Tensor = self.head(x.flatten(1))
+        scores: Tensor = self.head(_as_vectors(x))
         return scores[..., None, None]
+
+
+@torch.fx.wrap  # one step of a trace, as it looks at a shape
+def _as_vectors(x: Tensor) -> Tensor:
+    """Pooled features [batch, features, 1, 1] as [batch, features]; ValueError for a map."""
+    if x.dim() != 4 or x.shape[-2] != 1 or x.shape[-1] != 1:
+        raise ValueError(
+            f"wanted pooled features [batch, features, 1, 1], got {list(x.shape)}: the convolution"
+            " that the head replaced scores every place of a map, and a formula takes one vector"
+            " per picture; detach_head(model), and let the model pool before the convolution"
+        )
+    return x.flatten(1)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from occamhead.vision.datamodules import (
     featurise,
 )
 from occamhead.vision.digits import mnist_splits
+from occamhead.vision.downloads import reachable
 from occamhead.vision.features import best_device, cached_features, extract, pixels
-from occamhead.vision.network import reachable
 from occamhead.vision.pictures import (
     PictureArrays,
     PictureFiles,

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 from occamhead.checks import check_counts, needs
+from occamhead.vision.downloads import file_hash
 from occamhead.vision.families import (
     LITE,
     Family,
@@ -23,7 +24,6 @@ from occamhead.vision.families import (
     TorchvisionFamily,
     Transform,
 )
-from occamhead.vision.network import file_hash
 from occamhead.vision.sources import data_root, find
 
 log = logging.getLogger("occamhead")

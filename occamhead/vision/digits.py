@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.vision.network import download, reachable
+from occamhead.vision.downloads import download, reachable
 from occamhead.vision.pictures import PictureArrays, Pictures, Splits, hold_out
 from occamhead.vision.sources import data_root, find
 

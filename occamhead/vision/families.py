@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from occamhead.checks import needs
-from occamhead.vision.network import download, reachable
+from occamhead.vision.downloads import download, reachable
 
 LITE = "efficientnet_lite0"
 

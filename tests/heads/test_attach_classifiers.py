@@ -160,6 +160,14 @@ def test_a_convolution_keeps_the_scores_of_its_mean():
     torch.testing.assert_close(model(x), before)
 
 
+def test_a_model_with_a_head_for_a_convolution_is_traced_and_exported():
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(4, 3, 1), nn.Flatten()).eval()
+    attach_head(model, name="1", head=nn.Linear(4, 3))
+    x = torch.randn(2, 4, 5, 6)
+    assert torch.equal(torch.fx.symbolic_trace(model)(x), model(x))
+    assert torch.equal(torch.export.export(model, (x,)).module()(x), model(x))
+
+
 # --- refusals --------------------------------------------------------------------------------
 
 

@@ -41,6 +41,8 @@ TIMM = [
 REFUSED = {
     "crossvit_tiny_240": "several classifiers, 'head.0' (96 -> 10), 'head.1' (192 -> 10)",
     "deit_tiny_distilled_patch16_224": "several classifiers, 'head' (192 -> 10), 'head_dist'",
+    "efficientvim_m1": "several classifiers, 'heads.0' (128 -> 10), 'heads.1' (192 -> 10)",
+    "efficientvim_m1_dist": "several classifiers, 'heads.0' (128 -> 10), 'heads.1' (192 -> 10)",
     "pit_ti_distilled_224": "several classifiers, 'head' (256 -> 10), 'head_dist' (256 -> 10)",
     "volo_d1_224": "several classifiers, 'head' (384 -> 10), 'aux_head' (384 -> 10)",
 }
@@ -96,6 +98,18 @@ def check(make: Callable[[], nn.Module], refusal: str | None = None) -> None:
     assert all(torch.equal(after[name], value) for name, value in state.items())
     with torch.no_grad():
         assert torch.equal(model(x), before)
+    if refusal is not None:
+        _check_remedy(model, x)
+
+
+def _check_remedy(model: nn.Module, x: Tensor) -> None:
+    """What the refusal says to do gives a model whose scores are a formula's."""
+    with torch.no_grad():
+        model.reset_classifier(0)
+        whole = nn.Sequential(model, nn.Linear(model(x).shape[1], 10))
+        head = attach_head(whole, 4, name="1", example=x)
+        features, _ = collect_features(whole, [(x, torch.zeros(2))])
+        assert torch.equal(whole.eval()(x), head.formula().torch()(features))
 
 
 def _check_attached(

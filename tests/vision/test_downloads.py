@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from occamhead.vision import network
-from occamhead.vision.network import download, reachable
+from occamhead.vision import downloads
+from occamhead.vision.downloads import download, reachable
 
 CONTENT = b"weights " * 1000
 
@@ -101,7 +101,7 @@ def test_a_wrong_download_leaves_nothing_behind(server, tmp_path):
 
 
 def test_a_stalled_download_is_given_up(silent_host, tmp_path, monkeypatch):
-    monkeypatch.setattr(network, "STALL_SECONDS", 0.2)
+    monkeypatch.setattr(downloads, "STALL_SECONDS", 0.2)
     with pytest.raises(OSError, match="timed out"):
         download(f"{silent_host}/file", tmp_path / "file", "md5", "")
     assert list(tmp_path.iterdir()) == []
