@@ -29,6 +29,7 @@ MOVED = {
     "distill.size_search": "distill.sizes.proposals",
     "drift": "training.renewal",
     "essence.head": "heads.essence",
+    "essence.network": "essence.circuit",
     "estimators": "tables.estimators",
     "export": "expression.formats.files",
     "expression.c_source": "expression.formats.c_source",

@@ -17,7 +17,7 @@ from occamhead.distill.table import Table, Test
 from occamhead.expression import ExpressionBuilder
 
 # A class, or what a single coordinate tells.
-Choice: TypeAlias = int | Test
+Option: TypeAlias = int | Test
 # One digit chooses between two, which `where` says shorter; more entries are no program any more.
 _FEWEST_DIGITS, _MOST_DIGITS = 2, 4
 
@@ -35,7 +35,7 @@ class Lookup:
 
     digits: tuple[int, ...]
     flipped: tuple[bool, ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[Option, ...]
     negated: bool = False
 
     def node(self, builder: ExpressionBuilder, coordinates: Mapping[int, int]) -> int:
@@ -80,9 +80,9 @@ def lookups(table: Table) -> Iterator[Lookup]:
             return
 
 
-def _choices(table: Table, digits: Sequence[int]) -> tuple[Choice, ...] | None:
+def _choices(table: Table, digits: Sequence[int]) -> tuple[Option, ...] | None:
     """What the table is for each value of the digits; None if that is not so simple."""
-    choices: list[Choice] = []
+    choices: list[Option] = []
     for place in itertools.product((0, 1), repeat=len(digits)):
         cut = [slice(None)] * table.values.ndim
         for axis, value in zip(digits, place, strict=True):
@@ -94,7 +94,7 @@ def _choices(table: Table, digits: Sequence[int]) -> tuple[Choice, ...] | None:
     return tuple(choices)
 
 
-def _choice(table: Table, values: NDArray[np.int64]) -> Choice | None:
+def _choice(table: Table, values: NDArray[np.int64]) -> Option | None:
     """A class or a test that says these values, which are a part of a table."""
     axes = [a for a in range(values.ndim) if (values != np.take(values, [0], axis=a)).any()]
     if not axes:
@@ -112,7 +112,7 @@ def _choice(table: Table, values: NDArray[np.int64]) -> Choice | None:
     return table.test(axis, inside, (1 << len(coordinate)) - 1)
 
 
-def _ordered(table: Table, digits: Sequence[int], choices: Sequence[Choice]) -> Lookup:
+def _ordered(table: Table, digits: Sequence[int], choices: Sequence[Option]) -> Lookup:
     """The digits in the order, and turned, so that the choices are neighbours if they can be."""
     natural = Lookup(tuple(digits), (False,) * len(digits), tuple(choices))
     inputs = [index for choice in choices if (index := _input(table, choice)) is not None]
@@ -137,7 +137,7 @@ def _ordered(table: Table, digits: Sequence[int], choices: Sequence[Choice]) -> 
     )
 
 
-def _input(table: Table, choice: Choice) -> int | None:
+def _input(table: Table, choice: Option) -> int | None:
     """The input that a choice is, if it is one."""
     if isinstance(choice, int) or choice.kind != "is":
         return None

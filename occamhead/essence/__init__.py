@@ -3,9 +3,9 @@
 from typing import Any
 
 from occamhead.essence.choice import Choice, choose_real_options
+from occamhead.essence.circuit import Circuit, EssenceNetwork, description_length
 from occamhead.essence.fitting import fit_circuit
 from occamhead.essence.formula import class_scores
-from occamhead.essence.network import Circuit, EssenceNetwork, description_length
 from occamhead.essence.real import fit_real_circuit
 from occamhead.essence.relevance import relevant_inputs
 from occamhead.essence.searched import fit_occam_circuit

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from occamhead.essence.arrays import Ints
 from occamhead.essence.covers import MAX_KINDS
 from occamhead.essence.patterns import Patterns
-from occamhead.essence.rounding import Ints
 
 # Patterns that have to meet others of the same label, which random labels do with one chance in
 # two each: in bits, what the data say for a sum.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from occamhead.essence.planes import Floats
-from occamhead.essence.rounding import Ints, finely_rounded, primitive, rounded, separate
+from occamhead.essence.arrays import Floats, Ints
+from occamhead.essence.rounding import finely_rounded, primitive, rounded, separate
 from occamhead.essence.subconcepts import Partition
 
 # Price of the description, in bits as it were: of a distinct input column, and of a neuron.

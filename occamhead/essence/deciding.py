@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from occamhead.essence.network import Circuit
+from occamhead.essence.arrays import Ints
+from occamhead.essence.circuit import Circuit
 from occamhead.essence.patterns import Patterns
-from occamhead.essence.rounding import Ints
 
 
 def with_deciding_input(circuit: Circuit, patterns: Patterns) -> Circuit:

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from occamhead.essence.blocks import coarser_blocks
+from occamhead.essence.circuit import Circuit, description_length
 from occamhead.essence.covers import choose_planes
 from occamhead.essence.deciding import with_deciding_input
-from occamhead.essence.network import Circuit, description_length
 from occamhead.essence.patterns import Patterns, pool
 from occamhead.essence.relevance import nearest_inputs
 from occamhead.essence.subconcepts import Cuts, Partition, partition
 
-Strategy: TypeAlias = Literal["one_sided", "joint", "shortest"]
+CutChoice: TypeAlias = Literal["one_sided", "joint", "shortest"]
 _CUTS: dict[str, tuple[Cuts, ...]] = {
     "one_sided": ("one_sided",),
     "joint": ("joint",),
@@ -36,7 +36,7 @@ def fit_circuit(
     classes: int | None = None,
     min_support: int = 1,
     min_purity: float = 0.5,
-    strategy: Strategy = "shortest",
+    strategy: CutChoice = "shortest",
     distances: ArrayLike | None = None,
     time_limit: float = 300.0,
 ) -> Circuit:

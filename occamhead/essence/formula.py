@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from occamhead.essence.network import NO_SUBCONCEPT, Circuit
+from occamhead.essence.circuit import NO_SUBCONCEPT, Circuit
 from occamhead.expression import Expression, ExpressionBuilder
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import linprog, nnls
 
-Floats = NDArray[np.float64]
+from occamhead.essence.arrays import Floats
 
 # The offset of a plane should be free. Penalised at this much less than the weights, it is near
 # enough for points about as large as 1: the plane is rounded to whole numbers afterwards.

@@ -11,11 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.cluster.hierarchy import fcluster, ward
 
 from occamhead.checks import needs
-from occamhead.essence.network import Circuit
+from occamhead.essence.arrays import Floats, Ints
+from occamhead.essence.circuit import Circuit
 from occamhead.essence.patterns import class_labels
-
-Floats = NDArray[np.float64]
-Rows = NDArray[np.int64]
 
 # A plane's values are +-1/2 on its margins, as those of whole-number planes are, so that both
 # kinds of circuit need the same slope.
@@ -108,7 +106,7 @@ class Clusters:
         pairs: The subconcepts (s, t) that each differentia tells apart, s < t: true on s.
     """
 
-    members: tuple[Rows, ...]
+    members: tuple[Ints, ...]
     concepts: tuple[int, ...]
     pairs: tuple[tuple[int, int], ...]
 
@@ -121,7 +119,7 @@ class Clusters:
         )
 
 
-def between_clusters(points: Floats, labels: Rows, subconcepts: int | None) -> Clusters:
+def between_clusters(points: Floats, labels: Ints, subconcepts: int | None) -> Clusters:
     """Split classes by Ward's linkage; cut next is the longest branch of all classes.
 
     Args:
@@ -159,7 +157,7 @@ def between_clusters(points: Floats, labels: Rows, subconcepts: int | None) -> C
         }
         longest = max(heights, key=lambda c: (heights[c], -c))
         parts[longest] += 1
-    members: list[Rows] = []
+    members: list[Ints] = []
     concepts: list[int] = []
     for c, rows in own.items():
         part = fcluster(trees[c], parts[c], "maxclust") if c in trees else np.ones(len(rows))
@@ -184,7 +182,7 @@ def _plane(above: Floats, below: Floats, penalty: float, negligible: float) -> t
     return _MARGIN * weights, _MARGIN * float(machine.intercept_[0])
 
 
-def _machine(rows: Floats, side: Rows, penalty: float) -> Any:
+def _machine(rows: Floats, side: Ints, penalty: float) -> Any:
     with needs("scikit-learn", "a circuit of real inputs", "tabular"):
         from sklearn.svm import SVC
     return SVC(kernel="linear", C=penalty, class_weight="balanced", tol=_TOLERANCE).fit(rows, side)

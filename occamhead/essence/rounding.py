@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
-
 import numpy as np
-from numpy.typing import NDArray
 
-from occamhead.essence.planes import Floats
-
-Ints: TypeAlias = NDArray[np.int64]
+from occamhead.essence.arrays import Floats, Ints
 
 _GRIDS = 12  # the largest weight is rounded to 1..12
 _MULTIPLES = 6  # the smallest weight is rounded to 1..6

@@ -10,9 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from occamhead.essence.network import Circuit
+from occamhead.essence.arrays import Floats
+from occamhead.essence.circuit import Circuit
 from occamhead.essence.patterns import class_labels
-from occamhead.essence.real import Floats, between_clusters, real_numbers, significant
+from occamhead.essence.real import between_clusters, real_numbers, significant
 from occamhead.expression import Affine, Expression, ExpressionBuilder
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.essence.planes import Floats, widest_margin
+from occamhead.essence.arrays import Floats, Ints
+from occamhead.essence.planes import widest_margin
 
-Rows: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
 Cuts: TypeAlias = Literal["one_sided", "joint"]
 
@@ -38,14 +38,14 @@ class Partition:
         cuts: Directions of the cuts that were made, each [inputs].
     """
 
-    members: list[Rows]
+    members: list[Ints]
     classes: list[int]
     planes: dict[tuple[int, int], Floats]
     cuts: list[Floats]
 
 
 def partition(
-    points: Floats, labels: Rows, cuts: Cuts, max_subconcepts: int, deadline: float = math.inf
+    points: Floats, labels: Ints, cuts: Cuts, max_subconcepts: int, deadline: float = math.inf
 ) -> Partition | None:
     """Split classes until every two subconcepts of different classes are linearly separable.
 
@@ -72,7 +72,7 @@ def partition(
 
 
 class _Splitter:
-    def __init__(self, points: Floats, labels: Rows, cuts: Cuts, limit: int) -> None:
+    def __init__(self, points: Floats, labels: Ints, cuts: Cuts, limit: int) -> None:
         self.points, self.joint, self.limit = points, cuts == "joint", limit
         self.members = [np.flatnonzero(labels == c) for c in np.unique(labels)]
         self.classes = [int(c) for c in np.unique(labels)]
@@ -131,7 +131,7 @@ class _Splitter:
             if high.any() and not high.all():
                 self.replace(old, [self.members[old][high], self.members[old][~high]])
 
-    def replace(self, old: int, parts: list[Rows]) -> None:
+    def replace(self, old: int, parts: list[Ints]) -> None:
         """Put parts in the place of a subconcept; what was separated from it is from them."""
         self.alive.remove(old)
         rivals = [pair for pair in self.open if old in pair]

@@ -10,9 +10,9 @@ import numpy as np
 from torch import Tensor
 
 from occamhead.checks import check_features
+from occamhead.essence.circuit import Circuit, EssenceNetwork
 from occamhead.essence.fitting import fit_circuit
 from occamhead.essence.formula import class_scores
-from occamhead.essence.network import Circuit, EssenceNetwork
 from occamhead.essence.real import fit_real_circuit
 from occamhead.essence.searched import fit_occam_circuit
 from occamhead.essence.terms import quadratic_terms

@@ -142,7 +142,7 @@ def _names(arity: int) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Family:
+class BasisFamily:
     """A basis for every number of arguments.
 
     Args:
@@ -174,12 +174,12 @@ class Family:
 
 # "affine16" is c0 + c1 x1 + ... + c16 x16: the sparse sum that a head's class score is by default.
 FAMILIES = {
-    "add": Family("{args}", " + ", of_sum=lambda total: total),
-    "max": Family("max({args})", fewest=2, reduce=lambda args, _: args.amax(-1)),
-    "min": Family("min({args})", fewest=2, reduce=lambda args, _: args.amin(-1)),
-    "affine": Family("{sum}", of_sum=lambda total: total),
-    "tanh_affine": Family("tanh({sum})", of_sum=torch.tanh),
-    "hinge_affine": Family("max({sum}, 0)", of_sum=torch.relu),
+    "add": BasisFamily("{args}", " + ", of_sum=lambda total: total),
+    "max": BasisFamily("max({args})", fewest=2, reduce=lambda args, _: args.amax(-1)),
+    "min": BasisFamily("min({args})", fewest=2, reduce=lambda args, _: args.amin(-1)),
+    "affine": BasisFamily("{sum}", of_sum=lambda total: total),
+    "tanh_affine": BasisFamily("tanh({sum})", of_sum=torch.tanh),
+    "hinge_affine": BasisFamily("max({sum}, 0)", of_sum=torch.relu),
 }
 
 # The paper's symbols, for those who copy its tables.

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from occamhead.essence.planes import Floats, widest_margin
-from occamhead.essence.rounding import Ints, rounded
+from occamhead.essence.arrays import Floats, Ints
+from occamhead.essence.planes import widest_margin
+from occamhead.essence.rounding import rounded
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from occamhead.distill.sizes.grid_networks import GridNetwork, Layer
 from occamhead.distill.sizes.rules import exact
 from occamhead.distill.sizes.size_formulas import Formula, Polynomial, check_sizes, tokens
-from occamhead.essence.rounding import Ints
+from occamhead.essence.arrays import Ints
 from occamhead.expression import Expression, ExpressionBuilder
 
 
@@ -30,7 +30,7 @@ class Shares(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Family:
+class ShareFormulas:
     """Shares as formulas of the side m."""
 
     whole: Formula
@@ -93,10 +93,10 @@ class GridRule:
     The concept's shares are those of all subconcepts of rows and of all of columns.
     """
 
-    cell: Family
-    row: Family
-    column: Family
-    concept: Family
+    cell: ShareFormulas
+    row: ShareFormulas
+    column: ShareFormulas
+    concept: ShareFormulas
 
     @property
     def parts(self) -> int:
@@ -182,7 +182,7 @@ class GridRule:
         ]
 
 
-def _over_square(side: int, neurons: Sequence[tuple[Family, tuple[int, int]]]) -> Expression:
+def _over_square(side: int, neurons: Sequence[tuple[ShareFormulas, tuple[int, int]]]) -> Expression:
     """The excess of neurons, each of a family, row and column, over a square row by row."""
     builder = ExpressionBuilder()
     square = np.array([builder.input(i) for i in range(side * side)]).reshape(side, side)

@@ -24,11 +24,11 @@ from numpy.typing import ArrayLike
 
 from occamhead.distill.prove import Certificate
 from occamhead.distill.sizes.grid_networks import GridNetwork, Layer, learn_grid
-from occamhead.distill.sizes.grid_rules import Family, GridRule, Shares
+from occamhead.distill.sizes.grid_rules import GridRule, ShareFormulas, Shares
 from occamhead.distill.sizes.lifted import Lifted
 from occamhead.distill.sizes.lifted_certificate import LiftedCertificate
 from occamhead.distill.sizes.size_formulas import Bound, fit
-from occamhead.essence.rounding import Ints
+from occamhead.essence.arrays import Ints
 from occamhead.expression import Apply
 
 Images: TypeAlias = tuple[ArrayLike, ArrayLike]
@@ -196,7 +196,7 @@ def _proof(rule: GridRule, network: GridNetwork, side: int) -> Certificate:
     return Certificate("weights", cells, wrong)
 
 
-def _fitted(kind: str, seen: Mapping[int, Mapping[str, Shares]]) -> Family:
+def _fitted(kind: str, seen: Mapping[int, Mapping[str, Shares]]) -> ShareFormulas:
     formulas = []
     for place, name in enumerate(Shares._fields):
         values = {m: families[kind][place] for m, families in seen.items()}
@@ -204,4 +204,4 @@ def _fitted(kind: str, seen: Mapping[int, Mapping[str, Shares]]) -> Family:
         if formula is None:
             raise ValueError(f"no formula of the side gives the {name} share of {kind}: {values}")
         formulas.append(formula)
-    return Family(*formulas)
+    return ShareFormulas(*formulas)

@@ -21,23 +21,24 @@ from numpy.typing import ArrayLike
 from occamhead.distill.prove import Certificate, prove
 from occamhead.distill.sizes.lifted import Lifted, source_of
 from occamhead.distill.sizes.lifted_certificate import LiftedCertificate
-from occamhead.distill.sizes.proposals import Heads, Ints, Samples, pair_rules, sum_rules
+from occamhead.distill.sizes.proposals import Circuits, Samples, pair_rules, sum_rules
 from occamhead.distill.sizes.recurrence import Recurrence
 from occamhead.distill.sizes.rules import SizeRule
 from occamhead.distill.spec import FeatureSpec, Int
 from occamhead.essence import Circuit
+from occamhead.essence.arrays import Ints
 from occamhead.expression import Expression
 from occamhead.expression.formats.program_tokens import body_tokens
 
-Rows: TypeAlias = tuple[ArrayLike, ArrayLike]
+LabelledRows: TypeAlias = tuple[ArrayLike, ArrayLike]
 
 _FEWEST_SIZES = 3  # two points fit any line
 
 
 def lift(
     circuits: Mapping[int, Circuit | Sequence[Circuit]],
-    rows: Mapping[int, Rows],
-    holdout: Mapping[int, Rows],
+    rows: Mapping[int, LabelledRows],
+    holdout: Mapping[int, LabelledRows],
     domain: Int | None = None,
 ) -> Lifted:
     """The shortest program for every size that is right at all of these.
@@ -112,7 +113,7 @@ def lift_step(
     output: Expression,
     state: Expression,
     spec: FeatureSpec,
-    holdout: Mapping[int, Rows],
+    holdout: Mapping[int, LabelledRows],
 ) -> Lifted:
     """The program that runs a distilled step along a list of any length.
 
@@ -138,7 +139,7 @@ def lift_step(
 # --- checks ---------------------------------------------------------------------------------------
 
 
-def _samples(rows: Mapping[int, Rows]) -> Samples:
+def _samples(rows: Mapping[int, LabelledRows]) -> Samples:
     """The rows as arrays, the classes [rows, outputs]."""
     found: dict[int, tuple[Ints, Ints]] = {}
     for size, (x, y) in sorted(rows.items()):
@@ -154,7 +155,7 @@ def _samples(rows: Mapping[int, Rows]) -> Samples:
     return found
 
 
-def _check(heads: Heads, seen: Samples, held_out: Samples) -> None:
+def _check(heads: Circuits, seen: Samples, held_out: Samples) -> None:
     if len(heads) < _FEWEST_SIZES or set(heads) != set(seen):
         raise ValueError(
             f"circuits and rows of the same three sizes or more are needed, got circuits of"

@@ -14,7 +14,7 @@ from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from occamhead.distill.prove import Certificate
-from occamhead.distill.sizes.grid_rules import Family, GridRule
+from occamhead.distill.sizes.grid_rules import GridRule, ShareFormulas
 from occamhead.distill.sizes.lifted_certificate import LiftedCertificate
 from occamhead.distill.sizes.recurrence import Recurrence
 from occamhead.distill.sizes.rules import Direction, PairRule, Residue, SizeRule, Steps, SumRule
@@ -38,7 +38,7 @@ _TYPES: Mapping[str, type] = {
     "residue": Residue,
     "polynomial": Polynomial,
     "power": Power,
-    "family": Family,
+    "family": ShareFormulas,
     "spec": FeatureSpec,
     "int": Int,
     "bool": Bool,

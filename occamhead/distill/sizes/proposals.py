@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from occamhead.distill.sizes.rules import WEIGHTS, Direction, PairRule, Residue, Steps, SumRule
 from occamhead.distill.sizes.size_formulas import Bound, Formula, Power, fit, number
 from occamhead.essence import Circuit
+from occamhead.essence.arrays import Ints
 from occamhead.essence.rounding import primitive
 
-Ints: TypeAlias = NDArray[np.int64]
 # By size, inputs [rows, size] and classes [rows, outputs].
 Samples: TypeAlias = Mapping[int, tuple[Ints, Ints]]
-Heads: TypeAlias = Mapping[int, Sequence[Circuit]]
+Circuits: TypeAlias = Mapping[int, Sequence[Circuit]]
 
 _MOST_PARTS = 4
 _PERIODS = range(2, 8)
@@ -37,7 +36,7 @@ class _Level:
     classes: Ints
 
 
-def sum_rules(heads: Heads, seen: Samples, many: bool) -> Iterator[SumRule]:
+def sum_rules(heads: Circuits, seen: Samples, many: bool) -> Iterator[SumRule]:
     """Programs of one weighted sum that are right on all rows.
 
     Args:
@@ -59,7 +58,7 @@ def sum_rules(heads: Heads, seen: Samples, many: bool) -> Iterator[SumRule]:
                     yield SumRule(direction, readout, outputs)
 
 
-def _directions(heads: Heads) -> list[Direction]:
+def _directions(heads: Circuits) -> list[Direction]:
     """The families of weights that some differentia has at every size, but for a factor."""
     shared: list[Direction] | None = None
     for n, circuits in heads.items():
