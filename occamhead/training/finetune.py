@@ -101,6 +101,7 @@ def finetune(
         ValueError: If the schedule does not fit the backbone.
 
     Example:
+        >>> # Skipped: it needs photographs.
         >>> from occamhead import finetune
         >>> from occamhead.vision import load_backbone, photograph_splits
         >>> splits, _ = photograph_splits("hymenoptera")  # doctest: +SKIP
