@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from occamhead.rows.arrays import ArrayData
+from occamhead.rows.arrays import ArrayDataModule
 from occamhead.training.path import fit_path
 from occamhead.training.results import Fit, ParetoPath, PathPoint
 from recipes.shared.output import say, say_table
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser, positive: Callable[[str], int
     add("--node-terms", type=positive, default=16, help="most features of a node, default 16")
 
 
-def fit(data: ArrayData, args: argparse.Namespace, trainer: Mapping[str, Any]) -> Fit:
+def fit(data: ArrayDataModule, args: argparse.Namespace, trainer: Mapping[str, Any]) -> Fit:
     """Fit the path, print it and choose a point."""
     path = fit_path(
         data,
@@ -45,6 +45,7 @@ def fit(data: ArrayData, args: argparse.Namespace, trainer: Mapping[str, Any]) -
         terms=args.node_terms,
         steps=args.steps,
         seed=args.seed,
+        class_weight=args.class_weight,
     )
     chosen = path.select(args.max_features)
     _say(path, chosen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import resource
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from occamhead.heads.calibration import expected_calibration_error
 from occamhead.rows.arrays import as_rows
-from occamhead.rows.metrics import accuracy
+from occamhead.rows.metrics import accuracy, rates_of
 from recipes.shared.output import say, say_table
 from recipes.shared.path import path_rows
 from recipes.shared.printed import defined_by
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from occamhead import Expression, OccamHead
-    from occamhead.rows.arrays import ArrayData
+    from occamhead.rows.arrays import ArrayDataModule
     from occamhead.training.results import Fit
     from occamhead.vision import Backbone
     from recipes.shared.task import Task
@@ -37,7 +38,7 @@ def write(
     task: Task,
     mode: str,
     fit: Fit,
-    data: ArrayData,
+    data: ArrayDataModule,
     backbone: Backbone | None,
     seed: int,
     feature_seconds: float,
@@ -74,6 +75,7 @@ def write(
         "rule_accuracy": float(np.mean(predicted == labels)),
         "soft_accuracy": accuracy(head.soft, (x, y)),
         "dense_accuracy": accuracy(fit.dense, (x, y)),
+        **rates(scores, y, classes),
         "majority_accuracy": float(np.mean(labels == majority)),
         "validation_accuracy": fit.validation_accuracy,
         "paper_accuracy": task.paper.accuracy if task.paper else None,
@@ -103,7 +105,7 @@ def write_page(
     out: Path,
     task: Task,
     fit: Fit,
-    data: ArrayData,
+    data: ArrayDataModule,
     backbone: Backbone | None,
     results: dict[str, Any],
 ) -> None:
@@ -158,6 +160,20 @@ def calibration(head: OccamHead, x: Tensor, y: Tensor) -> dict[str, float]:
     }
 
 
+def rates(scores: list[list[float]], y: Tensor, classes: Sequence[str]) -> dict[str, Any]:
+    """How often each class was found among the test rows, and how sure one may be of that."""
+    found = rates_of(torch.tensor(scores), y)
+    return {
+        "accuracy_interval": list(found.accuracy_interval),
+        "balanced_accuracy": found.balanced_accuracy,
+        "recalls": dict(zip(classes, found.recalls, strict=True)),
+        "recall_intervals": {
+            name: list(interval)
+            for name, interval in zip(classes, found.recall_intervals, strict=True)
+        },
+    }
+
+
 def run_source(source: str, x: np.ndarray) -> tuple[list[list[float]], np.ndarray]:
     """Scores and classes of each row by the stand-alone source itself."""
     module = defined_by(source)
@@ -201,6 +217,12 @@ def _say(out: Path, task: Task, results: dict[str, Any]) -> None:
     ours = [f"{results[f'{name}_accuracy']:.1%}" for name in ("rule", "soft", "dense", "majority")]
     paper = f"{task.paper.accuracy:.1%}" if task.paper else None
     say_table(("formula", "soft network", "dense head", "majority", "paper"), [(*ours, paper)])
+    low, high = results["accuracy_interval"]
+    recalls = ", ".join(f"{name} {recall:.1%}" for name, recall in results["recalls"].items())
+    say(
+        f"formula: 95 % interval {low:.1%} to {high:.1%}, balanced accuracy"
+        f" {results['balanced_accuracy']:.1%}; found of {recalls}"
+    )
     if task.paper:
         say(f"paper: {task.paper.source}; baseline there {task.paper.baseline:.1%}")
     say(

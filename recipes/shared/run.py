@@ -8,16 +8,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+from occamhead.training.finetune import finetune
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from occamhead.heads.model_file import save_model
-from occamhead.rows.arrays import ArrayData
+from occamhead.rows.arrays import ArrayDataModule
 from occamhead.training.fit import fit_head
 from occamhead.training.results import Fit
-from occamhead.vision import Backbone, featurise
+from occamhead.vision import Backbone, PictureRows
 from recipes.shared import path, report
 from recipes.shared.backbone import backbone_of
-from recipes.shared.finetune import add_arguments, finetune
+from recipes.shared.finetune import add_arguments, facts_of, schedule_of
 from recipes.shared.flags import add_backbone, positive, recipe_parser
 from recipes.shared.output import quieten, say
 from recipes.shared.results import MODEL, prepare
@@ -47,6 +48,11 @@ def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
     )
     parser.set_defaults(usual_features=40)
     add("--terms", type=positive, default=20, help="most features in one formula")
+    add(
+        "--class-weight",
+        choices=("balanced",),
+        help="count the rows of rare classes more, so that all classes weigh alike",
+    )
     add(
         "--restarts",
         type=positive,
@@ -84,6 +90,10 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
     save = args.mode == "finetune" if args.save_model is None else args.save_model
     if save and task.pixels:
         raise ValueError("--save-model needs a backbone; formulas of pixels are in formula.json")
+    if args.class_weight and args.mode == "finetune":
+        raise ValueError(
+            "--class-weight is for heads on frozen features: leave it out, or --mode finetune"
+        )
     out = prepare(args.out, task.name, args.overwrite)
     backbone = None if task.pixels else backbone_of(args)
     say(f"data: {task.source}")
@@ -92,8 +102,10 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
         say(f"skipped {len(skipped)} unreadable pictures: {', '.join(skipped)}")
 
     start = time.perf_counter()
-    arrays = featurise(task.splits, task.source, backbone, args.cache, sys.stderr.isatty())
-    data = ArrayData(arrays.train, arrays.validation, arrays.test, classes=arrays.classes)
+    data: ArrayDataModule = PictureRows(
+        task.splits, task.source, backbone, args.cache, progress=sys.stderr.isatty()
+    )
+    data.setup()
     feature_seconds = time.perf_counter() - start
     start = time.perf_counter()
     trainer: dict[str, Any] = {
@@ -107,9 +119,17 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
     if args.mode == "finetune":
         assert backbone is not None
         tuned = finetune(
-            task, backbone, lambda rows: fit_features(rows, args, trainer), args, trainer
+            task.splits,
+            backbone,
+            schedule_of(args),
+            fit=lambda rows: fit_features(rows, args, trainer),
+            description=task.source,
+            weights=args.weights,
+            cache=args.cache,
+            trainer=trainer,
         )
-        backbone, data, fit, tuning = tuned.backbone, tuned.data, tuned.fit, tuned.facts
+        backbone, data, fit = tuned.backbone, tuned.data, tuned.fit
+        tuning = facts_of(tuned, args)
     else:
         fit = fit_features(data, args, trainer)
     train_seconds = time.perf_counter() - start
@@ -124,31 +144,39 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
     return results
 
 
-def fit_features(data: ArrayData, args: argparse.Namespace, trainer: dict[str, Any]) -> Fit:
+def fit_features(data: ArrayDataModule, args: argparse.Namespace, trainer: dict[str, Any]) -> Fit:
     """A head on frozen features, fitted as the mode says."""
     if args.mode == "path":
         return path.fit(data, args, trainer)
     given = {name: getattr(args, name) for name in ("restarts", "steps")}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     options.update(
-        max_features=args.max_features or args.usual_features, seed=args.seed, trainer=trainer
+        max_features=args.max_features or args.usual_features,
+        seed=args.seed,
+        trainer=trainer,
+        head={"bases": [f"affine{args.terms}"]},
+        class_weight=args.class_weight,
     )
-    head = {"bases": [f"affine{args.terms}"]}
     start = None
     if args.mode != "evolution":
-        fit = fit_head(data, module={"head": head}, **options)
+        fit = fit_head(data, **options)
         if args.mode != "backprop+evolution":
             return fit
         start = fit.head
     # numba takes a while to load, and only a search needs it.
     from occamhead.training.evolution import fit_head_by_evolution
 
-    return fit_head_by_evolution(data, head=head, start=start, **options)
+    return fit_head_by_evolution(data, start=start, **options)
 
 
 @rank_zero_only
 def write_model(
-    out: Path, task: Task, backbone: Backbone, fit: Fit, data: ArrayData, args: argparse.Namespace
+    out: Path,
+    task: Task,
+    backbone: Backbone,
+    fit: Fit,
+    data: ArrayDataModule,
+    args: argparse.Namespace,
 ) -> None:
     """Write backbone and formulas as one file, which load_model reads without this code."""
     facts = {"task": task.name, "data": task.source, "mode": args.mode, "seed": str(args.seed)}
