@@ -25,7 +25,8 @@ KEYS = {
     "task", "backbone", "weights", "data", "seed", "device", "versions", "n_train", "n_val",
     "n_test", "rule_accuracy", "soft_accuracy", "dense_accuracy", "majority_accuracy", "agreement",
     "formulas", "features_used", "operations", "probability", "train_seconds", "feature_seconds",
-    "peak_rss_mb", "command",
+    "peak_rss_mb", "command", "balanced_accuracy", "recalls", "recall_intervals",
+    "accuracy_interval",
 }  # fmt: skip
 
 
@@ -94,6 +95,14 @@ def check(run: Run, classes: list[str]) -> None:
         scores = [float(row[f"score_{name}"]) for name in classes]
         assert classes[int(np.argmax(scores))] == row["prediction"]
     counts = [sum(row["label"] == name for row in predictions) for name in classes]
+    own = [[row["prediction"] == name for row in predictions if row["label"] == name]
+           for name in classes]  # fmt: skip
+    assert list(results["recalls"].values()) == [np.mean(right) for right in own]
+    assert results["balanced_accuracy"] == pytest.approx(np.mean([np.mean(right) for right in own]))
+    intervals = [*results["recall_intervals"].values(), results["accuracy_interval"]]
+    shares = [*results["recalls"].values(), results["rule_accuracy"]]
+    for (low, high), share in zip(intervals, shares, strict=True):
+        assert 0 <= low <= share + 1e-12 and share - 1e-12 <= high <= 1 and low < high
     assert results["majority_accuracy"] in [count / len(predictions) for count in counts]
 
     expression = Expression.from_json(run.read("formula.json"))
