@@ -8,11 +8,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from occamhead.training.finetune import finetune
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from occamhead.heads.model_file import save_model
 from occamhead.rows.arrays import ArrayDataModule
+from occamhead.training.finetune import finetune
 from occamhead.training.fit import fit_head
 from occamhead.training.results import Fit
 from occamhead.vision import Backbone, PictureRows
