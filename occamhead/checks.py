@@ -29,6 +29,12 @@ def check_features(x: Tensor, in_features: int) -> None:
         raise ValueError(f"expected features of shape [batch, {in_features}], got {tuple(x.shape)}")
 
 
+def check_width(x: Tensor, in_features: int) -> None:
+    """Raise ValueError unless `x` is [..., in_features]."""
+    if not x.dim() or x.shape[-1] != in_features:
+        raise ValueError(f"expected features of shape [..., {in_features}], got {tuple(x.shape)}")
+
+
 def check_finite(features: Tensor) -> None:
     """Raise ValueError if a feature is NaN or infinite, naming the first."""
     # A sum is finite only if all it adds up is; it takes no memory, as a table of answers would.

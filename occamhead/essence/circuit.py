@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from occamhead.essence.covers import NEURON_PRICE, planes_price
+from occamhead.expression.derived import Derived
 
 # Score of a class without subconcepts, where others have the number of literals that hold.
 NO_SUBCONCEPT = -1
@@ -115,20 +116,22 @@ def description_length(circuit: Circuit) -> float:
     return NEURON_PRICE * neurons + numbers
 
 
-class EssenceNetwork(nn.Module):
+class EssenceNetwork(Derived):
     """A circuit as linear layers with steps between them.
 
     In ``eval()`` mode the scores are whole numbers and their argmax is ``circuit.predict``. In
     ``train()`` mode the steps are sigmoids, so that gradients reach what computes the inputs; the
-    layers themselves are buffers.
+    layers themselves are fixed.
 
     Args:
         circuit: What to compute.
         slope: Beta, the slope of the sigmoids' argument.
+        dtype: Dtype of the numbers; None takes torch's default.
+        device: Where the numbers are; None takes torch's default.
 
     Shape:
-        Input [rows, inputs]; where they are whole numbers, weighted sums must stay below 2**24 to
-        be exact in float32. Output [rows, classes]: 0 to 2, or, of a circuit without a default
+        Input [..., inputs]; where they are whole numbers, weighted sums must stay below 2**24 to
+        be exact in float32. Output [..., classes]: 0 to 2, or, of a circuit without a default
         class, how many literals hold in the class's nearest subconcept; one of fewer literals than
         others is credited with those that it lacks.
 
@@ -142,13 +145,23 @@ class EssenceNetwork(nn.Module):
     required: Tensor
     concepts: Tensor
 
-    def __init__(self, circuit: Circuit, slope: float = 8.0) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        circuit: Circuit,
+        slope: float = 8.0,
+        dtype: torch.dtype | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        super().__init__(dtype, device)
         if not slope > 0:
             raise ValueError(f"slope must be positive, got {slope}")
-        self.slope = slope
+        self.slope, self.circuit = slope, circuit
         self.classes, self.default = circuit.classes, circuit.default
         self.most_literals = circuit.most_literals
+        self.derived()
+
+    def derive(self) -> None:
+        circuit = self.circuit
         conjunction = np.zeros((len(circuit.literals), len(circuit.weights)))
         for s, literals in enumerate(circuit.literals):
             for d, wanted in literals:
@@ -159,11 +172,15 @@ class EssenceNetwork(nn.Module):
             "conjunction": conjunction,
             "required": (conjunction > 0).sum(axis=1),
         }.items():
-            self.register_buffer(name, torch.tensor(values, dtype=torch.get_default_dtype()))
-        self.register_buffer("concepts", torch.tensor(circuit.concepts, dtype=torch.long))
+            setattr(self, name, torch.tensor(values, dtype=self.dtype, device=self.device))
+        self.concepts = torch.tensor(circuit.concepts, dtype=torch.long, device=self.device)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.soft(x) if self.training else self._scores(x, _step)
+        return self.soft(x) if self.training else self.exact(x)
+
+    def exact(self, x: Tensor) -> Tensor:
+        """The circuit's scores, whatever the mode."""
+        return self._scores(x, _step)
 
     def soft(self, x: Tensor) -> Tensor:
         """The scores with sigmoids for steps, whatever the mode."""
@@ -182,9 +199,9 @@ class EssenceNetwork(nn.Module):
         return torch.where(is_default, concepts + 1, 2 * concepts)
 
     def _by_class(self, reduce: str, subconcepts: Tensor, empty: float) -> Tensor:
-        """Reduce subconcepts [rows, subconcepts] to their classes [rows, classes]."""
-        start = subconcepts.new_full((subconcepts.shape[0], self.classes), empty)
-        return start.scatter_reduce(1, self.concepts.expand_as(subconcepts), subconcepts, reduce)
+        """Reduce subconcepts [..., subconcepts] to their classes [..., classes]."""
+        start = subconcepts.new_full((*subconcepts.shape[:-1], self.classes), empty)
+        return start.scatter_reduce(-1, self.concepts.expand_as(subconcepts), subconcepts, reduce)
 
 
 def _step(x: Tensor) -> Tensor:

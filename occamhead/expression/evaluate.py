@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx
 
+from occamhead.expression.derived import Derived, as_leaf
 from occamhead.expression.formats.text import to_text
 from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
@@ -33,7 +34,7 @@ def evaluate(expression: Graph, x: Any) -> Any:
     """
     if isinstance(x, Tensor):
         dtype = x.dtype if x.is_floating_point() else torch.get_default_dtype()
-        return FormulaModule(expression, dtype=dtype).to(x.device)(x.to(dtype))
+        return FormulaModule(expression, dtype, x.device)(x.to(dtype))
     rows = np.asarray(x)
     if rows.dtype != np.float32:
         rows = rows.astype(np.float64)
@@ -91,7 +92,7 @@ def check_width(num_inputs: int, shape: Sequence[int]) -> None:
         )
 
 
-class FormulaModule(nn.Module):
+class FormulaModule(Derived):
     """The formulas of an expression as a module: rows [..., inputs] to [..., outputs].
 
     Its cost grows with the formulas, not with the number of inputs: the sums over inputs, which
@@ -103,7 +104,8 @@ class FormulaModule(nn.Module):
 
     Args:
         expression: The formulas.
-        dtype: Dtype of the numbers and of the result.
+        dtype: Dtype of the numbers and of the result; None takes torch's default.
+        device: Where the numbers are; None takes torch's default.
     """
 
     columns: Tensor
@@ -111,16 +113,27 @@ class FormulaModule(nn.Module):
     segments: Tensor
     constants: Tensor
 
-    def __init__(self, expression: Graph, dtype: torch.dtype | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        expression: Graph,
+        dtype: torch.dtype | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        super().__init__(dtype, device)
         self.expression = expression
-        dtype = dtype or torch.get_default_dtype()
         nodes = expression.nodes
         self._sums = [
             position
             for position, node in enumerate(nodes)
             if isinstance(node, Affine) and all(isinstance(nodes[c], Input) for c in node.children)
         ]
+        self._row = {position: row for row, position in enumerate(self._sums)}
+        self._only_sums = list(expression.outputs) == self._sums
+        self.served: ServedSums | None = None
+        self.derived()
+
+    def derive(self) -> None:
+        nodes = self.expression.nodes
         columns, coefficients, segments, constants = [], [], [], []
         for row, position in enumerate(self._sums):
             node = nodes[position]
@@ -133,15 +146,11 @@ class FormulaModule(nn.Module):
                 columns.append(leaf.index)
                 coefficients.append(coefficient)
                 segments.append(row)
-        for name, values, kind in (
-            ("columns", columns, torch.long),
-            ("coefficients", coefficients, dtype),
-            ("segments", segments, torch.long),
-            ("constants", constants, dtype),
-        ):
-            self.register_buffer(name, torch.tensor(values, dtype=kind), persistent=False)
-        self._row = {position: row for row, position in enumerate(self._sums)}
-        self._only_sums = list(expression.outputs) == self._sums
+        where = self.device
+        self.columns = torch.tensor(columns, dtype=torch.long, device=where)
+        self.coefficients = torch.tensor(coefficients, dtype=self.dtype, device=where)
+        self.segments = torch.tensor(segments, dtype=torch.long, device=where)
+        self.constants = torch.tensor(constants, dtype=self.dtype, device=where)
         self.served = self._serve()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -153,11 +162,13 @@ class FormulaModule(nn.Module):
 
     def by_operators(self, x: Tensor) -> Tensor:
         """Evaluate by torch's operators, which gradients, tracing and devices know."""
+        if isinstance(x, fx.Proxy):
+            return as_leaf(self, x)
         check_width(self.expression.num_inputs, x.shape)
         if torch.is_autocast_enabled(x.device.type):
             with torch.autocast(x.device.type, enabled=False):
-                return self._compute(x.to(self.constants.dtype))
-        return self._compute(x.to(self.constants.dtype))
+                return self._compute(x.to(self.dtype))
+        return self._compute(x.to(self.dtype))
 
     def _serve(self) -> ServedSums | None:
         """What serves these sums on a CPU, if there is nothing else to compute."""
@@ -168,11 +179,6 @@ class FormulaModule(nn.Module):
             and self.constants.dtype in (torch.float32, torch.float64)
         )
         return ServedSums(self.expression.num_inputs, self.columns, *numbers) if served else None
-
-    def _apply(self, *args: Any, **kwargs: Any) -> FormulaModule:
-        module = super()._apply(*args, **kwargs)
-        self.served = self._serve()
-        return module
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "served": None}

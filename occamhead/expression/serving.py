@@ -58,7 +58,7 @@ class ServedSums:
         self._loop: Callable[..., Any] | None = None
 
     def __call__(self, x: Tensor) -> Tensor | None:
-        """The sums [rows, sums] of rows [rows, inputs]; None where torch's operators must do it.
+        """The sums [..., sums] of rows [..., inputs]; None where torch's operators must do it.
 
         Here only numbers in the CPU's memory are served, and only while nobody watches what
         becomes of them: no gradients, forward or backward, no ``torch.func``, dispatch mode or
@@ -77,15 +77,19 @@ class ServedSums:
         ):
             return None
         rows = x.numpy()
-        if rows.ndim != 2 or rows.shape[1] != self._num_inputs:
+        shape = rows.shape
+        flat = len(shape) == 2
+        if not shape or shape[-1] != self._num_inputs:
             return None
         loop = self._loop
         if loop is None:
             self._count()
             return None
+        if not flat:
+            rows = rows.reshape(-1, self._num_inputs)
         sums = empty((len(rows), self._num_sums), self._numpy_dtype)
         loop(rows, sums, self._places, self._numbers)
-        return from_numpy(sums)
+        return from_numpy(sums if flat else sums.reshape(*shape[:-1], self._num_sums))
 
     def _count(self) -> None:
         self._calls += 1

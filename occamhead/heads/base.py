@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import pickle
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from occamhead.expression import Expression
+from occamhead.expression.derived import as_leaf
 from occamhead.heads.calibration import check_limit, fit_temperature
 from occamhead.rows.objective import Objective, get_objective
 
@@ -29,8 +30,13 @@ class SymbolicHead(nn.Module):
     ``eval()`` mode it is the formula that :meth:`formula` prints, or, with ``soft_eval = True``,
     the soft network still.
 
+    A cast to half precision, as ``model.bfloat16()`` does it, changes the arithmetic, and so the
+    dtype of the scores, but no weight: the formula says what it said, and small steps of an
+    optimiser are not lost. A cast to more precision reaches the weights.
+
     Shape:
-        Input [batch, in_features]; output [batch, out_features].
+        Input [..., in_features], such as [batch, in_features] or [batch, tokens, in_features];
+        output [..., out_features].
     """
 
     kind: ClassVar[str]
@@ -41,6 +47,9 @@ class SymbolicHead(nn.Module):
 
     classes: tuple[str, ...] | None = None
     """A name per output, if any."""
+
+    dtype: torch.dtype = torch.float32
+    """Of the arithmetic and of the scores."""
 
     calibration: Tensor
 
@@ -57,8 +66,10 @@ class SymbolicHead(nn.Module):
         self.loss = loss
         self.classes = None if classes is None else tuple(classes)
         self.soft_eval = False
+        self.dtype = torch.get_default_dtype()
         # Log-temperature of the probabilities; the formula and its scores are without it.
         self.register_buffer("calibration", torch.zeros(()))
+        self.register_load_state_dict_post_hook(_read_again)
 
     @property
     @abstractmethod
@@ -72,7 +83,7 @@ class SymbolicHead(nn.Module):
 
     @abstractmethod
     def soft(self, x: Tensor) -> Tensor:
-        """Scores of the soft network, [batch, out_features], whatever the mode."""
+        """Scores of the soft network, [..., out_features], whatever the mode."""
 
     @abstractmethod
     def formula(self, names: Sequence[str] | None = None) -> Expression:
@@ -85,6 +96,37 @@ class SymbolicHead(nn.Module):
     @abstractmethod
     def config(self) -> dict[str, Any]:
         """The constructor's arguments, as plain values."""
+
+    @abstractmethod
+    def read(self) -> None:
+        """Make anew what runs the formula, in `dtype`, where the weights are."""
+
+    # --- dtypes and tracing ----------------------------------------------------------------------
+
+    def _apply(self: Head, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Head:
+        device = self.calibration.device
+        asked = fn(torch.empty(0, dtype=self.dtype, device=device)).dtype
+
+        def without_loss(tensor: Tensor) -> Tensor:
+            applied = fn(tensor)
+            kept = torch.promote_types(tensor.dtype, applied.dtype)
+            return applied if kept == applied.dtype else tensor.to(applied.device, kept)
+
+        super()._apply(without_loss, recurse)
+        self.dtype = asked
+        self.read()
+        return self
+
+    def _as_leaf(self, x: Any) -> Any:
+        """What this head is to torch.fx, which traces with proxies."""
+        return as_leaf(self, x)
+
+    def __prepare_scriptable__(self) -> Any:
+        raise TypeError(
+            f"torch.jit.script cannot read the Python of {type(self).__name__}; take"
+            " torch.jit.trace(model.eval(), example), torch.export.export(model.eval(), (example,))"
+            " or head.export('formula.onnx')"
+        )
 
     # --- training --------------------------------------------------------------------------------
 
@@ -225,11 +267,19 @@ class SymbolicHead(nn.Module):
         return export(self, path, **options)
 
     def _load_from_state_dict(
-        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+        self,
+        state_dict: dict[str, Any],
+        prefix: str,
+        local_metadata: dict[str, Any],
+        *args: Any,
+        **kwargs: Any,
     ) -> None:
         # Checkpoints written before heads were calibrated.
-        state_dict.setdefault(f"{prefix}calibration", torch.zeros_like(self.calibration))
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        loaded = state_dict.setdefault(f"{prefix}calibration", torch.zeros_like(self.calibration))
+        assigned = local_metadata.get("assign_to_params_buffers", False)
+        if assigned and loaded.dtype != self.calibration.dtype:
+            self.dtype = loaded.dtype
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args, **kwargs)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}"
@@ -253,3 +303,9 @@ def named(answers: Tensor, classes: Sequence[str], loss: str) -> list[Any]:
         return labels
     names = np.array([*classes, None], dtype=object)
     return names[answers.cpu().numpy()].tolist()
+
+
+def _read_again(head: nn.Module, incompatible_keys: Any) -> None:
+    """After a state_dict was loaded, into a head or into a model around it."""
+    assert isinstance(head, SymbolicHead)
+    head.read()

@@ -57,6 +57,19 @@ def fit_temperature(scores: Tensor, labels: Tensor, objective: Objective = CROSS
     return math.exp(max(-GREATEST, min(GREATEST, log_temperature.item())))
 
 
+def share_out(labels: Tensor, folds: int) -> Tensor:
+    """A fold for each row, [rows], in which classes are shared out evenly."""
+    generator = torch.Generator().manual_seed(0)
+    fold, start = torch.empty(len(labels), dtype=torch.long), 0
+    for label in labels.unique():
+        rows = (labels == label).nonzero().flatten()
+        fold[rows[torch.randperm(len(rows), generator=generator)]] = torch.arange(
+            start, start + len(rows)
+        )
+        start += len(rows)  # so that the folds differ by a row at most
+    return fold % folds
+
+
 def check_limit(reject_below: float) -> None:
     """Raise ValueError if the limit below which an answer is withheld is no probability."""
     if not 0 <= reject_below <= 1:

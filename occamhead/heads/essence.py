@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, fx
 
-from occamhead.checks import check_features
+from occamhead.checks import check_features, check_width
 from occamhead.essence.circuit import Circuit, EssenceNetwork
 from occamhead.essence.fitting import fit_circuit
 from occamhead.essence.formula import class_scores
@@ -18,6 +19,7 @@ from occamhead.essence.searched import fit_occam_circuit
 from occamhead.essence.terms import quadratic_terms
 from occamhead.expression import Expression, FormulaModule
 from occamhead.heads.base import SymbolicHead
+from occamhead.heads.calibration import share_out
 
 if TYPE_CHECKING:
     from occamhead.distill import Certificate, FeatureSpec
@@ -50,7 +52,7 @@ class EssenceHead(SymbolicHead):
         **options: Further arguments of the function that fits the circuit.
 
     Shape:
-        Input [batch, in_features]; output [batch, out_features].
+        Input [..., in_features]; output [..., out_features].
 
     Raises:
         ValueError: If an argument is out of range or the fit takes no such option.
@@ -124,18 +126,61 @@ class EssenceHead(SymbolicHead):
     def out_features(self) -> int:
         return self._sizes[1]
 
-    def fit(self, x: Tensor, y: Tensor) -> EssenceHead:
-        """Learn the circuit of these rows; the head moves to their device.
+    def fit(
+        self, x: Any, y: Any, *, validation: tuple[Any, Any] | float | None = None
+    ) -> EssenceHead:
+        """Learn the circuit of these rows, and how sure it may be; the head moves to their device.
 
         Args:
-            x: Features, [rows, in_features].
+            x: Features, [rows, in_features]: a tensor or an array.
             y: Class of each row, [rows], whole numbers.
+            validation: Further rows and their classes, to fit the temperature of the probabilities
+                to. Or a share of the rows, at most 1/2, that is held out in turn of circuits that
+                are learned for this alone; 0 leaves the temperature at 1. By default a fifth of
+                real rows (five more circuits are then learned), and 0 of whole ones, of which the
+                circuit is right on all.
 
         Raises:
             ValueError: On a wrong shape, or as the function that fits the circuit does.
         """
+        x, y = torch.as_tensor(x), torch.as_tensor(y)
         check_features(x, self.in_features)
-        rows, labels = np.asarray(x.detach().cpu()), y.detach().cpu().numpy()
+        if validation is None:
+            validation = 0.2 if self.inputs == "real" else 0.0
+        if not isinstance(validation, tuple) and not 0 <= validation <= 0.5:
+            raise ValueError(
+                "validation must be rows and their classes, or a share of at most 0.5, got"
+                f" {validation}"
+            )
+        self.calibration.zero_()
+        if isinstance(validation, tuple):
+            self._learn(x, y)
+            held, labels = torch.as_tensor(validation[0]), torch.as_tensor(validation[1])
+            check_features(held, self.in_features)
+            self.calibrate(self._scores_of(held), labels.long())
+            return self
+        if validation:
+            self._calibrate_by_folds(x, y, round(1 / validation))
+        return self._learn(x, y)
+
+    def _calibrate_by_folds(self, x: Tensor, y: Tensor, folds: int) -> None:
+        """Fit the temperature to rows that were held out in turn."""
+        if y.unique(return_counts=True)[1].min() < 2:
+            return  # a circuit learned without such a class would never name it
+        fold = share_out(y.cpu(), folds).to(y.device)
+        scores = x.new_empty(len(x), self.out_features, dtype=self.dtype)
+        for out in fold.unique():
+            held = fold == out
+            scores[held] = self._learn(x[~held], y[~held])._scores_of(x[held])
+        self.calibrate(scores, y)
+
+    def _scores_of(self, x: Tensor) -> Tensor:
+        """What the circuit says, whatever the mode."""
+        network = self._network(x)
+        return network.exact(self._seen(x))
+
+    def _learn(self, x: Tensor, y: Tensor) -> EssenceHead:
+        rows, labels = x.detach().cpu().numpy(), y.detach().cpu().numpy()
         fit = self._fit_of(self.inputs, self.differentiae)
         if self.differentiae == "occam":
             terms, circuit = fit(rows, labels, classes=self.out_features, **self.options)
@@ -154,14 +199,22 @@ class EssenceHead(SymbolicHead):
     # --- the two forms of the head ---------------------------------------------------------------
 
     def forward(self, x: Tensor) -> Tensor:
-        """Scores, [batch, out_features]; those of ``eval()`` mode are whole numbers."""
-        return self.soft(x) if self.soft_eval else self._network(x)(self._seen(x))
+        """Scores, [..., out_features]; those of ``eval()`` mode are whole numbers."""
+        if isinstance(x, fx.Proxy):
+            return self._as_leaf(x)
+        return self.soft(x) if self.training or self.soft_eval else self._scores_of(x)
 
     def soft(self, x: Tensor) -> Tensor:
         return self._network(x).soft(self._seen(x))
 
+    def read(self) -> None:
+        place = self.dtype, self.calibration.device
+        for part in (self.network, self._term_values):
+            if part is not None:
+                part.placed(*place)
+
     def _network(self, x: Tensor) -> EssenceNetwork:
-        check_features(x, self.in_features)
+        check_width(x, self.in_features)
         self._learned()
         assert self.network is not None
         return self.network
@@ -174,7 +227,7 @@ class EssenceHead(SymbolicHead):
 
     def _seen(self, x: Tensor) -> Tensor:
         values = self._term_values
-        return x if values is None else values(x.to(self.calibration.dtype))
+        return x if values is None else values(x.to(self.dtype))
 
     def formula(self, names: Sequence[str] | None = None) -> Expression:
         """The score of each class over the features; see :func:`occamhead.essence.class_scores`."""
@@ -241,10 +294,17 @@ class EssenceHead(SymbolicHead):
     def _see(self, terms: Expression) -> None:
         """Take formulas of the features for the circuit's inputs."""
         self.terms = terms
-        values = FormulaModule(terms, self.calibration.dtype)
-        self._term_values = values.to(self.calibration.device)
+        self._term_values = FormulaModule(terms, self.dtype, self.calibration.device)
 
     def _take(self, circuit: Circuit) -> None:
         self.circuit = circuit
-        network = EssenceNetwork(circuit, self.slope).train(self.training)
-        self.network = network.to(self.calibration.device, self.calibration.dtype)
+        network = EssenceNetwork(circuit, self.slope, self.dtype, self.calibration.device)
+        self.network = network.train(self.training)
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any
+    ) -> None:
+        # Older files hold the circuit a second time, as the weights of its network.
+        for name in [name for name in state_dict if name.startswith(f"{prefix}network.")]:
+            del state_dict[name]
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)

@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from operator import attrgetter
+import operator
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch._C import _get_tracing_state
+from torch.utils._python_dispatch import _disable_current_modes
 
 Place: TypeAlias = tuple[dict[str, Any], str]
 """One of a module's own tables, and a name in it."""
 
-_version = attrgetter("_version")
+# Numbers of a parameter that are looked at in every call; a head has its constants among them.
+SAMPLE = 64
+
+_WHOLE = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+_version = operator.attrgetter("_version")
 
 
 def places(module: nn.Module) -> list[Place]:
-    """Where the tensors of a module and of its submodules are kept."""
+    """Where the tensors of a module and of its submodules are kept, save the empty ones."""
     return [
         (table, name)
-        for part in module.modules()
-        for table in (part._modules, part._parameters, part._buffers)
-        for name in table
+        for owner in module.modules()
+        for table in (owner._modules, owner._parameters, owner._buffers)
+        for name, part in table.items()
+        if not (isinstance(part, Tensor) and not part.numel())
     ]
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Compute as if nobody traced, watched or recorded, whoever does so around."""
+    tracing = _get_tracing_state()
+    torch._C._set_tracing_state(None)  # type: ignore[attr-defined]
+    try:
+        with _disable_current_modes(), torch.inference_mode(False), torch.no_grad():
+            yield
+    finally:
+        torch._C._set_tracing_state(tracing)  # type: ignore[attr-defined]
 
 
 class Reading:
@@ -29,21 +53,73 @@ class Reading:
 
     A tensor that is written to counts its version up, save through ``.data`` and in inference
     mode; one that is replaced (by ``.to()``, by loading with ``assign=True``) is another object.
-    To look at both takes a microsecond, which to ask every module for its tensors does not.
+    What is written through ``.data`` to the parameters of a whole network, as by an average of
+    weights that is swapped in, shows in a sample of their numbers, where they lie in the CPU's
+    memory. To look at all this takes a microsecond, which to read all numbers does not.
     """
 
     def __init__(self, places: Iterable[Place]) -> None:
         self._places = [(table, name, table[name]) for table, name in places]
-        self._counting = [
-            tensor
-            for _, _, tensor in self._places
-            if isinstance(tensor, Tensor) and tensor.numel() and not tensor.is_inference()
+        self._tensors: list[Tensor] = [
+            found for _, _, found in self._places if isinstance(found, Tensor)
         ]
+        self._counting = [tensor for tensor in self._tensors if not tensor.is_inference()]
         self._versions = list(map(_version, self._counting))
+        self._pointers = list(map(Tensor.data_ptr, self._tensors))
+        # Where there is one edge alone, its logit says nothing.
+        parameters = [
+            t for t in self._tensors if isinstance(t, nn.Parameter) and t.shape[-1:] != (1,)
+        ]
+        samples = [n[:SAMPLE].tobytes for n in map(_memory, parameters) if n is not None]
+        self._samples = [(look, look()) for look in samples]
+        self._content = self._digest()
 
     def is_current(self) -> bool:
-        """Whether the same tensors are there, and none has been written to."""
+        """Whether the same tensors are there, and by all signs none has been written to."""
         for table, name, found in self._places:
             if table[name] is not found:
                 return False
-        return list(map(_version, self._counting)) == self._versions
+        if list(map(_version, self._counting)) != self._versions:
+            return False
+        for look, seen in self._samples:  # noqa: SIM110 (all() takes twice the time)
+            if look() != seen:
+                return False
+        return True
+
+    def is_exact(self) -> bool:
+        """Whether the same tensors are there and each of their numbers is what it was.
+
+        To be asked while a model is traced or exported too, when fakes stand in for its tensors.
+        """
+        with undisturbed():
+            return (
+                all(_is_or_stands_for(table[name], found) for table, name, found in self._places)
+                and list(map(Tensor.data_ptr, self._tensors)) == self._pointers
+                and self._digest() == self._content
+            )
+
+    def _digest(self) -> list[int]:
+        """A checksum of each tensor's numbers."""
+        found = []
+        for tensor in self._tensors:
+            numbers = _memory(tensor)
+            if numbers is None:
+                numbers = _memory(tensor.detach().cpu().contiguous())
+            assert numbers is not None
+            found.append(zlib.crc32(numbers.data))
+        return found
+
+
+def _memory(tensor: Tensor) -> NDArray[np.signedinteger[Any]] | None:
+    """The numbers of a tensor in the CPU's memory, as whole numbers; None where they are not so."""
+    if not (tensor.is_cpu and tensor.is_contiguous()):
+        return None
+    return tensor.detach().view(-1).view(_WHOLE[tensor.itemsize]).numpy()
+
+
+def _is_or_stands_for(there: Any, found: Any) -> bool:
+    """Whether something is what was found, or the fake of it that torch traces with."""
+    if there is found:
+        return True
+    mode = getattr(there, "fake_mode", None)
+    return mode is not None and mode.from_tensor(found, static_shapes=True) is there

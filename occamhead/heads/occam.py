@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx
+from torch._C import _get_tracing_state
+from torch.compiler import is_compiling
 
-from occamhead.checks import check_counts, check_features, check_finite
+from occamhead.checks import check_counts, check_features, check_finite, check_width
 from occamhead.expression import Expression, ExpressionBuilder, FormulaModule
 from occamhead.expression.serving import ServedSums
 from occamhead.heads.base import SymbolicHead
-from occamhead.heads.freshness import Place, Reading, places
+from occamhead.heads.compiled import nothing_if_current, ticket_for
+from occamhead.heads.freshness import Place, Reading, places, undisturbed
 from occamhead.network.bases import Basis
 from occamhead.network.occamnet import OccamNet
 from occamhead.rows.objective import get_objective, standardisation
@@ -21,6 +24,11 @@ from occamhead.rows.screening import contrasts
 
 # Logit of an edge that must not be chosen: its probability and its gradient are exactly zero.
 BARRED = -1e4
+
+_STALE = (
+    "the weights have changed since the formula was read off them: call head.eval(), or eval() of"
+    " the model around it, before it is exported, compiled or called again"
+)
 
 # Whether the weights are still those that a formula was read off, what serves its sums on a CPU,
 # and the formula. A tuple: nn.Module looks for an attribute in three tables, at a cost that counts.
@@ -56,7 +64,7 @@ class OccamHead(SymbolicHead):
         classes: A name per output.
 
     Shape:
-        Input [batch, in_features]; output [batch, out_features].
+        Input [..., in_features]; output [..., out_features].
 
     Example:
         >>> import torch
@@ -112,7 +120,9 @@ class OccamHead(SymbolicHead):
         self.register_buffer("feature_mean", torch.zeros(in_features))
         self.register_buffer("feature_scale", torch.ones(in_features))
         self._formula_module: FormulaModule | None = None
+        self._reading: Reading | None = None
         self._read: _Read | None = None
+        self._ticket = ticket_for(self)
 
     @property
     def in_features(self) -> int:
@@ -127,10 +137,8 @@ class OccamHead(SymbolicHead):
     def forward(self, x: Tensor) -> Tensor:
         if self.training or self.soft_eval:
             return self.soft(x)
-        if torch.compiler.is_compiling():
-            check_features(x, self.in_features)
-            assert self._formula_module is not None
-            return self._formula_module(x)
+        if is_compiling():
+            return self._formula_compiled(x)
         read = self._read
         if read is None or not read[0]():
             read = self._refresh()
@@ -139,8 +147,37 @@ class OccamHead(SymbolicHead):
             sums = serve(x)
             if sums is not None:
                 return sums
-        check_features(x, self.in_features)
+        if isinstance(x, fx.Proxy):
+            return self._as_leaf(x)
+        if _get_tracing_state() is not None:
+            _, _, module = self._refresh()  # what is traced can follow no weights
+        check_width(x, self.in_features)
         return module.by_operators(x)
+
+    def _formula_compiled(self, x: Tensor) -> Tensor:
+        """The formula as part of what torch.compile or torch.export makes of a model."""
+        check_width(x, self.in_features)
+        module = self._formula_module
+        if module is None:
+            raise RuntimeError(_STALE)
+        if torch.compiler.is_exporting():
+            self._check_exact()
+            return module.by_operators(x)
+        return module.by_operators(x) + nothing_if_current(module.constants, self._ticket)
+
+    def _check_exact(self) -> bool:
+        """As :meth:`check_current`, looking at every number, while a model is exported."""
+        if self._reading is None or not self._reading.is_exact():
+            raise RuntimeError(_STALE)
+        return True
+
+    # Run, not traced: the mark of torch.compiler.assume_constant_result, which loads a compiler.
+    _check_exact._dynamo_marked_constant = True  # type: ignore[attr-defined]
+
+    def check_current(self) -> None:
+        """Raise RuntimeError if the formula in place is not that of the weights."""
+        if self._read is None or not self._read[0]():
+            raise RuntimeError(_STALE)
 
     def soft(self, x: Tensor) -> Tensor:
         """Scores of the soft network, whatever the mode.
@@ -149,11 +186,16 @@ class OccamHead(SymbolicHead):
             ValueError: If the scores are not finite; the message says whether the features or
                 the weights are to blame.
         """
-        check_features(x, self.in_features)
-        scores = self.network(self.standardised(x))
-        if not torch.compiler.is_compiling() and not scores.isfinite().all():
-            self._explain_non_finite(x)
-        return scores
+        if isinstance(x, fx.Proxy):
+            return self._as_leaf(x)
+        check_width(x, self.in_features)
+        rows = x if x.dim() == 2 else x.reshape(-1, self.in_features)
+        scores = self.network(self.standardised(rows))
+        if not is_compiling() and not scores.isfinite().all():
+            self._explain_non_finite(rows)
+        if self.dtype is not self.feature_mean.dtype:
+            scores = scores.to(self.dtype)
+        return scores if x.dim() == 2 else scores.view(*x.shape[:-1], self.out_features)
 
     def _explain_non_finite(self, x: Tensor) -> None:
         bad = (~x.isfinite()).nonzero()
@@ -173,26 +215,44 @@ class OccamHead(SymbolicHead):
         super().train(mode)
         if not mode:
             # Here and not in forward: export and compilation must find the formula in place.
-            self._refresh()
+            self.read()
         return self
+
+    def read(self) -> None:
+        if not (self.training or self.calibration.is_meta):
+            self._refresh()
 
     def _refresh(self) -> _Read:
         """Read the formula off the weights as they are."""
-        mean = self.feature_mean
-        module = FormulaModule(self.formula(), dtype=mean.dtype).to(mean.device).train(False)
-        self._formula_module = module
         weights: list[Place] = [
             (self.__dict__, "digits"),
             (self._modules, "network"),
             (self._buffers, "feature_mean"),
             (self._buffers, "feature_scale"),
-            *places(self.network),
+            # What the temperatures start from in training is not what they are.
+            *(place for place in places(self.network) if place[1] != "start_temperatures"),
         ]
-        self._read = Reading(weights).is_current, module.served, module
+        with undisturbed():
+            formula, device = self.formula(), self.calibration.device
+            module = self._formula_module
+            if module is None or (module.expression, module.dtype, module.device) != (
+                formula,
+                self.dtype,
+                device,
+            ):
+                module = FormulaModule(formula, self.dtype, device).train(False)
+                self._formula_module = module
+            self._reading = Reading(weights)
+        self._read = self._reading.is_current, module.served, module
         return self._read
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_read": None}
+        return {**self.__dict__, "_read": None, "_reading": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._ticket = ticket_for(self)
+        self.read()
 
     # --- formula ---------------------------------------------------------------------------------
 
@@ -219,7 +279,7 @@ class OccamHead(SymbolicHead):
 
     def standardised(self, x: Tensor) -> Tensor:
         """Features as the soft network sees them, in the precision of the weights."""
-        return (x - self.feature_mean) / self.feature_scale
+        return (x.to(self.feature_mean.dtype) - self.feature_mean) / self.feature_scale
 
     @torch.no_grad()
     def set_standardisation(self, mean: Tensor, scale: Tensor) -> None:

@@ -77,7 +77,7 @@ def on_rows(
 def fitted(rows: Part, classes: int, **options: Any) -> Any:
     """An essence head of real inputs, in double precision as its source is."""
     head = EssenceHead(rows[0].shape[1], classes, inputs="real", **options).double()
-    return head.fit(*map(torch.as_tensor, rows)).eval()
+    return head.fit(*rows, validation=0).eval()
 
 
 def tested(formula: Expression, test: Part) -> dict[str, Any]:

@@ -178,8 +178,8 @@ class _SumsApart(FormulaModule):
     adds from several threads without a lock: now and then the scores of many rows are wrong.
     """
 
-    def __init__(self, formula: Expression, dtype: torch.dtype) -> None:
-        super().__init__(formula, dtype)
+    def derive(self) -> None:
+        super().derive()
         # Here, since the exporter cannot follow sizes that are read off a tensor.
         counts = torch.bincount(self.segments, minlength=len(self.constants)).tolist()
         columns, coefficients = self.columns.split(counts), self.coefficients.split(counts)
