@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, fx
-from torch._C import _get_tracing_state
 from torch.compiler import is_compiling
 
 from occamhead.checks import check_counts, check_features, check_finite, check_width
-from occamhead.expression import Expression, ExpressionBuilder, FormulaModule
-from occamhead.expression.serving import ServedSums
-from occamhead.heads.base import SymbolicHead
-from occamhead.heads.compiled import nothing_if_current, ticket_for
-from occamhead.heads.freshness import Place, Reading, places, undisturbed
+from occamhead.expression import Expression, ExpressionBuilder
+from occamhead.heads.freshness import Place, places
+from occamhead.heads.read_off import ReadHead
 from occamhead.network.bases import Basis
 from occamhead.network.occamnet import OccamNet
 from occamhead.rows.objective import get_objective, standardisation
@@ -25,17 +22,8 @@ from occamhead.rows.screening import contrasts
 # Logit of an edge that must not be chosen: its probability and its gradient are exactly zero.
 BARRED = -1e4
 
-_STALE = (
-    "the weights have changed since the formula was read off them: call head.eval(), or eval() of"
-    " the model around it, before it is exported, compiled or called again"
-)
 
-# Whether the weights are still those that a formula was read off, what serves its sums on a CPU,
-# and the formula. A tuple: nn.Module looks for an attribute in three tables, at a cost that counts.
-_Read: TypeAlias = tuple[Callable[[], bool], ServedSums | None, FormulaModule]
-
-
-class OccamHead(SymbolicHead):
+class OccamHead(ReadHead):
     """A head whose every class score is a formula of the features.
 
     In ``train()`` mode it runs the soft OccamNet on standardised features. In ``eval()`` mode it
@@ -119,10 +107,6 @@ class OccamHead(SymbolicHead):
         self.digits = digits
         self.register_buffer("feature_mean", torch.zeros(in_features))
         self.register_buffer("feature_scale", torch.ones(in_features))
-        self._formula_module: FormulaModule | None = None
-        self._reading: Reading | None = None
-        self._read: _Read | None = None
-        self._ticket = ticket_for(self)
 
     @property
     def in_features(self) -> int:
@@ -133,51 +117,6 @@ class OccamHead(SymbolicHead):
         return self.network.out_features
 
     # --- the two forms of the head -----------------------------------------------------------
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.training or self.soft_eval:
-            return self.soft(x)
-        if is_compiling():
-            return self._formula_compiled(x)
-        read = self._read
-        if read is None or not read[0]():
-            read = self._refresh()
-        _, serve, module = read
-        if serve is not None:
-            sums = serve(x)
-            if sums is not None:
-                return sums
-        if isinstance(x, fx.Proxy):
-            return self._as_leaf(x)
-        if _get_tracing_state() is not None:
-            _, _, module = self._refresh()  # what is traced can follow no weights
-        check_width(x, self.in_features)
-        return module.by_operators(x)
-
-    def _formula_compiled(self, x: Tensor) -> Tensor:
-        """The formula as part of what torch.compile or torch.export makes of a model."""
-        check_width(x, self.in_features)
-        module = self._formula_module
-        if module is None:
-            raise RuntimeError(_STALE)
-        if torch.compiler.is_exporting():
-            self._check_exact()
-            return module.by_operators(x)
-        return module.by_operators(x) + nothing_if_current(module.constants, self._ticket)
-
-    def _check_exact(self) -> bool:
-        """As :meth:`check_current`, looking at every number, while a model is exported."""
-        if self._reading is None or not self._reading.is_exact():
-            raise RuntimeError(_STALE)
-        return True
-
-    # Run, not traced: the mark of torch.compiler.assume_constant_result, which loads a compiler.
-    _check_exact._dynamo_marked_constant = True  # type: ignore[attr-defined]
-
-    def check_current(self) -> None:
-        """Raise RuntimeError if the formula in place is not that of the weights."""
-        if self._read is None or not self._read[0]():
-            raise RuntimeError(_STALE)
 
     def soft(self, x: Tensor) -> Tensor:
         """Scores of the soft network, whatever the mode.
@@ -210,21 +149,8 @@ class OccamHead(SymbolicHead):
             " diverged; lower the learning rate, or standardise the features (head.initialise)"
         )
 
-    def train(self, mode: bool = True) -> OccamHead:
-        """Switch between the soft network and the formula, which is read off at this moment."""
-        super().train(mode)
-        if not mode:
-            # Here and not in forward: export and compilation must find the formula in place.
-            self.read()
-        return self
-
-    def read(self) -> None:
-        if not (self.training or self.calibration.is_meta):
-            self._refresh()
-
-    def _refresh(self) -> _Read:
-        """Read the formula off the weights as they are."""
-        weights: list[Place] = [
+    def places(self) -> list[Place]:
+        return [
             (self.__dict__, "digits"),
             (self._modules, "network"),
             (self._buffers, "feature_mean"),
@@ -232,27 +158,6 @@ class OccamHead(SymbolicHead):
             # What the temperatures start from in training is not what they are.
             *(place for place in places(self.network) if place[1] != "start_temperatures"),
         ]
-        with undisturbed():
-            formula, device = self.formula(), self.calibration.device
-            module = self._formula_module
-            if module is None or (module.expression, module.dtype, module.device) != (
-                formula,
-                self.dtype,
-                device,
-            ):
-                module = FormulaModule(formula, self.dtype, device).train(False)
-                self._formula_module = module
-            self._reading = Reading(weights)
-        self._read = self._reading.is_current, module.served, module
-        return self._read
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_read": None, "_reading": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        self._ticket = ticket_for(self)
-        self.read()
 
     # --- formula ---------------------------------------------------------------------------------
 
