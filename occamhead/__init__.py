@@ -21,6 +21,7 @@ from occamhead.network import (
     get_basis,
     register_basis,
 )
+from occamhead.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from occamhead import distill
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from occamhead.training.module import OccamModule
     from occamhead.training.path import fit_path
     from occamhead.vision import FeatureData
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BASES",

@@ -18,7 +18,7 @@ from occamhead.expression import Expression
 if TYPE_CHECKING:
     from torch import nn
 
-    from occamhead.heads.occam import OccamHead
+    from occamhead.heads.base import SymbolicHead
     from occamhead.rows.arrays import ArrayDataModule
 
 
@@ -36,7 +36,7 @@ class Material:
         notice: What every figure made with the backbone's weights must say, if anything.
     """
 
-    head: OccamHead
+    head: SymbolicHead
     formula: Expression
     data: ArrayDataModule
     dense: nn.Module | None

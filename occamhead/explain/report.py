@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import occamhead
 from occamhead.checks import check_counts
 from occamhead.explain.cards import features_section
 from occamhead.explain.cases import examples_section, mistakes_section
@@ -22,7 +21,8 @@ from occamhead.explain.sections import (
 from occamhead.explain.style import STYLE
 from occamhead.explain.views import views_of
 from occamhead.explain.words import listed
-from occamhead.heads.occam import OccamHead
+from occamhead.heads.base import SymbolicHead
+from occamhead.version import __version__
 
 if TYPE_CHECKING:
     from occamhead.rows.arrays import ArrayDataModule
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 def report(
     path: str | Path,
-    head: OccamHead | Fit,
+    head: SymbolicHead | Fit,
     data: ArrayDataModule,
     *,
     pictures: Pictures | None = None,
@@ -91,8 +91,8 @@ def report(
     if pictures is None and (kept := getattr(data, "pictures", None)) is not None:
         pictures = kept.test
         backbone = getattr(data, "backbone", None) if backbone is None else backbone
-    dense = None if isinstance(head, OccamHead) else head.dense
-    own = head if isinstance(head, OccamHead) else head.head
+    dense = None if isinstance(head, SymbolicHead) else head.dense
+    own = head if isinstance(head, SymbolicHead) else head.head
     check_names(names, own.in_features)
     formula = own.formula(names)
     check_data(formula, data)
@@ -127,7 +127,7 @@ def report(
 
 
 def _maker() -> str:
-    return f"occamhead {occamhead.__version__}"
+    return f"occamhead {__version__}"
 
 
 def _notice(text: str | None) -> list[Markup]:

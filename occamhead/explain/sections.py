@@ -120,7 +120,7 @@ def _comparison(material: Material, paper: tuple[float, str] | None) -> Markup:
 
     lines = [line("Formulas", int(material.right.sum()), used)]
     with torch.no_grad():
-        soft = material.head.soft(x.to(material.head.feature_mean)).argmax(dim=-1).cpu()
+        soft = material.head.soft(x.to(material.head.calibration)).argmax(dim=-1).cpu()
         lines.append(line("Soft network that they were read off", int((soft == y).sum()), used))
         if material.dense is not None:
             right = int((material.dense(x).argmax(dim=-1) == y).sum())

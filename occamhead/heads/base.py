@@ -6,6 +6,7 @@ import math
 import pickle
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -19,6 +20,13 @@ from occamhead.heads.calibration import check_limit, fit_temperature
 from occamhead.rows.objective import Objective, get_objective
 
 FORMAT, VERSION = "occamhead.head", 1
+
+# Where the class of each kind lies; by name, as they are built on this module, and one of them
+# loads scipy, which those who have the other need not wait for.
+_HOMES = {
+    "occam": ("occamhead.heads.occam", "OccamHead"),
+    "essence": ("occamhead.heads.essence", "EssenceHead"),
+}
 
 Head = TypeVar("Head", bound="SymbolicHead")
 
@@ -214,12 +222,13 @@ class SymbolicHead(nn.Module):
     # --- storage ---------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
-        """Save configuration and weights; :meth:`load` needs nothing else."""
+        """Save configuration and weights; :meth:`SymbolicHead.load` needs nothing else."""
         torch.save(
             {
                 "format": FORMAT,
                 "version": VERSION,
                 "kind": self.kind,
+                "dtype": dtype_name(self.dtype),
                 "config": self.config(),
                 "state_dict": self.state_dict(),
                 "formula": self.formula().text(),
@@ -230,6 +239,8 @@ class SymbolicHead(nn.Module):
     @classmethod
     def load(cls: type[Head], path: str | Path) -> Head:
         """Load a head that :meth:`save` wrote; no code is run from the file.
+
+        ``SymbolicHead.load`` takes a head of any kind, and that of a kind one of its own.
 
         Raises:
             ValueError: If the file is not a head of this kind, or of an unknown version.
@@ -244,13 +255,15 @@ class SymbolicHead(nn.Module):
         if data.get("version") != VERSION:
             raise ValueError(f"{path} has format version {data.get('version')}; known: {VERSION}")
         # Files written before there were two kinds do not name theirs.
-        if (kind := data.get("kind", "occam")) != cls.kind:
+        kind = data.get("kind", "occam")
+        if kind != getattr(cls, "kind", kind):
             raise ValueError(f"{path} is a saved head of kind {kind!r}, not {cls.kind!r} ({name})")
         if missing := {"config", "state_dict"} - set(data):
             raise ValueError(f"{path} is damaged: it lacks {', '.join(sorted(missing))}")
-        head = cls(**data["config"])
-        head.load_state_dict(data["state_dict"])
-        return head.eval()
+        head: Any = head_class(kind)(**data["config"])
+        # Assigned, not copied: weights of another precision come back as they were.
+        head.load_state_dict(data["state_dict"], assign=True)
+        return head.to(getattr(torch, data.get("dtype", dtype_name(head.dtype)))).eval()
 
     def export(self, path: str | Path, **options: Any) -> Path:
         """Write the formula as .py, .json, .c, .sql or .onnx; see
@@ -283,6 +296,20 @@ class SymbolicHead(nn.Module):
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}"
+
+
+def head_class(kind: str) -> type[SymbolicHead]:
+    """The class of a kind of heads; ValueError if there is none."""
+    if kind not in _HOMES:
+        raise ValueError(f"kind must be one of {', '.join(_HOMES)}, got {kind!r}")
+    module, name = _HOMES[kind]
+    found: type[SymbolicHead] = getattr(import_module(module), name)
+    return found
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """What torch calls a dtype, such as "float32"."""
+    return str(dtype).removeprefix("torch.")
 
 
 def named(answers: Tensor, classes: Sequence[str], loss: str) -> list[Any]:

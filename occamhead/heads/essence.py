@@ -289,7 +289,11 @@ class EssenceHead(SymbolicHead):
             )
         weights = np.array(rows, dtype=dtype).reshape(-1, width)
         bias = np.array(state["bias"], dtype=np.float64)
-        self._take(Circuit(**{**state, "weights": weights, "bias": bias}))
+        # Out of JSON they come as lists.
+        literals = tuple(tuple((int(d), bool(b)) for d, b in pairs) for pairs in state["literals"])
+        concepts = tuple(state["concepts"])
+        own = {"weights": weights, "bias": bias, "literals": literals, "concepts": concepts}
+        self._take(Circuit(**{**state, **own}))
 
     def _see(self, terms: Expression) -> None:
         """Take formulas of the features for the circuit's inputs."""

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from occamhead.heads.base import SymbolicHead
-from occamhead.heads.occam import OccamHead
-
-KINDS = (OccamHead.kind, "essence")
+from occamhead.heads.base import SymbolicHead, head_class
 
 
 def build_head(kind: str, in_features: int, out_features: int, **options: Any) -> SymbolicHead:
@@ -23,11 +20,4 @@ def build_head(kind: str, in_features: int, out_features: int, **options: Any) -
     Raises:
         ValueError: If the kind is not known.
     """
-    if kind == OccamHead.kind:
-        return OccamHead(in_features, out_features, **options)
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
-    # It loads scipy, which those who have the other kind need not wait for.
-    from occamhead.heads.essence import EssenceHead
-
-    return EssenceHead(in_features, out_features, **options)
+    return head_class(kind)(in_features, out_features, **options)  # type: ignore[arg-type]

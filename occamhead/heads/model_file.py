@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from occamhead.checks import check_counts, needs
 from occamhead.expression import Expression, FormulaModule
-from occamhead.heads.base import named
-from occamhead.heads.occam import OccamHead
+from occamhead.heads.base import SymbolicHead, dtype_name, head_class, named
+from occamhead.version import __version__
 from occamhead.vision.backbones import Backbone, build_backbone, state_hash
 from occamhead.vision.decoding import as_rgb, read_rgb
 from occamhead.vision.preparation import Preparation
@@ -49,7 +49,7 @@ class FormulaModel(nn.Module):
     def __init__(
         self,
         backbone: Backbone,
-        head: OccamHead,
+        head: SymbolicHead,
         formula: Expression,
         classes: Sequence[str],
         facts: Mapping[str, str] | None = None,
@@ -60,7 +60,7 @@ class FormulaModel(nn.Module):
         self.backbone, self.head = backbone.module, head
         self.formula, self.classes, self.facts = formula, tuple(classes), dict(facts or {})
         _check_fit(backbone, head, formula, classes)
-        self.scores = FormulaModule(formula, head.feature_mean.dtype)
+        self.scores = FormulaModule(formula, head.dtype)
         self.eval()
 
     def train(self, mode: bool = True) -> FormulaModel:
@@ -101,7 +101,7 @@ class FormulaModel(nn.Module):
 
 
 def _check_fit(
-    backbone: Backbone, head: OccamHead, formula: Expression, classes: Sequence[str]
+    backbone: Backbone, head: SymbolicHead, formula: Expression, classes: Sequence[str]
 ) -> None:
     if not len(classes) == head.out_features == len(formula):
         raise ValueError(
@@ -122,8 +122,8 @@ def _picture(picture: Image.Image | str | Path) -> Image.Image:
 def save_model(
     path: str | Path,
     backbone: Backbone,
-    head: OccamHead,
-    classes: Sequence[str],
+    head: SymbolicHead,
+    classes: Sequence[str] | None = None,
     *,
     facts: Mapping[str, str] | None = None,
     overwrite: bool = False,
@@ -139,7 +139,7 @@ def save_model(
         backbone: The backbone, with the weights that the formulas are valid for; for those of a
             fine-tuned module see :meth:`Backbone.fine_tuned`.
         head: The head, in whatever mode.
-        classes: Name of each class.
+        classes: Name of each class; by default the head's own.
         facts: What else the file shall say.
         overwrite: Whether an existing file may be replaced.
 
@@ -155,18 +155,19 @@ def save_model(
     with needs("safetensors", "saving a model"):
         from safetensors.torch import save_file
 
-    from occamhead import __version__
-
     path = Path(path)
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} exists; choose another path, or pass overwrite=True")
-    formula = head.formula()
+    formula, classes = head.formula(), classes or head.classes
+    if classes is None:
+        raise ValueError("the head has no class names; give classes=[...]")
     _check_fit(backbone, head, formula, classes)
     if _shapes(build_backbone(backbone.name)) != _shapes(backbone.module):
         raise ValueError(
             f"the backbone is not the network that is called {backbone.name!r}, from which the"
             " file would be read; give it the name that builds it (see load_backbone)"
         )
+    plain = {k: v for k, v in head.state_dict().items() if not isinstance(v, Tensor)}
     state = _state(backbone=backbone.module, head=head)
     content: dict[str, Any] = {
         "format": FORMAT,
@@ -178,7 +179,11 @@ def save_model(
         "transform": Preparation.of(backbone.transform).plain(),
         "classes": list(classes),
         "formula": json.loads(formula.to_json()),
+        "kind": head.kind,
         "head": head.config(),
+        "dtype": dtype_name(head.dtype),
+        # What the head's state holds beside tensors, such as a circuit.
+        "plain": plain,
         "facts": dict(facts or {}),
         "versions": {"occamhead": __version__, "torch": torch.__version__},
     }
@@ -202,6 +207,7 @@ def _state(**parts: nn.Module) -> dict[str, Tensor]:
         f"{part}.{name}": value.detach().cpu().clone(memory_format=torch.contiguous_format)
         for part, module in parts.items()
         for name, value in module.state_dict().items()
+        if isinstance(value, Tensor)
     }
 
 
@@ -226,8 +232,10 @@ def load_model(path: str | Path) -> FormulaModel:
         # Assigned, not copied: weights of another precision come back as they were.
         network = build_backbone(content["backbone"])
         network.load_state_dict(_part(state, "backbone"), assign=True)
-        head = OccamHead(**content["head"])
-        head.load_state_dict(_part(state, "head"), assign=True)
+        # Older files are of one kind, and hold nothing beside tensors.
+        head: Any = head_class(content.get("kind", "occam"))(**content["head"])
+        head.load_state_dict(_part(state, "head") | content.get("plain", {}), assign=True)
+        head.to(getattr(torch, content.get("dtype", dtype_name(head.dtype))))
         backbone = Backbone(
             name=content["backbone"],
             module=network.eval(),

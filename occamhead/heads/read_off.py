@@ -34,8 +34,9 @@ class ReadHead(SymbolicHead):
     """A head that reads its formula off its weights whenever these have changed.
 
     What was written through ``.data`` to some numbers alone, or put in the place of another
-    tensor's ``.data``, only ``eval()`` notices in eager mode. Where a model is exported, every number
-    is compared; one that was compiled looks in every call at what eager mode looks at, and raises.
+    tensor's ``.data``, only ``eval()`` notices in eager mode. Where a model is exported, every
+    number is compared; one that was compiled looks in each call at what eager mode looks at, and
+    raises.
     """
 
     def __init__(
