@@ -119,8 +119,9 @@ def graph(expression: Expression, titles: Sequence[str]) -> Markup:
     for node in nodes:
         depth.append(1 + max((depth[child] for child in node.children), default=-1))
     last = max(1, *(depth[output] for output in expression.outputs))
+    read = {child for node in nodes for child in node.children}
     for output in expression.outputs:
-        if nodes[output].children:
+        if nodes[output].children and output not in read:
             depth[output] = last
     rows = _rows(expression, depth)
     left, right, gap, line = 74.0, 112.0, 200.0 if last == 1 else 150.0, 18.0
@@ -168,7 +169,7 @@ def _rows(expression: Expression, depth: Sequence[int]) -> list[float]:
     for position, node in enumerate(expression.nodes):
         if not node.children:
             rows[position] = float(sum(depth[p] == 0 for p in rows))
-    for column in range(1, max(depth) + 1):
+    for column in sorted(set(depth) - {0}):
         members = [p for p in range(len(depth)) if depth[p] == column]
         children = {p: expression.nodes[p].children for p in members}
         wanted = {p: sum(rows[c] for c in children[p]) / len(children[p]) for p in members}

@@ -18,7 +18,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from occamhead import OccamHead
+from occamhead import EssenceHead, OccamHead
 from occamhead.heads.model_file import FormulaModel, _seal, load_model, save_model
 from occamhead.vision import Backbone, build_backbone, load_transform
 from occamhead.vision.backbones import state_hash
@@ -73,6 +73,30 @@ def pictures(count: int = 5) -> list[Image.Image]:
 
 
 # --- what comes back ----------------------------------------------------------------------------
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kind", ["essence", "labels", "numbers", "bfloat16"])
+def test_heads_of_every_kind_and_loss_come_back(kind, resnet, images, tmp_path):
+    features = resnet.module(images)
+    if kind == "essence":
+        head = EssenceHead(512, 2, inputs="real", classes=CLASSES)
+        head.fit(features, torch.tensor([0, 1, 1, 0]), validation=(features, [0, 1, 1, 0]))
+    else:
+        loss = {"labels": "binary_cross_entropy", "numbers": "squared_error"}.get(kind)
+        head = OccamHead(512, 2, ["affine5"], loss=loss or "cross_entropy", classes=CLASSES)
+        head.initialise(features)
+    head.to(torch.bfloat16 if kind == "bfloat16" else torch.float32).eval()
+    model = load_model(save_model(tmp_path / "model.safetensors", resnet, head))
+    assert model.formula == head.formula() == model.head.formula()
+    assert model.head.dtype == head.dtype and model.head.config() == head.config()
+    assert torch.equal(model(images), head(features))
+    found = model.predict(pictures(2))
+    assert len(found) == 2
+    if kind == "labels":
+        assert all(set(labels) <= set(CLASSES) for labels in found)
+    elif kind != "numbers":
+        assert set(found) <= set(CLASSES)
 
 
 @torch.no_grad()
