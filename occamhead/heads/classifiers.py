@@ -27,7 +27,8 @@ def find_place(model: nn.Module, name: str | None = None, example: Any = None) -
         name: Dotted name of the layer that maps features to class scores; by default what timm's
             ``get_classifier`` gives, or the last layer below one of the usual names.
         example: An input of the model (or a tuple or dictionary of its arguments) to try it on.
-            Where other layers of a timm model give as many scores, it is tried in any case.
+            Where other layers give as many scores (of a timm model, any; else, those of usual
+            names), it has to be tried; an input of a timm model is made up.
 
     Raises:
         ValueError: If there is no classifier, more than one, or, as the trial shows, the scores of
@@ -51,7 +52,7 @@ def find_place(model: nn.Module, name: str | None = None, example: Any = None) -
             if len(layers) == 1
             else _joint_place(model, own, layers, example)
         )
-    rivals = [] if own is None else _rivals(model, place)
+    rivals = _rivals(model, place, _usual_layers(model) if own is None else None)
     if example is not None or rivals:
         _check(model, place, rivals, example)
     return place
@@ -86,14 +87,19 @@ def _all_last_layers(model: nn.Module, parts: Iterable[str]) -> list[str]:
     return [name for name in layers if outputs_of(model.get_submodule(name)) == count] or layers
 
 
+def _usual_layers(model: nn.Module) -> list[str]:
+    """The layers at the ends of all that has a usual name."""
+    parts = [name for name in _USUAL_NAMES if isinstance(getattr(model, name, None), nn.Module)]
+    return _all_last_layers(model, parts)
+
+
 def _usual_layer(model: nn.Module) -> str:
     """The one layer at the end of what has a usual name.
 
     Raises:
         ValueError: If there is none, or several, and the model's number of classes decides nothing.
     """
-    parts = [name for name in _USUAL_NAMES if isinstance(getattr(model, name, None), nn.Module)]
-    layers = _all_last_layers(model, parts)
+    layers = _usual_layers(model)
     if not layers:
         raise ValueError(
             f"found no classifier in this {type(model).__name__}; name the attribute:"
@@ -122,14 +128,17 @@ def _joint_place(model: nn.Module, parts: list[str], layers: list[str], example:
     return place
 
 
-def _rivals(model: nn.Module, place: Place) -> list[str]:
+def _rivals(model: nn.Module, place: Place, among: list[str] | None) -> list[str]:
     """Other layers with as many outputs as there are classes: they may classify as well."""
     count = stated_count(model)
     inside = tuple(f"{name}." for name in place.names)
     return [
         name
         for name, module in model.named_modules()
-        if is_layer(module) and outputs_of(module) == count and not f"{name}.".startswith(inside)
+        if is_layer(module)
+        and outputs_of(module) == count
+        and (among is None or name in among)
+        and not f"{name}.".startswith(inside)
     ]
 
 
@@ -183,8 +192,9 @@ def _refusal(model: nn.Module, layers: list[str]) -> ValueError:
     which = _listed(model, layers)
     if not hasattr(model, "reset_classifier"):
         return ValueError(
-            f"the scores of this {type(model).__name__} are not what {which} gives; name the layer"
-            " whose output they are: attach_head(model, name='...')"
+            f"the scores of this {type(model).__name__} are not what {which} alone gives; name the"
+            " layer whose output they are: attach_head(model, name='...'); where they are the mean"
+            " of several, there is none: put a new nn.Linear behind the features"
         )
     return ValueError(
         f"this {type(model).__name__} makes its scores of several classifiers, {which}, which one"

@@ -249,7 +249,7 @@ def test_a_model_that_states_its_number_of_classes_leaves_no_choice():
 
 def test_an_example_shows_whether_the_scores_are_the_head_s():
     x = torch.randn(5, 4)
-    with pytest.raises(ValueError, match=r"'fc' \(4 -> 8\) gives; name the layer"):
+    with pytest.raises(ValueError, match=r"'fc' \(4 -> 8\) alone gives; name the layer"):
         attach_head(hidden_fc(), name="fc", example=x)
     model = hidden_fc()
     attach_head(model, name="classifier", example=(x,))
@@ -257,6 +257,28 @@ def test_an_example_shows_whether_the_scores_are_the_head_s():
     attach_head(model, name="classifier", example={"x": x})
     with pytest.raises(ValueError, match=r"cannot be tried: .* example="):
         attach_head(hidden_fc(), name="classifier", example=torch.randn(5, 9))
+
+
+class Teacherlike(nn.Module):
+    """Two classifiers as transformers has them, of a model that is not asked for its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.num_labels = 3
+        self.cls_classifier, self.distillation_classifier = nn.Linear(4, 3), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.cls_classifier(x) + self.distillation_classifier(x)) / 2
+
+
+def test_naming_one_of_two_does_not_do_where_the_scores_are_of_both():
+    x = torch.randn(5, 4)
+    with pytest.raises(ValueError, match="2 layers that may be its classifier"):
+        attach_head(Teacherlike())
+    with pytest.raises(ValueError, match=r"'distillation_classifier' .* give an input"):
+        attach_head(Teacherlike(), name="cls_classifier")
+    with pytest.raises(ValueError, match=r"alone gives; .* put a new nn\.Linear"):
+        attach_head(Teacherlike(), name="cls_classifier", example=x)
 
 
 def test_several_classifiers_without_an_input_to_try():
