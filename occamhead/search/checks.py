@@ -78,5 +78,5 @@ def warn_nothing_found(outputs: list[int]) -> None:
         f"no sampled function is defined on all rows for output {outputs[0]}"
         f"{' and others' if len(outputs) > 1 else ''}; the mean of the target is returned. Use"
         " other bases, more functions, or rows inside the bases' domain",
-        stacklevel=4,
+        stacklevel=6,
     )

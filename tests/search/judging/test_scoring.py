@@ -9,8 +9,8 @@ import pytest
 
 from occamhead import OccamNet
 from occamhead.network.bases import BASES
-from occamhead.search import Strategy
 from occamhead.search.judging.evaluator import Evaluator
+from occamhead.search.judging.judging import Judging
 from occamhead.search.judging.sampling import draw_routes, softmax_tables
 from occamhead.search.judging.scoring import (
     FITNESS,
@@ -197,9 +197,7 @@ def test_rounded_bits():
 
 
 def judged_by(backend, network, x, y, choices, weights, **settings):
-    evaluator = Evaluator(
-        network, x, y, Strategy(backend=backend, store_mb=32, **settings), weights
-    )
+    evaluator = Evaluator(network, x, y, Judging(backend=backend, store_mb=32, **settings), weights)
     ((_, judged),) = evaluator.judge(choices, 1)
     return judged
 
