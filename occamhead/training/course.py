@@ -112,7 +112,7 @@ class Round:
             formulas use; "final" among those.
         data: The rows.
         columns: The features that the heads see.
-        rows: These features, and labels.
+        all_rows: All features, and labels.
         teacher: The dense head, where it teaches.
         targets: What the heads are to come near: what the teacher says, or the labels.
         weight: What each row counts, or None.
@@ -122,11 +122,16 @@ class Round:
     stage: Literal["trial", "vote", "final"]
     data: ArrayDataModule
     columns: list[int]
-    rows: Rows
+    all_rows: Rows
     teacher: nn.Module | None
     targets: Tensor
     weight: Tensor | None
     count: int
+
+    @property
+    def rows(self) -> Rows:
+        """The features that the heads see, copied at every call, and labels."""
+        return self.all_rows[0][:, self.columns], self.all_rows[1]
 
 
 class Maker(Protocol):
@@ -205,21 +210,20 @@ def course(ground: Ground, make: Maker, settings: Settings) -> Outcome:
     rows = view_rows(together.arrays.train)
     targets = teach(teacher, *rows, objective)
 
-    def made(
-        stage: Literal["vote", "final"], columns: list[int], count: int
-    ) -> tuple[list[OccamHead], Rows]:
-        shown = rows[0][:, columns], rows[1]
-        given = Round(stage, together, columns, shown, teacher, targets, ground.weight, count)
-        return make(given), shown
+    def given(stage: Literal["vote", "final"], columns: list[int], count: int) -> Round:
+        return Round(stage, together, columns, rows, teacher, targets, ground.weight, count)
 
     start = settings.start
     own = () if start is None else start.formula().features
     columns = sorted({*own, *most_telling(rows, settings.screen, classes, objective)})
-    heads, shown = made("vote", columns, settings.restarts)
+    this = given("vote", columns, settings.restarts)
+    heads = make(this)
     if settings.max_features is not None and settings.max_features < data.num_features:
         columns = [columns[place] for place in vote(heads, settings.max_features)]
         columns = sorted(columns) if settings.in_order else columns
-        heads, shown = made("final", columns, settings.finalists)
+        this = given("final", columns, settings.finalists)
+        heads = make(this)
+    shown = this.rows
     judged = [(head, shown) for head in heads]
     if start is not None:
         judged.append((start, rows))
@@ -250,11 +254,10 @@ def _trial(
     teacher = ground.dense if settings.distil else None
     columns = most_telling(train, settings.screen, ground.classes, objective)
     targets = teach(teacher, *train, objective)
-    shown, held = (train[0][:, columns], train[1]), (validation[0][:, columns], validation[1])
     count = max(1, settings.restarts // 2)
-    heads = make(
-        Round("trial", ground.data, columns, shown, teacher, targets, ground.weights[0], count)
-    )
+    this = Round("trial", ground.data, columns, train, teacher, targets, ground.weights[0], count)
+    heads = make(this)
+    shown, held = this.rows, (validation[0][:, columns], validation[1])
     trials = [
         choose_penalty(
             head, shown, held, targets, objective=objective, weights=ground.weights,

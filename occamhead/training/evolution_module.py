@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from occamhead.checks import check_counts
 from occamhead.heads.occam import OccamHead
-from occamhead.rows.arrays import as_rows
+from occamhead.rows.arrays import view_rows
 from occamhead.rows.objective import check_labels, standardisation
 from occamhead.search.checks import check_can_hold
 from occamhead.search.evolution import Evolution
@@ -95,9 +95,7 @@ class EvolutionModule(pl.LightningModule):
     def setup(self, stage: str) -> None:
         arrays = getattr(getattr(self.trainer, "datamodule", None), "arrays", None)
         if stage == "fit" and self.hparams["standardise"] and arrays:
-            mean, scale = standardisation(as_rows(arrays.train)[0])
-            self.head.feature_mean.copy_(mean)
-            self.head.feature_scale.copy_(scale)
+            self.head.set_standardisation(*standardisation(view_rows(arrays.train)[0]))
 
     def on_fit_start(self) -> None:
         self._began = time.process_time()
@@ -132,7 +130,7 @@ class EvolutionModule(pl.LightningModule):
         if self.hparams["classify"]:
             check_labels(y, head.out_features, len(x))
             y = F.one_hot(y, head.out_features)
-        rows = ((x - head.feature_mean) / head.feature_scale).cpu().numpy().astype(np.float64)
+        rows = head.standardised(x).cpu().numpy().astype(np.float64)
         targets = y.reshape(len(y), -1).cpu().numpy().astype(np.float64)
         search = self.search
         if search is not None and is_on(search, rows, targets):

@@ -85,9 +85,7 @@ def renew(
         The formula as it was before.
     """
     before = head.formula()
-    mean, scale = standardisation(rows[0].to(head.feature_mean))
-    head.feature_mean.copy_(mean)
-    head.feature_scale.copy_(scale)
+    head.set_standardisation(*standardisation(rows[0].to(head.feature_mean)))
     if float(head.log_prob().min()) > math.log(0.5):
         with torch.enable_grad():
             refit_constants(head, rows, penalty, targets, objective)

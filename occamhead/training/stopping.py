@@ -43,7 +43,7 @@ def wait_for_annealing(trainer: pl.Trainer, anneal_fraction: float) -> int:
             stacklevel=2,
         )
         return 0
-    first = math.ceil(steps)
+    first = math.ceil(steps) + 1  # the step after which a batch has seen the last temperature
     loop = trainer.fit_loop.epoch_loop
     loop.min_steps = max(first, loop.min_steps or 0)
     return first

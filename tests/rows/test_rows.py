@@ -1,0 +1,93 @@
+"""Rows taken in, weighed and judged."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from occamhead.rows.arrays import ArrayData
+from occamhead.rows.metrics import (
+    balanced_accuracy,
+    mean_rates,
+    rates_of,
+    recalls,
+    wilson_interval,
+)
+from occamhead.rows.weights import class_factors, repeats, row_weights
+
+
+def test_rows_set_aside_hold_each_class_and_every_row_once():
+    x = np.arange(40.0)[:, None]
+    y = ["ant"] * 30 + ["bee"] * 10
+    arrays = ArrayData((x, y), seed=3).arrays
+    parts = [arrays.train, arrays.validation, arrays.test]
+    assert sorted(np.concatenate([part[0][:, 0] for part in parts]).tolist()) == list(range(40))
+    assert [np.bincount(part[1]).tolist() for part in parts] == [[18, 6], [6, 2], [6, 2]]
+    assert arrays.classes == ("ant", "bee")
+    again = ArrayData((x, y), seed=3).arrays
+    assert np.array_equal(again.test[0], arrays.test[0])
+    assert not np.array_equal(ArrayData((x, y), seed=4).arrays.test[0], arrays.test[0])
+
+
+def test_a_frame_keeps_its_columns():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"length": [1, 2, 3, 4] * 5, "mass": [0.5, 1.5, 2.5, 3.5] * 5})
+    data = ArrayData((frame, pandas.Series(["a", "b", "a", "b"] * 5)))
+    assert data.feature_names == ("length", "mass") and data.classes == ("a", "b")
+    assert data.arrays.train[0].dtype == np.float32
+
+
+def test_a_label_that_is_no_class_is_named():
+    rows = np.zeros((2, 1))
+    with pytest.raises(ValueError, match="validation y: label 'wasp' is none of the classes ant"):
+        ArrayData((rows, ["ant", "bee"]), (rows, ["ant", "wasp"]), (rows, ["ant", "ant"]))
+
+
+def test_rates_by_hand():
+    scores = torch.tensor([[2.0, 1.0], [2.0, 1.0], [0.0, 1.0], [3.0, 1.0]])
+    labels = torch.tensor([0, 0, 0, 1])
+    assert recalls(scores, labels) == (pytest.approx(2 / 3), 0.0)
+    assert balanced_accuracy(scores, labels) == pytest.approx(1 / 3)
+    rates = rates_of(scores, labels)
+    assert rates.accuracy == 0.5
+    other = rates_of(-scores, labels)
+    assert mean_rates([rates, other]).right == (1.5, 0.5)
+
+
+@pytest.mark.parametrize(("right", "rows"), [(0, 5), (3, 5), (46, 49), (50, 50)])
+def test_wilson_s_bounds_are_where_the_share_is_two_deviations_off(right, rows):
+    for bound in wilson_interval(right, rows):
+        if 0 < bound < 1:
+            deviation = (bound * (1 - bound) / rows) ** 0.5
+            assert abs(right / rows - bound) == pytest.approx(1.96 * deviation, rel=1e-6)
+
+
+def test_balanced_classes_weigh_alike():
+    labels = torch.tensor([0] * 93 + [1] * 5)
+    weight = row_weights(labels, 2, "balanced")
+    assert float(weight[:93].sum()) == pytest.approx(float(weight[93:].sum()), rel=1e-5)
+    assert class_factors(labels, 2, {"bee": 3.0}, ("ant", "bee")).tolist() == [1.0, 3.0]
+    doubled = row_weights(labels, 2, [1, 2], np.full(98, 0.5))
+    assert doubled.unique().tolist() == [0.5, 1.0]
+    assert row_weights(labels, 2) is None
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "message"),
+    [
+        ("even", "'balanced' or a number per class"),
+        ({"wasp": 1.0}, r"names \(ant, bee\), got 'wasp'"),
+        ([1.0], "a number for each of 2 classes"),
+        ([1.0, -1.0], "finite numbers from 0"),
+    ],
+)
+def test_wrong_class_weights_are_refused(class_weight, message):
+    with pytest.raises(ValueError, match=message):
+        class_factors(torch.tensor([0, 1]), 2, class_weight, ("ant", "bee"))
+
+
+def test_rows_are_repeated_as_their_weights_say():
+    assert repeats(torch.tensor([1.0, 3.0, 0.0, 2.0])).tolist() == [0, 1, 1, 1, 3, 3]
+    many = repeats(torch.tensor([1e-3] * 50 + [1.0]))
+    assert len(many) <= 4 * 51 and (many == 50).sum() > 100
