@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import copy
-import os
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from occamhead import OccamHead, OccamModule
 from occamhead.rows.arrays import ArrayData
-from occamhead.vision import PictureData
 
 pytestmark = [
     pytest.mark.usefixtures("offline", "one_thread"),
@@ -279,161 +272,6 @@ def test_a_kept_head_can_be_saved_and_trained_on(planted, make_trainer, tmp_path
     assert set(wide.formula().features) <= {1, 3, 5, 7, 9}
 
 
-# --- checkpoints --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "head",
-    [HEAD, {"bases": "phi_b", "depth": 2, "per_class": False, "skip": True, "noise": 2.0,
-            "constants": [-1, 0.5], "last_temperature": 10.0, "equalisation": 1.0, "digits": 3}],
-    ids=["affine", "phi_b"],
-)  # fmt: skip
-def test_a_checkpoint_gives_the_same_head(make_trainer, tmp_path, head):
-    data = ordered()
-    pl.seed_everything(0, verbose=False)
-    module = OccamModule(6, 2, head=head, end_temperature=0.5)
-    trainer = make_trainer(max_steps=9)
-    trainer.fit(module, datamodule=data)
-    file = tmp_path / "head.ckpt"
-    trainer.save_checkpoint(file)
-    stored = torch.load(file, weights_only=True)
-    assert stored["hyper_parameters"]["head"] == head
-    loaded = OccamModule.load_from_checkpoint(file, map_location="cpu", weights_only=True)
-    module.eval(), loaded.eval()
-    x = torch.from_numpy(data.arrays.test[0])
-    assert loaded.head.formula() == module.head.formula()
-    assert torch.equal(loaded(x), module(x))
-    assert torch.equal(loaded.head.soft(x), module.head.soft(x))
-    assert torch.equal(loaded.head.log_prob(), module.head.log_prob())
-    assert not differing(weights(module), weights(loaded))
-
-
-def checkpoints(folder: Path) -> ModelCheckpoint:
-    return ModelCheckpoint(folder, filename="{epoch}", save_top_k=-1)
-
-
-def straight_and_resumed(
-    make_trainer: Callable[..., pl.Trainer],
-    make_module: Callable[[], OccamModule],
-    loaders: dict[str, Any],
-    folder: Path,
-) -> tuple[pl.Trainer, pl.Trainer, Path]:
-    """Two epochs in one run, and the second again from the checkpoint after the first."""
-    pl.seed_everything(0, verbose=False)
-    straight = make_trainer(
-        max_epochs=2, enable_checkpointing=True, callbacks=[checkpoints(folder)]
-    )
-    straight.fit(make_module(), **loaders)
-    file = folder / "epoch=0.ckpt"
-    pl.seed_everything(99, verbose=False)  # another start, which the checkpoint must replace
-    resumed = make_trainer(max_epochs=2)
-    resumed.fit(make_module(), **loaders, ckpt_path=file)
-    return straight, resumed, file
-
-
-def test_resuming_continues_to_the_bit(make_trainer, tmp_path):
-    straight, resumed, file = straight_and_resumed(
-        make_trainer, lambda: OccamModule(6, 2, head=HEAD, restarts=2, decay=0.9),
-        {"datamodule": ordered()}, tmp_path,
-    )  # fmt: skip
-    assert (straight.global_step, resumed.global_step) == (6, 6)
-    assert torch.load(file, weights_only=True)["global_step"] == 3
-    first, second = straight.lightning_module, resumed.lightning_module
-    assert not differing(weights(first), weights(second))
-    assert torch.equal(first.head.network.temperatures, second.head.network.temperatures)
-    assert first.head.formula() == second.head.formula()
-    states = [trainer.optimizers[0].state_dict() for trainer in (straight, resumed)]
-    assert states[0]["param_groups"] == states[1]["param_groups"]
-    assert states[0]["param_groups"][0]["lr"] == pytest.approx(0.1 * 0.9**6)
-    for parameter, state in states[0]["state"].items():
-        for name, value in state.items():
-            assert torch.equal(value, states[1]["state"][parameter][name]), (parameter, name)
-
-
-RESUME = """
-import sys
-import pytorch_lightning as pl
-import torch
-sys.path.insert(0, {tests!r})
-from tests.training.test_module import HEAD, OccamModule, ordered
-torch.set_num_threads(1)
-module = OccamModule(6, 2, head=HEAD, restarts=2, decay=0.9)
-pl.Trainer(accelerator="cpu", devices=1, max_epochs=2, logger=False, enable_checkpointing=False,
-           enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
-           ).fit(module, datamodule=ordered(), ckpt_path={file!r})
-torch.save(module.state_dict(), {out!r})
-"""
-
-
-@pytest.mark.slow
-def test_resuming_in_another_process_continues_to_the_bit(make_trainer, tmp_path):
-    straight, _, file = straight_and_resumed(
-        make_trainer, lambda: OccamModule(6, 2, head=HEAD, restarts=2, decay=0.9),
-        {"datamodule": ordered()}, tmp_path,
-    )  # fmt: skip
-    out = tmp_path / "resumed.pt"
-    code = RESUME.format(tests=str(Path(__file__).parents[2]), file=str(file), out=str(out))
-    subprocess.run(
-        [sys.executable, "-c", code], check=True, timeout=120, cwd=tmp_path, env=dict(os.environ)
-    )
-    found = torch.load(out, weights_only=True)
-    assert not differing(weights(straight.lightning_module), found)
-
-
-OTHERS: dict[str, dict[str, Any]] = {
-    "in_features": {"in_features": 7},
-    "num_classes": {"num_classes": 3},
-    "restarts": {"restarts": 2},
-    "affine4": {"head": {"bases": ["affine4"]}},
-    "depth": {"head": {"bases": ["affine3"], "depth": 2}},
-    "per_class": {"head": {**HEAD, "per_class": False}},
-}
-
-
-@pytest.fixture
-def checkpoint_of_six(make_trainer, tmp_path):
-    trainer = make_trainer(max_epochs=1)
-    trainer.fit(OccamModule(6, 2, head=HEAD), datamodule=ordered())
-    trainer.save_checkpoint(tmp_path / "six.ckpt")
-    return tmp_path / "six.ckpt"
-
-
-@pytest.mark.parametrize("word", OTHERS)
-def test_resuming_with_another_architecture_names_the_difference(
-    make_trainer, checkpoint_of_six, word
-):
-    other = {"in_features": 6, "num_classes": 2, "head": HEAD, **OTHERS[word]}
-    data = ordered(width=other["in_features"], classes=other["num_classes"])
-    with pytest.raises(ValueError, match=f"another architecture.*{word}"):
-        make_trainer(max_epochs=2).fit(
-            OccamModule(**other), datamodule=data, ckpt_path=checkpoint_of_six
-        )
-
-
-@pytest.mark.parametrize("word", [word for word in OTHERS if word not in ("restarts", "depth")])
-def test_loading_with_another_architecture_names_the_shapes(checkpoint_of_six, word):
-    with pytest.raises(ValueError, match=r"another architecture.*shape \(.*this head \("):
-        OccamModule.load_from_checkpoint(checkpoint_of_six, **OTHERS[word])
-
-
-@pytest.mark.parametrize("word", ["restarts", "depth"])
-def test_loading_with_parts_that_the_checkpoint_lacks_is_an_error(checkpoint_of_six, word):
-    with pytest.raises((ValueError, RuntimeError), match=r"_heads\.[01]"):
-        OccamModule.load_from_checkpoint(checkpoint_of_six, **OTHERS[word])
-
-
-def test_resuming_with_other_columns_is_refused(make_trainer, tmp_path):
-    """The shapes agree, but each weight would get another feature."""
-    trainer = make_trainer(max_epochs=1)
-    trainer.fit(OccamModule(6, 2, head=HEAD, columns=[0, 1, 2]), datamodule=ordered())
-    trainer.save_checkpoint(tmp_path / "columns.ckpt")
-    other = OccamModule(6, 2, head=HEAD, columns=[3, 4, 5])
-    with pytest.raises(ValueError, match=r"another architecture.*columns"):
-        make_trainer(max_epochs=2).fit(
-            other, datamodule=ordered(), ckpt_path=tmp_path / "columns.ckpt"
-        )
-
-
 # --- evaluation ---------------------------------------------------------------------------------
 
 
@@ -512,119 +350,6 @@ def test_impossible_arguments_are_refused():
 def test_impossible_numbers_are_refused_at_construction(name, value):
     with pytest.raises(ValueError, match=name):
         OccamModule(6, head=HEAD, **{name: value})
-
-
-# --- with a backbone ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def resnet(resnet_file):
-    def make(**options: Any) -> OccamModule:
-        options = {"head": HEAD, "learning_rate": 0.05, **options}
-        return OccamModule(backbone="resnet18", weights=str(resnet_file), **options)
-
-    return make
-
-
-def pictures(count: int = 24, size: int = 48) -> dict[str, Any]:
-    """Tensors of two colours, in a fixed order, smaller than the transform makes them."""
-    generator = torch.Generator().manual_seed(0)
-    x = torch.randn(count, 3, size, size, generator=generator)
-    y = torch.arange(count) % 2
-    x[y == 0, 0] += 2
-    x[y == 1, 2] += 2
-    batches = DataLoader(TensorDataset(x, y), batch_size=8)
-    return {"train_dataloaders": batches, "val_dataloaders": batches}
-
-
-class Modes(pl.Callback):
-    """Which parts of the backbone are in train mode in any step."""
-
-    def __init__(self) -> None:
-        self.training: set[str] = set()
-
-    def on_train_batch_end(self, trainer: Any, module: Any, *_: Any) -> None:
-        self.training |= {
-            type(part).__name__ for part in module.backbone.modules() if part.training
-        }
-
-
-def test_a_frozen_backbone_stays_as_it_is(resnet, make_trainer):
-    module = resnet(freeze_backbone=True)
-    module.train()
-    head, backbone, modes = weights(module.head), weights(module.backbone), Modes()
-    trainer = make_trainer(max_epochs=2, callbacks=[modes])
-    trainer.fit(module, **pictures())
-    assert differing(head, weights(module.head))
-    assert not differing(backbone, weights(module.backbone))
-    assert modes.training == set()
-    assert len(trainer.optimizers[0].param_groups) == 1
-
-
-def test_fine_tuning_moves_the_weights_and_not_the_statistics(resnet, make_trainer):
-    module = resnet(backbone_learning_rate=1e-4)
-    module.train()
-    before, modes, seen = weights(module.backbone), Modes(), Recorder()
-    trainer = make_trainer(max_epochs=2, callbacks=[modes, seen])
-    trainer.fit(module, **pictures())
-    changed = differing(before, weights(module.backbone))
-    assert changed == {name for name, _ in module.backbone.named_parameters()}
-    assert {n for n in before if "running" in n or "batches_tracked" in n}.isdisjoint(changed)
-    assert "BatchNorm2d" not in modes.training
-    wanted = [[0.05 * 0.999**step, 1e-4 * 0.999**step] for step in range(6)]
-    np.testing.assert_allclose(seen.rates, wanted, rtol=1e-9)
-
-
-def test_gradients_reach_the_first_layer_through_the_head(resnet):
-    module = resnet()
-    module.log = lambda *_, **__: None
-    x, y = next(iter(pictures()["train_dataloaders"]))
-    module.training_step((x, y), 0).backward()
-    assert module.backbone.conv1.weight.grad.abs().max() > 0
-    assert all(p.grad is not None for p in module.parameters() if p.numel())
-
-
-def test_resuming_fine_tuning_goes_on_moving_the_backbone(resnet, make_trainer, tmp_path):
-    straight, resumed, file = straight_and_resumed(make_trainer, resnet, pictures(16), tmp_path)
-    stored = torch.load(file, weights_only=True)["state_dict"]
-    found = weights(resumed.lightning_module)
-    changed = differing(stored, found)
-    assert {f"backbone.{n}" for n, _ in resumed.lightning_module.backbone.named_parameters()} < (
-        changed
-    )
-    assert not differing(weights(straight.lightning_module), found)
-
-
-def test_photographs_through_the_transform(resnet, resnet_file, make_trainer, colours, tmp_path):
-    """From files to a formula: the head learns two colours over a frozen random network."""
-    torch.manual_seed(0)
-    data = PictureData(str(colours(8)), backbone="resnet18", weights=str(resnet_file), batch_size=4)
-    module = resnet(freeze_backbone=True, head={"bases": ["affine8"]})
-    trainer = make_trainer(max_epochs=3)
-    trainer.fit(module, datamodule=data)
-    found = trainer.test(module, datamodule=data, verbose=False)[0]
-    assert found["test_soft_accuracy"] == 1.0
-    trainer.save_checkpoint(tmp_path / "tuned.ckpt")
-    loaded = OccamModule.load_from_checkpoint(tmp_path / "tuned.ckpt").eval()
-    x, _ = next(iter(data.test_dataloader()))
-    assert torch.equal(loaded(x), module.eval()(x))
-
-
-def test_loading_needs_no_weights_beside_the_checkpoint(
-    resnet, resnet_file, make_trainer, tmp_path
-):
-    """The checkpoint holds the backbone's weights; the file they came from may be gone."""
-    import shutil
-
-    weights_file = tmp_path / "moved.pth"
-    shutil.copy(resnet_file, weights_file)
-    module = OccamModule(backbone="resnet18", weights=str(weights_file), head=HEAD)
-    trainer = make_trainer(max_steps=1)
-    trainer.fit(module, **pictures(8))
-    trainer.save_checkpoint(tmp_path / "whole.ckpt")
-    weights_file.unlink()
-    loaded = OccamModule.load_from_checkpoint(tmp_path / "whole.ckpt")
-    assert not differing(weights(module), weights(loaded))
 
 
 def test_the_head_of_a_module_is_an_ordinary_head(make_trainer, tmp_path):
