@@ -14,6 +14,7 @@ import torch
 
 import occamhead
 from occamhead.network.bases import BASES
+from tests.test_structure import MAY_IMPORT
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -203,3 +204,14 @@ def test_citation_is_of_this_version():
     assert citation["version"] == occamhead.__version__
     assert {"message", "title", "authors"} <= set(citation)
     assert [paper["type"] for paper in citation["references"]] == ["article", "article"]
+
+
+def test_contributors_read_the_table_that_the_structure_test_holds_them_to():
+    rows = re.findall(r"^\| `([\w.]+)` \|.*\|(.*)\|$", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
+    written = {package: set(re.findall(r"`([\w.]+)`", below)) for package, below in rows}
+    leaves = {"checks", "moved", "version"}
+    assert written == {
+        package: below - leaves
+        for package, below in MAY_IMPORT.items()
+        if package not in leaves - {"checks"}
+    }
