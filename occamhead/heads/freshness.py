@@ -20,6 +20,8 @@ Place: TypeAlias = tuple[dict[str, Any], str]
 
 # Numbers of a parameter that are looked at in every call; a head has its constants among them.
 SAMPLE = 64
+# Up to so many numbers in all, a copy of them is kept, to which they are compared in microseconds.
+FEW = 2**20
 
 _WHOLE = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 _version = operator.attrgetter("_version")
@@ -54,8 +56,12 @@ class Reading:
     A tensor that is written to counts its version up, save through ``.data`` and in inference
     mode; one that is replaced (by ``.to()``, by loading with ``assign=True``) is another object.
     What is written through ``.data`` to the parameters of a whole network, as by an average of
-    weights that is swapped in, shows in a sample of their numbers, where they lie in the CPU's
-    memory. To look at all this takes a microsecond, which to read all numbers does not.
+    weights that is swapped in, shows in a sample of their numbers, and what takes the place of
+    their ``.data`` in where they lie, both in the CPU's memory. To look at all this takes a
+    microsecond, which to read all numbers does not.
+
+    Args:
+        places: Where the tensors are kept.
     """
 
     def __init__(self, places: Iterable[Place]) -> None:
@@ -70,9 +76,20 @@ class Reading:
         parameters = [
             t for t in self._tensors if isinstance(t, nn.Parameter) and t.shape[-1:] != (1,)
         ]
-        samples = [n[:SAMPLE].tobytes for n in map(_memory, parameters) if n is not None]
-        self._samples = [(look, look()) for look in samples]
-        self._content = self._digest()
+        samples = [(t, n) for t in parameters if (n := _memory(t)) is not None]
+        self._samples = [
+            (look, look())
+            for tensor, numbers in samples
+            for look in (tensor.data_ptr, numbers[:SAMPLE].tobytes)
+        ]
+        memories = list(map(_memory, self._tensors))
+        few = sum(tensor.numel() for tensor in self._tensors) <= FEW
+        self._copies = (
+            [(m, m.copy()) for m in memories if m is not None]
+            if few and all(m is not None for m in memories)
+            else None
+        )
+        self._content = [] if self._copies is not None else self._digest()
 
     def is_current(self) -> bool:
         """Whether the same tensors are there, and by all signs none has been written to."""
@@ -94,9 +111,22 @@ class Reading:
         with undisturbed():
             return (
                 all(_is_or_stands_for(table[name], found) for table, name, found in self._places)
-                and list(map(Tensor.data_ptr, self._tensors)) == self._pointers
-                and self._digest() == self._content
+                and self._has_same_numbers()
             )
+
+    def is_current_to_a_number(self) -> bool:
+        """As :meth:`is_current`, looking at every number where they are few, in the CPU's memory.
+
+        For what is called again and again but less often than a head: a whole compiled model.
+        """
+        return self.is_current() and (self._copies is None or self._has_same_numbers())
+
+    def _has_same_numbers(self) -> bool:
+        if list(map(Tensor.data_ptr, self._tensors)) != self._pointers:
+            return False
+        if self._copies is not None:
+            return all(np.array_equal(there, copy) for there, copy in self._copies)
+        return self._digest() == self._content
 
     def _digest(self) -> list[int]:
         """A checksum of each tensor's numbers."""

@@ -33,10 +33,10 @@ Head = TypeVar("Head", bound="ReadHead")
 class ReadHead(SymbolicHead):
     """A head that reads its formula off its weights whenever these have changed.
 
-    What was written through ``.data`` to some numbers alone, or put in the place of another
-    tensor's ``.data``, only ``eval()`` notices in eager mode. Where a model is exported, every
-    number is compared; one that was compiled looks in each call at what eager mode looks at, and
-    raises.
+    What was written through ``.data`` to some numbers alone, only ``eval()`` notices in eager mode.
+    Where a model is exported, every number is compared; so it is in each call of a compiled one, if
+    the head has at most a million numbers, all on the CPU. Else that looks at what eager mode looks
+    at. Either raises.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class ReadHead(SymbolicHead):
 
     def check_current(self) -> None:
         """Raise RuntimeError if the formula in place is not that of the weights."""
-        if self._read is None or not self._read[0]():
+        if self._reading is None or not self._reading.is_current_to_a_number():
             raise RuntimeError(_STALE)
 
     def train(self: Head, mode: bool = True) -> Head:
