@@ -72,10 +72,7 @@ class Reading:
         self._counting = [tensor for tensor in self._tensors if not tensor.is_inference()]
         self._versions = list(map(_version, self._counting))
         self._pointers = list(map(Tensor.data_ptr, self._tensors))
-        # Where there is one edge alone, its logit says nothing.
-        parameters = [
-            t for t in self._tensors if isinstance(t, nn.Parameter) and t.shape[-1:] != (1,)
-        ]
+        parameters = [t for t in self._tensors if isinstance(t, nn.Parameter)]
         samples = [(t, n) for t in parameters if (n := _memory(t)) is not None]
         self._samples = [
             (look, look())

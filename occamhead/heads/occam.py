@@ -150,13 +150,20 @@ class OccamHead(ReadHead):
         )
 
     def places(self) -> list[Place]:
+        logits = self.network.logits
+        # Neither the logit of one edge alone says anything, nor what temperatures start from.
+        single = {(id(logits._parameters), name) for name, each in logits.named_parameters()
+                  if each.shape[-1] == 1}  # fmt: skip
         return [
             (self.__dict__, "digits"),
             (self._modules, "network"),
             (self._buffers, "feature_mean"),
             (self._buffers, "feature_scale"),
-            # What the temperatures start from in training is not what they are.
-            *(place for place in places(self.network) if place[1] != "start_temperatures"),
+            *(
+                (table, name)
+                for table, name in places(self.network)
+                if name != "start_temperatures" and (id(table), name) not in single
+            ),
         ]
 
     # --- formula ---------------------------------------------------------------------------------
