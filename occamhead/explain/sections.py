@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from occamhead.explain.charts import Point, curve, graph
 from occamhead.explain.markup import Markup, join, tag
@@ -14,6 +15,7 @@ from occamhead.explain.mathml import mathml_lines
 from occamhead.explain.parts import folded, scrolled, table
 from occamhead.explain.words import count, in_words, listed, percent
 from occamhead.rows.arrays import as_rows
+from occamhead.rows.metrics import ClassRates
 
 # Nodes of a graph that can still be followed by eye.
 READABLE_NODES = 70
@@ -159,7 +161,23 @@ def _confusion(material: Material) -> list[Markup]:
     )  # fmt: skip
     said = f"Test {material.noun}s by their class (rows) and what the formulas call them (columns)."
     grid = tag("table", tag("thead", head), tag("tbody", *rows), class_="confusion")
-    return [tag("p", said, class_="small"), scrolled(grid, "Confusions")]
+    return [tag("p", said, class_="small"), scrolled(grid, "Confusions"), *_found(classes, counts)]
+
+
+def _found(classes: Sequence[str], counts: NDArray[np.int64]) -> list[Markup]:
+    """How much of each class is found: where one is rare, accuracy does not say so."""
+    rates = ClassRates(tuple(map(float, counts.diagonal())), tuple(counts.sum(axis=1).tolist()))
+    lines = [
+        (name, percent(recall), f"{percent(low)} to {percent(high)}")
+        for name, recall, (low, high), rows in zip(
+            classes, rates.recalls, rates.recall_intervals, rates.rows, strict=True
+        )
+        if rows
+    ]
+    mean = percent(rates.balanced_accuracy)
+    said = f"Balanced accuracy, the mean of what is found of each class: {mean}."
+    titles = ("Class", "Found (recall)", "95 % interval")
+    return [tag("p", said), scrolled(table(titles, lines), "Found of each class")]
 
 
 def _curve(material: Material, points: Sequence[Point]) -> list[Markup]:

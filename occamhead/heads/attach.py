@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from occamhead.heads.class_count import StatedClasses, state_count
+from occamhead.heads.class_count import StatedClasses, state_count, stated_count
 from occamhead.heads.classifiers import find_place
 from occamhead.heads.kinds import build_head
 from occamhead.heads.places import Place, put_module
@@ -17,11 +17,11 @@ _MEMORY = "_occamhead_original"
 
 @dataclass(frozen=True)
 class _Replaced:
-    """What a head remembers, to be given back: modules by name, and what the model stated."""
+    """What a head remembers, to be given back: modules by name, and what these stated."""
 
     head_name: str
     originals: dict[str, nn.Module]
-    stated: StatedClasses
+    stated: dict[str, StatedClasses]
 
 
 def attach_head(
@@ -85,13 +85,25 @@ def attach_head(
         _check_fit(head, place, bool(options) or num_classes is not None or kind != "occam")
     weight = place.tensor(model)
     head.to(weight.device, weight.dtype).train(model.training)
-    stated = StatedClasses.of(model)
+    stated = {
+        owner: StatedClasses.of(model.get_submodule(owner)) for owner in _owners(model, place)
+    }
     originals = place.put(model, head)
     head_name = next(name for name, module in model.named_modules() if module is head)
     # Not a submodule: the replaced weights must neither train nor enter the state dict.
     object.__setattr__(head, _MEMORY, _Replaced(head_name, originals, stated))
-    state_count(model, int(getattr(head, "out_features", place.out_features)))
+    for owner in stated:
+        count = int(getattr(head, "out_features", place.out_features))
+        state_count(model.get_submodule(owner), count)
     return head
+
+
+def _owners(model: nn.Module, place: Place) -> list[str]:
+    """The model, and those of its parts around the classifier that state its number of classes."""
+    path = place.names[0].split(".")
+    around = [".".join(path[:depth]) for depth in range(1, len(path))]
+    counts = {name: stated_count(model.get_submodule(name)) for name in around}
+    return ["", *(name for name, count in counts.items() if count == place.out_features)]
 
 
 def _check_fit(head: nn.Module, place: Place, more: bool) -> None:
@@ -135,6 +147,7 @@ def detach_head(model: nn.Module) -> nn.Module:
             original.to(weight.device, weight.dtype)
         original.train(inner.training)
         put_module(inner, name, original)
-    replaced.stated.restore(inner)
+    for owner, stated in replaced.stated.items():
+        stated.restore(inner.get_submodule(owner))
     object.__delattr__(head, _MEMORY)
     return head

@@ -82,7 +82,8 @@ def _last_layers(model: nn.Module, name: str) -> list[str]:
 
 def _all_last_layers(model: nn.Module, parts: Iterable[str]) -> list[str]:
     """The layers at the ends of all parts; only those that give a score per class, if any do."""
-    layers = list(dict.fromkeys(layer for part in parts for layer in _last_layers(model, part)))
+    found = (layer for part in parts for layer in _last_layers(model, part))
+    layers = list({id(model.get_submodule(name)): name for name in found}.values())
     count = stated_count(model)
     return [name for name in layers if outputs_of(model.get_submodule(name)) == count] or layers
 

@@ -90,10 +90,10 @@ def _parts(batch: Any, device: torch.device) -> tuple[tuple[Any, ...], dict[str,
         found = [name for name in _LABELS if name in batch]
         if found:
             named = {k: _moved(v, device) for k, v in batch.items() if k != found[0]}
-            return (), named, torch.as_tensor(batch[found[0]])
+            return (), named, _as_labels(batch[found[0]])
         got = f"a dictionary with {', '.join(map(str, batch))}"
     elif isinstance(batch, (tuple, list)) and len(batch) == 2:
-        return (_moved(batch[0], device),), {}, torch.as_tensor(batch[1])
+        return (_moved(batch[0], device),), {}, _as_labels(batch[1])
     else:
         count = f" of {len(batch)}" if isinstance(batch, (tuple, list)) else ""
         got = f"a {type(batch).__name__}{count}"
@@ -101,6 +101,15 @@ def _parts(batch: Any, device: torch.device) -> tuple[tuple[Any, ...], dict[str,
         f"wanted batches (inputs, labels), or dictionaries with 'labels', got {got}; wrap the"
         " loader in a generator that yields such pairs"
     )
+
+
+def _as_labels(labels: Any) -> Tensor:
+    if isinstance(labels, (tuple, list)) and any(isinstance(label, str) for label in labels):
+        raise TypeError(
+            f"wanted numbers of classes as labels, got the text {labels[0]!r}; number the classes"
+            " in the dataset, and name them in classes=[...]"
+        )
+    return torch.as_tensor(labels)
 
 
 def _moved(value: Any, device: torch.device) -> Any:

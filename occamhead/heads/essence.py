@@ -20,6 +20,8 @@ from occamhead.essence.terms import quadratic_terms
 from occamhead.expression import Expression, FormulaModule
 from occamhead.heads.base import SymbolicHead
 from occamhead.heads.calibration import share_out
+from occamhead.rows.intake import as_labels, as_numbers, as_targets
+from occamhead.rows.objective import Rows
 
 if TYPE_CHECKING:
     from occamhead.distill import Certificate, FeatureSpec
@@ -132,8 +134,8 @@ class EssenceHead(SymbolicHead):
         """Learn the circuit of these rows, and how sure it may be; the head moves to their device.
 
         Args:
-            x: Features, [rows, in_features]: a tensor or an array.
-            y: Class of each row, [rows], whole numbers.
+            x: Features, [rows, in_features]: a tensor, an array, a frame or lists of numbers.
+            y: Class of each row, [rows]: whole numbers, or names of the head's `classes`.
             validation: Further rows and their classes, to fit the temperature of the probabilities
                 to. Or a share of the rows, at most 1/2, that is held out in turn of circuits that
                 are learned for this alone; 0 leaves the temperature at 1. By default a fifth of
@@ -143,8 +145,7 @@ class EssenceHead(SymbolicHead):
         Raises:
             ValueError: On a wrong shape, or as the function that fits the circuit does.
         """
-        x, y = torch.as_tensor(x), torch.as_tensor(y)
-        check_features(x, self.in_features)
+        x, y = self._rows("", x, y)
         if validation is None:
             validation = 0.2 if self.inputs == "real" else 0.0
         if not isinstance(validation, tuple) and not 0 <= validation <= 0.5:
@@ -155,13 +156,23 @@ class EssenceHead(SymbolicHead):
         self.calibration.zero_()
         if isinstance(validation, tuple):
             self._learn(x, y)
-            held, labels = torch.as_tensor(validation[0]), torch.as_tensor(validation[1])
-            check_features(held, self.in_features)
+            held, labels = self._rows("validation ", *validation)
             self.calibrate(self._scores_of(held), labels.long())
             return self
         if validation:
             self._calibrate_by_folds(x, y, round(1 / validation))
         return self._learn(x, y)
+
+    def _rows(self, which: str, x: Any, y: Any) -> Rows:
+        """Features and numbers of classes as tensors, of whole numbers as exact as they were."""
+        names = self.classes or tuple(map(str, range(self.out_features)))
+        if not isinstance(x, Tensor):
+            # Copied where it may not be written to, as the array in a frame.
+            x = torch.as_tensor(np.require(as_numbers(f"{which}x", x), requirements="W"))
+        if not isinstance(y, Tensor):
+            (y,), _ = as_labels([(f"{which}y", as_targets(f"{which}y", y))], names)
+        check_features(x, self.in_features)
+        return x, torch.as_tensor(y)
 
     def _calibrate_by_folds(self, x: Tensor, y: Tensor, folds: int) -> None:
         """Fit the temperature to rows that were held out in turn."""

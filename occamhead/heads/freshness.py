@@ -91,7 +91,7 @@ class Reading:
     def is_current(self) -> bool:
         """Whether the same tensors are there, and by all signs none has been written to."""
         for table, name, found in self._places:
-            if table[name] is not found:
+            if table.get(name) is not found:
                 return False
         if list(map(_version, self._counting)) != self._versions:
             return False
@@ -107,7 +107,7 @@ class Reading:
         """
         with undisturbed():
             return (
-                all(_is_or_stands_for(table[name], found) for table, name, found in self._places)
+                all(_is_or_stands_for(table.get(n), found) for table, n, found in self._places)
                 and self._has_same_numbers()
             )
 

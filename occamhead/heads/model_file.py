@@ -91,11 +91,11 @@ class FormulaModel(nn.Module):
             batch_size: Pictures that pass through the backbone together.
         """
         check_counts(batch_size=batch_size)
-        device = self.head.calibration.device
+        like = next(self.backbone.parameters())
         found: list[Any] = []
         for start in range(0, len(pictures), batch_size):
             batch = [self.transform(_picture(p)) for p in pictures[start : start + batch_size]]
-            answers = self.head.answers_of(self(torch.stack(batch).to(device)), reject_below)
+            answers = self.head.answers_of(self(torch.stack(batch).to(like)), reject_below)
             found += named(answers, self.classes, self.head.loss)
         return found
 

@@ -107,7 +107,9 @@ def layer_place(model: nn.Module, name: str) -> Place:
     except AttributeError as error:
         raise ValueError(f"{type(model).__name__} has no attribute {name!r}") from error
     if isinstance(layer, nn.Linear):
-        return Place((name,), layer.in_features, layer.out_features)
+        # A model may call one layer by several names, and run it by any of them.
+        same = (n for n, m in model.named_modules(remove_duplicate=False) if m is layer)
+        return Place(tuple(same), layer.in_features, layer.out_features)
     if is_layer(layer):
         chain = model.get_submodule(path)
         pooled = isinstance(chain, nn.Sequential) and path and _pooling(chain, int(attribute))

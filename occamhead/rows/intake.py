@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ log = logging.getLogger("occamhead")
 FRACTION = 0.2
 
 
-def as_features(name: str, x: Any) -> NDArray[np.float32]:
-    """Features as float32, without a copy if they are that already.
+def as_numbers(name: str, x: Any) -> NDArray[Any]:
+    """Features as an array of numbers, without a copy if they are that already.
 
     Args:
         name: What they are called in an error.
@@ -28,14 +29,19 @@ def as_features(name: str, x: Any) -> NDArray[np.float32]:
         TypeError: If they are no numbers.
     """
     array = _as_array(name, x)
-    if array.dtype == np.float32:
-        return array
+    if array.dtype == object and all(isinstance(value, Real) for value in array.flat):
+        array = array.astype(np.float64)  # columns of several types, such as numbers and truths
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"{name}: wanted numbers, got {array.dtype} values; encode text and dates as numbers"
             " first, such as one column per category"
         )
-    return array.astype(np.float32)
+    return array
+
+
+def as_features(name: str, x: Any) -> NDArray[np.float32]:
+    """As :func:`as_numbers`, as float32."""
+    return as_numbers(name, x).astype(np.float32, copy=False)
 
 
 def feature_names(x: Any) -> tuple[str, ...] | None:
@@ -50,10 +56,21 @@ def as_targets(name: str, y: Any) -> NDArray[Any]:
     Args:
         name: What they are called in an error.
         y: A tensor, an array, a series or frame, or a list.
+
+    Raises:
+        ValueError: If a label is missing, as None, NaN or what pandas has for it.
     """
     array = _as_array(name, y)
+    listed = y if isinstance(y, (list, tuple)) else array.flat if array.dtype == object else ()
+    if missing := [row for row, value in enumerate(listed) if _is_missing(value)]:
+        raise ValueError(
+            f"{name}: {len(missing)} labels are missing, the first in row {missing[0]}; leave these"
+            " rows out"
+        )
     if array.dtype == object:  # pandas and lists of mixed kinds
         array = np.array([str(value) for value in array.flat]).reshape(array.shape)
+    if array.ndim == 2 and array.shape[1] == 1 and array.dtype.kind in "US":
+        array = array[:, 0]  # a frame of one column of names
     if array.ndim == 2 and array.dtype.kind in "fiub":
         return array.astype(np.float32, copy=False)
     if array.dtype.kind in "iu":
@@ -93,8 +110,8 @@ def as_labels(
     return found, names
 
 
-def gathered(loader: Iterable[Any]) -> tuple[Tensor, Tensor]:
-    """All batches `(features, targets)` of a loader as one.
+def gathered(loader: Iterable[Any]) -> tuple[Tensor, NDArray[Any]]:
+    """All batches `(features, targets)` of a loader as one; targets may be names.
 
     Raises:
         TypeError: If a batch is no pair.
@@ -104,17 +121,17 @@ def gathered(loader: Iterable[Any]) -> tuple[Tensor, Tensor]:
     for batch in loader:
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:
             raise TypeError(f"wanted batches (features, labels), got a {type(batch).__name__}")
-        x, y = torch.as_tensor(batch[0]), torch.as_tensor(batch[1])
+        x = torch.as_tensor(batch[0])
         if x.dim() != 2:
             raise ValueError(
                 f"wanted batches of features [row, feature], got shape {list(x.shape)}; for"
                 " pictures take occamhead.fit_model(model, loader), or a data module of vision"
             )
         features.append(x.detach().cpu())
-        targets.append(y.detach().cpu())
+        targets.append(_as_array("y", batch[1]))
     if not features:
         raise ValueError("the loader gave no batch")
-    return torch.cat(features), torch.cat(targets)
+    return torch.cat(features), np.concatenate(targets)
 
 
 def set_aside(y: NDArray[Any], seed: int, parts: int) -> list[NDArray[np.int64]]:
@@ -145,6 +162,10 @@ def set_aside(y: NDArray[Any], seed: int, parts: int) -> list[NDArray[np.int64]]
         )
     log.info("rows: %s (seed %d)", ", ".join(str(len(rows)) for rows in chosen), seed)
     return [np.sort(np.array(rows, dtype=np.int64)) for rows in chosen]
+
+
+def _is_missing(value: Any) -> bool:
+    return not isinstance(value, str) and str(value) in ("None", "nan", "<NA>", "NaT")
 
 
 def _as_array(name: str, values: Any) -> NDArray[Any]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor
 
 from occamhead.rows.objective import Rows
 
-Criterion: TypeAlias = Literal["loss", "accuracy", "balanced_accuracy"]
 CRITERIA = ("loss", "accuracy", "balanced_accuracy")
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION
 
 # What Pillow reads, of it what holds pictures that a camera, scanner or browser makes.
 SUFFIXES = frozenset({
@@ -54,6 +55,9 @@ def as_rgb(image: Image.Image) -> Image.Image:
     """
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         values = np.asarray(image).astype(np.uint32)
+        # Pillow turns greys that a TIFF counts from white to black round at 8 bits alone.
+        if image.format == "TIFF" and image.tag_v2[PHOTOMETRIC_INTERPRETATION] == 0:  # type: ignore[attr-defined]
+            values = 65535 - values
         return Image.fromarray(((values + 128) // 257).astype(np.uint8)).convert("RGB")
     if image.mode == "I":
         raise ValueError("whole numbers of 32 bits, of which none is known as white; save 16 bits")

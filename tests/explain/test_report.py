@@ -140,6 +140,10 @@ def test_the_figures_are_those_of_the_formulas(written, case):
     np.add.at(counts, (y, formula(x.astype(np.float64)).argmax(axis=1)), 1)
     assert [int(number) for _, number in confusion] == counts.ravel().tolist()
     assert [kind for kind, _ in confusion] == ["hit", "miss", "miss", "hit"]
+    found = counts.diagonal() / counts.sum(axis=1)
+    assert f"found of each class: {100 * found.mean():.1f}\u00a0%" in written.text
+    for name, recall in zip(case.data.classes, found, strict=True):
+        assert f"{name}{100 * recall:.1f}\u00a0%" in written.text
     assert f"{len(y) - right} of {len(y)} test photographs, the surest mistakes first" in (
         written.text
     )

@@ -342,5 +342,5 @@ def test_everything_in_all_is_there():
     import occamhead
 
     assert all(getattr(occamhead, name) is not None for name in occamhead.__all__)
-    assert occamhead.__all__ == sorted(occamhead.__all__)
+    assert len(occamhead.__all__) == len(set(occamhead.__all__))
     assert occamhead.__version__.count(".") == 2

@@ -348,6 +348,24 @@ def test_the_number_of_labels_follows_the_head():
     assert vars(model.config) == {"num_labels": 3, **NAMES}
 
 
+def test_the_number_follows_in_a_model_that_is_a_part_of_another():
+    model = nn.ModuleDict({"inner": Transformerlike()})
+    before = model["inner"].num_labels
+    attach_head(model, 2, name="inner.score")
+    assert model["inner"].num_labels == model["inner"].config.num_labels == 2
+    detach_head(model)
+    assert model["inner"].num_labels == model["inner"].config.num_labels == before
+
+
+def test_one_layer_of_two_names_is_replaced_by_both():
+    model = Several(fc=nn.Linear(4, 3))
+    model.classifier = layer = model.fc
+    head = attach_head(model)
+    assert model.fc is model.classifier is head
+    detach_head(model)
+    assert model.fc is model.classifier is layer
+
+
 def test_names_stay_where_the_number_does_and_none_are_made_up():
     model = Transformerlike(**copy.deepcopy(NAMES))
     attach_head(model)

@@ -117,6 +117,12 @@ def test_wrong_batches_are_named_and_leave_nothing_behind(model, loader, error, 
     assert hooks(model) == 0 and model.training and model.drop.training
 
 
+def test_labels_that_are_text_are_told_what_to_be(model):
+    attach_head(model)
+    with pytest.raises(TypeError, match="wanted numbers of classes as labels, got the text 'ant'"):
+        collect_features(model, [(batches(1)[0][0], ["ant", "bee"])])
+
+
 def test_models_without_a_head_that_is_reached():
     with pytest.raises(ValueError, match="attach_head"):
         collect_features(Body(), batches())

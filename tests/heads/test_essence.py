@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
@@ -50,6 +51,19 @@ def test_the_state_holds_the_circuit(tmp_path):
     constant = EssenceHead(9, 2).fit(WINDOWS, torch.ones_like(CELL)).eval()
     other.load_state_dict(constant.state_dict())
     assert (other.predict(WINDOWS) == 1).all()
+
+
+def test_rows_may_be_frames_and_lists_and_labels_names():
+    pandas = pytest.importorskip("pandas")
+    names = ["dead", "alive"]
+    said = [names[cell] for cell in CELL.tolist()]
+    wanted = EssenceHead(9, 2).fit(WINDOWS, CELL).formula()
+    for x in (pandas.DataFrame(WINDOWS.numpy()), WINDOWS.tolist(), WINDOWS.numpy()):
+        for y in (said, pandas.Series(said), np.array(said)):
+            head = EssenceHead(9, 2, classes=names).fit(x, y, validation=(x, y))
+            assert head.formula() == wanted
+    with pytest.raises(ValueError, match="label 'asleep' is none of the classes dead, alive"):
+        EssenceHead(9, 2, classes=names).fit(WINDOWS, ["asleep", *said[1:]])
 
 
 def test_it_exports():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import struct
@@ -184,6 +185,13 @@ def test_a_tuned_backbone_keeps_its_notice_and_says_so(resnet, head, tmp_path, i
     assert model.weights == "random weights, fine-tuned"
     with torch.no_grad():
         assert torch.equal(model(images), head(module(images)))
+
+
+def test_a_backbone_in_half_precision_is_shown_pictures(resnet, head, tmp_path):
+    backbone = replace(resnet, module=copy.deepcopy(resnet.module).bfloat16())
+    cast = copy.deepcopy(head).bfloat16()
+    model = load_model(save_model(tmp_path / "m.safetensors", backbone, cast, CLASSES))
+    assert set(model.predict(pictures(2))) <= set(CLASSES)
 
 
 ALONE = """

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
-from occamhead.rows.arrays import ArrayData
+from occamhead.rows.arrays import ArrayData, as_data
 from occamhead.rows.metrics import (
     balanced_accuracy,
     mean_rates,
@@ -36,6 +37,31 @@ def test_a_frame_keeps_its_columns():
     data = ArrayData((frame, pandas.Series(["a", "b", "a", "b"] * 5)))
     assert data.feature_names == ("length", "mass") and data.classes == ("a", "b")
     assert data.arrays.train[0].dtype == np.float32
+
+
+def test_frames_of_several_types_and_a_column_of_names():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"mass": [0.5, 1.5] * 10, "winged": [True, False] * 10})
+    names = pandas.DataFrame({"kind": ["bee", "ant"] * 10})
+    data = ArrayData((frame, names))
+    assert data.classes == ("ant", "bee") and data.arrays.train[0].dtype == np.float32
+    again = ArrayData((frame.convert_dtypes(), names))
+    np.testing.assert_array_equal(again.arrays.train[0], data.arrays.train[0])
+    with pytest.raises(TypeError, match="x: wanted numbers, got object"):
+        ArrayData((frame.assign(text="3"), names))
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_missing_labels_are_no_class(missing):
+    with pytest.raises(ValueError, match="train y: 2 labels are missing, the first in row 1"):
+        ArrayData((np.zeros((4, 1)), ["ant", missing, "ant", missing]))
+
+
+def test_a_loader_may_give_names():
+    dataset = [(torch.tensor([float(i)]), "bee" if i % 2 else "ant") for i in range(20)]
+    data, _ = as_data(DataLoader(dataset, batch_size=6))
+    assert data.classes == ("ant", "bee")
+    assert all(y == x[0] % 2 for x, y in zip(*data.arrays.train, strict=True))
 
 
 def test_a_label_that_is_no_class_is_named():

@@ -5,6 +5,7 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image, features
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION
 
 from occamhead.heads.model_file import _picture
 from occamhead.vision import read_folder
@@ -30,6 +31,16 @@ def test_sixteen_bits_become_eight(tmp_path, name):
     if name == "deep.pgm":
         deep = deep.convert("I")
     assert np.array_equal(read_one(tmp_path, name, deep)[..., 1], RAMP)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_greys_that_count_from_white_to_black(tmp_path, depth):
+    values = 255 - RAMP if depth == 8 else (255 - RAMP.astype(np.uint16)) * 257
+    tags = {PHOTOMETRIC_INTERPRETATION: 0}
+    if depth == 8:  # which Pillow turns round itself, when it writes too
+        values = RAMP
+    shown = read_one(tmp_path, "white.tif", Image.fromarray(values), tiffinfo=tags)
+    assert np.array_equal(shown[..., 0], RAMP)
 
 
 def test_sixteen_bits_in_the_other_order_of_bytes():
