@@ -20,26 +20,6 @@ def accuracy(model: Callable[[Tensor], Tensor], rows: Rows) -> float:
         return float((model(rows[0]).argmax(dim=-1) == rows[1]).double().mean())
 
 
-def recalls(scores: Tensor, labels: Tensor) -> tuple[float, ...]:
-    """The share of each class's rows that get their class; NaN for a class without rows.
-
-    Args:
-        scores: [rows, classes].
-        labels: Class of each row, [rows].
-    """
-    return rates_of(scores, labels).recalls
-
-
-def balanced_accuracy(scores: Tensor, labels: Tensor) -> float:
-    """The mean of the recalls of the classes that have rows.
-
-    Args:
-        scores: [rows, classes].
-        labels: Class of each row, [rows].
-    """
-    return rates_of(scores, labels).balanced_accuracy
-
-
 def wilson_interval(right: float, rows: int, deviations: float = 1.96) -> tuple[float, float]:
     """Where a share probably lies of which `right` of `rows` were seen; (0, 1) without rows.
 

@@ -330,7 +330,10 @@ def _mean_differences(features: Tensor, counts: Tensor, sums: Tensor) -> Tensor:
 def check_labels(labels: Tensor, num_classes: int, rows: int) -> None:
     """Raise ValueError unless there is one class index per row, each in range."""
     if labels.shape != (rows,):
-        raise ValueError(f"expected one label per row, shape ({rows},), got {tuple(labels.shape)}")
+        remedy = "; take y[:, 0]" if labels.shape == (rows, 1) else ""
+        raise ValueError(
+            f"expected one label per row, shape ({rows},), got {tuple(labels.shape)}{remedy}"
+        )
     if labels.is_floating_point():
         raise ValueError(f"labels must be whole class indices, got dtype {labels.dtype}")
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < num_classes:

@@ -9,12 +9,11 @@ from torch.utils.data import DataLoader
 
 from occamhead.rows.arrays import ArrayData, as_data
 from occamhead.rows.metrics import (
-    balanced_accuracy,
     mean_rates,
     rates_of,
-    recalls,
     wilson_interval,
 )
+from occamhead.rows.objective import check_labels
 from occamhead.rows.weights import class_factors, repeats, row_weights
 
 
@@ -57,6 +56,11 @@ def test_missing_labels_are_no_class(missing):
         ArrayData((np.zeros((4, 1)), ["ant", missing, "ant", missing]))
 
 
+def test_a_column_of_labels_is_told_what_to_be():
+    with pytest.raises(ValueError, match=r"shape \(4,\), got \(4, 1\); take y\[:, 0\]"):
+        check_labels(torch.zeros(4, 1), 2, 4)
+
+
 def test_a_loader_may_give_names():
     dataset = [(torch.tensor([float(i)]), "bee" if i % 2 else "ant") for i in range(20)]
     data, _ = as_data(DataLoader(dataset, batch_size=6))
@@ -73,10 +77,9 @@ def test_a_label_that_is_no_class_is_named():
 def test_rates_by_hand():
     scores = torch.tensor([[2.0, 1.0], [2.0, 1.0], [0.0, 1.0], [3.0, 1.0]])
     labels = torch.tensor([0, 0, 0, 1])
-    assert recalls(scores, labels) == (pytest.approx(2 / 3), 0.0)
-    assert balanced_accuracy(scores, labels) == pytest.approx(1 / 3)
     rates = rates_of(scores, labels)
-    assert rates.accuracy == 0.5
+    assert rates.recalls == (pytest.approx(2 / 3), 0.0) and rates.accuracy == 0.5
+    assert rates.balanced_accuracy == pytest.approx(1 / 3)
     other = rates_of(-scores, labels)
     assert mean_rates([rates, other]).right == (1.5, 0.5)
 
