@@ -136,13 +136,14 @@ def test_options_are_chosen_by_cross_validation():
 )
 def test_an_occamnet_finds_one_formula_for_many_planes(truth, formula):
     x = np.random.default_rng(0).uniform(-2, 2, (400, 2))
-    terms, circuit = fit_occam_circuit(x, truth(x), max_functions=50_000)
+    # With the default number of functions: a quarter of them misses the disc at 1 of 4 seeds.
+    terms, circuit = fit_occam_circuit(x, truth(x))
     assert len(terms) == len(circuit.weights) == 1
     new = np.random.default_rng(1).uniform(-2, 2, (4000, 2))
     assert (circuit.predict(terms(new)) == truth(new)).mean() > 0.99
     text = terms.text()[0].replace("x1*x0", "x0*x1")
     assert all(part in text for part in formula) and "sin" not in text
-    again, _ = fit_occam_circuit(x, truth(x), max_functions=50_000)
+    again, _ = fit_occam_circuit(x, truth(x))
     assert again == terms
 
 

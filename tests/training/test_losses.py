@@ -155,6 +155,9 @@ def test_arrays_take_a_matrix_of_targets():
     assert y.dtype == torch.float32 and y.shape == (64, 3)
     assert as_rows(data.arrays.train)[1].dtype == torch.float32
     assert data.merged().arrays.train[1].shape == (520, 3)
+    x, y = data.arrays.train
+    other = ArrayData((x, y.astype(np.float64)), data.arrays.validation, data.arrays.test)
+    assert other.arrays.train[1].dtype == np.float32 and np.array_equal(other.arrays.train[1], y)
 
 
 @pytest.mark.parametrize(
@@ -236,6 +239,11 @@ def test_a_fit_finds_the_planted_features_and_generalises(loss):
     assert abs(fit.validation_accuracy - reached) < 0.1
     # Labels have probabilities, and numbers have none.
     assert (fit.head.calibration == 0.0) == (loss == "squared_error")
+    if loss == "binary_cross_entropy":
+        # On rows that nobody saw, the probabilities say more than those of the bare scores.
+        calibrated, bare = fit.head.probabilities(rows[0]), torch.sigmoid(formula(rows[0]))
+        surprise = torch.nn.functional.binary_cross_entropy
+        assert surprise(calibrated, rows[1]) < surprise(bare, rows[1])
     again = rate(fit.head, rows, objective)
     assert again == pytest.approx(reached, abs=2e-3)
 

@@ -209,7 +209,9 @@ def judged_by(backend, network, x, y, choices, weights, **settings):
 )
 def test_both_back_ends_give_the_same_scores(fitness, scaled, shadow, dtype):
     """Every basis, rows at which many are undefined, two outputs, weights."""
-    bases = [name for name, basis in BASES.items() if not basis.start]
+    # Those of the library: what other tests have registered comes after them.
+    library = list(BASES)[: list(BASES).index("pow_constant")]
+    bases = [name for name in library if not BASES[name].start]
     network = OccamNet(2, 2, bases, 2, constants=[1.0])
     wiring, _ = wire(network)
     logits, temperatures = read_logits(network)
