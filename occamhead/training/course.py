@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -312,6 +312,16 @@ def vote(heads: Iterable[OccamHead], count: int) -> list[int]:
     return sorted(votes, key=lambda feature: votes[feature], reverse=True)[:count]
 
 
-def head_options(head: dict[str, Any], loss: str, classes: Sequence[str] | None) -> dict[str, Any]:
-    """Arguments of :class:`OccamHead` as a fit gives them, with its loss and the classes' names."""
-    return {**({} if classes is None else {"classes": list(classes)}), **head, "loss": loss}
+def head_options(
+    head: Mapping[str, Any], bases: Any, loss: str, classes: Sequence[str] | None
+) -> dict[str, Any]:
+    """Arguments of :class:`OccamHead` as a fit gives them, with its loss and the classes' names.
+
+    Raises:
+        ValueError: If the bases are given both by themselves and among the arguments.
+    """
+    if bases is not None and "bases" in head:
+        raise ValueError(f"give bases={bases!r} or head={{'bases': {head['bases']!r}}}, not both")
+    given = {} if bases is None else {"bases": bases}
+    names = {} if classes is None else {"classes": list(classes)}
+    return {**names, **head, **given, "loss": loss}

@@ -125,6 +125,7 @@ def fit_head_by_evolution(
     seed: int = 0,
     distil: bool = True,
     loss: str = "cross_entropy",
+    bases: Any = None,
     head: Mapping[str, Any] | None = None,
     class_weight: ClassWeight = None,
     sample_weight: Any = None,
@@ -145,7 +146,7 @@ def fit_head_by_evolution(
     (:func:`evolve_pair`).
 
     Args:
-        data, loss, head, class_weight, sample_weight, select: See
+        data, loss, bases, head, class_weight, sample_weight, select: See
             :func:`occamhead.training.fit.fit_head`. A search cannot weigh rows, so it sees each as
             often as its weight says (:func:`occamhead.rows.weights.repeats`).
         max_features: Most features that the formulas may use in all; None skips the vote.
@@ -158,9 +159,9 @@ def fit_head_by_evolution(
             formula of least error whatever it was.
         strategy: Further settings of :class:`Strategy`.
         prior: See :meth:`OccamHead.initialise`.
-        start: A head over all features, as backprop leaves it, in place of `head`. The searches
-            of the last rounds see its features and start from its formula, which is one of those
-            to choose from.
+        start: A head over all features, as backprop leaves it, in place of `bases` and `head`. The
+            searches of the last rounds see its features and start from its formula, which is one of
+            those to choose from.
         trainer: Arguments of the ``Trainer`` that writes the checkpoint.
 
     Returns:
@@ -174,9 +175,11 @@ def fit_head_by_evolution(
     check_counts(max_features=max_features, screen=screen, restarts=restarts, steps=steps)
     if start is not None and start.loss != loss:
         raise ValueError(f"the head to start from has the loss {start.loss!r}, not {loss!r}")
+    if start is not None and bases is not None:
+        raise ValueError("give either a head to start from, or the bases of one")
     ground = prepare(data, loss, class_weight, sample_weight, seed)
     options = dict(head or {}) if start is None else shape(start)
-    options = head_options(options, loss, ground.data.class_names)
+    options = head_options(options, bases, loss, ground.data.class_names)
     searches = _Searches(
         ground.classes,
         options,

@@ -27,6 +27,7 @@ def fit_head(
     seed: int = 0,
     distil: bool = True,
     loss: str = "cross_entropy",
+    bases: Any = None,
     head: Mapping[str, Any] | None = None,
     class_weight: ClassWeight = None,
     sample_weight: Any = None,
@@ -75,7 +76,8 @@ def fit_head(
         distil: Learn from the dense head rather than from the labels.
         loss: What is minimised, see :class:`OccamModule`. Where it is not "cross_entropy", the
             dense head is linear in the same sense. Numbers have no probabilities to calibrate.
-        head: Arguments of :class:`OccamHead` other than sizes, such as `bases` and `depth`.
+        bases: What the formulas are made of, see :class:`OccamHead`; None takes weighted sums.
+        head: Further arguments of :class:`OccamHead` other than sizes, such as `depth`.
         class_weight: "balanced" counts the rows of a class the more, the fewer they are, so that
             all classes weigh alike in all; or a factor for some classes by number or name, or for
             each. In what is minimised, not in the accuracies. Probabilities are then those of rows
@@ -107,7 +109,7 @@ def fit_head(
         steps = max(300, 8 * len(ground.train[0]) // ground.data.batch_size)
     options = dict(module or {})
     shape = {**options.pop("head", {}), **(head or {})}
-    options["head"] = head_options(shape, loss, ground.data.class_names)
+    options["head"] = head_options(shape, bases, loss, ground.data.class_names)
     make = _ByBackprop(ground, steps, options, trainer or {})
     settings = Settings(max_features, screen, restarts, restarts, distil, select)
     done = course(ground, make, settings)

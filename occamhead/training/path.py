@@ -43,6 +43,7 @@ def fit_path(
     distil: bool = True,
     seed: int = 0,
     loss: str = "cross_entropy",
+    bases: Any = None,
     head: Mapping[str, Any] | None = None,
     class_weight: ClassWeight = None,
     sample_weight: Any = None,
@@ -79,6 +80,7 @@ def fit_path(
         seed: Seed of the folds, of the nodes' weights and of their batches.
         loss: "cross_entropy"; for several labels a row, or numbers, take
             :func:`occamhead.fit_head`.
+        bases: None: a path decides them itself, as nodes, terms and family say.
         head: Arguments of :class:`OccamHead` that a path leaves open: `digits`.
         class_weight, sample_weight: See :func:`occamhead.fit_head`.
         select: What :meth:`ParetoPath.select` goes by: "accuracy" or "balanced_accuracy".
@@ -114,7 +116,7 @@ def fit_path(
             f" fit_head_by_evolution, got loss={loss!r} and targets of shape"
             f" {list(data.arrays.train[1].shape)}"
         )
-    digits = _digits(head or {})
+    digits = _digits({**(head or {}), **({} if bases is None else {"bases": bases})})
     ground = prepare(data, loss, class_weight, sample_weight, seed, seed_all=False)
     # More features than there are make no other formula.
     sizes = sorted({min(budget, ground.data.num_features) for budget in budgets})

@@ -183,3 +183,24 @@ def test_a_fit_takes_at_most_twice_its_rows():
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True, timeout=600
     )
     assert float(done.stdout.split('"peak_over_rows": ')[1].rstrip("}\n ")) <= 2.0
+
+
+@pytest.mark.parametrize("fit", [fit_head, fit_head_by_evolution])
+def test_bases_are_given_by_themselves_or_among_the_arguments(fit, planted):
+    data = planted(rows=60, features=6).data()
+    sizes = {"max_features": None, "restarts": 1, "steps": 5, "trainer": QUIET}
+    found = fit(data, bases=["affine2", "mul"], **sizes).head
+    same = fit(data, head={"bases": ["affine2", "mul"]}, **sizes).head
+    assert found.config()["bases"] == [["affine2", "mul"]]
+    assert found.formula() == same.formula()
+    with pytest.raises(ValueError, match=r"give bases=.* or head=.*, not both"):
+        fit(data, bases=["mul"], head={"bases": ["mul"]}, **sizes)
+
+
+def test_a_path_and_a_head_to_start_from_have_their_bases(planted):
+    data = planted(rows=60, features=6).data()
+    with pytest.raises(ValueError, match=r"a path decides the head's bases itself, as nodes"):
+        fit_path(data, bases=["mul"])
+    start = fit_path(data, budgets=(1,)).select().head
+    with pytest.raises(ValueError, match="either a head to start from, or the bases"):
+        fit_head_by_evolution(data, start=start, bases=["mul"])
