@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import torch
@@ -305,42 +302,3 @@ def test_classifier_of_a_headless_timm_model():
                          indirect=True)  # fmt: skip
 def test_where_the_classifier_is_found(model):
     assert find_place(model).names == (place(model),)
-
-
-# --- what plain imports load -------------------------------------------------------------------
-
-ROOT = Path(__file__).parents[2]
-HEAVY = ("torchvision", "timm", "matplotlib", "sklearn", "pytorch_lightning", "lightning_fabric",
-         "numba", "torchmetrics", "sympy", "scipy", "pandas", "jsonargparse", "PIL",
-         "skimage")  # fmt: skip
-
-
-def loaded_by(code: str) -> set[str]:
-    command = f"{code}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
-    done = subprocess.run(
-        [sys.executable, "-c", command], capture_output=True, text=True, check=True, cwd=ROOT
-    )
-    return set(done.stdout.split()) & set(HEAVY)
-
-
-def test_import_loads_nothing_heavier_than_torch():
-    torch_alone = loaded_by("import numpy, torch")
-    assert loaded_by("import occamhead") <= torch_alone
-    use = "from occamhead import OccamHead; print(OccamHead(3, 2).eval().formula().to_json())"
-    assert loaded_by(use) <= torch_alone
-
-
-def test_module_of_lightning_is_found_on_demand():
-    assert "pytorch_lightning" in loaded_by("import occamhead; occamhead.OccamModule")
-    with pytest.raises(AttributeError, match="nothing"):
-        import occamhead
-
-        _ = occamhead.nothing
-
-
-def test_everything_in_all_is_there():
-    import occamhead
-
-    assert all(getattr(occamhead, name) is not None for name in occamhead.__all__)
-    assert len(occamhead.__all__) == len(set(occamhead.__all__))
-    assert occamhead.__version__.count(".") == 2
