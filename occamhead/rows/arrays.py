@@ -13,7 +13,7 @@ import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
 from occamhead.rows.intake import (
     as_features,
@@ -319,6 +319,16 @@ class ArrayData(ArrayDataModule):
         return self.arrays
 
 
+def check_in_order(loader: Any, sample_weight: Any) -> None:
+    """Raise ValueError if rows are to be weighed that come in another order each time."""
+    sampler = getattr(loader, "sampler", None)
+    if sample_weight is not None and not isinstance(sampler, (SequentialSampler, type(None))):
+        raise ValueError(
+            f"sample_weight weighs rows in their order, but the loader's {type(sampler).__name__}"
+            " mixes them; give a loader with shuffle=False"
+        )
+
+
 def as_data(
     data: Any, seed: int = 0, sample_weight: Any = None, numbers: bool = False
 ) -> tuple[ArrayDataModule, Any]:
@@ -334,12 +344,14 @@ def as_data(
 
     Raises:
         TypeError: If it is none of these.
+        ValueError: If rows and labels, or the weights, do not fit together.
     """
     if isinstance(data, ArrayDataModule):
         data.prepare_data()
         data.setup("fit")
         return data, sample_weight
     if isinstance(data, DataLoader):
+        check_in_order(data, sample_weight)
         data = gathered(data)
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise TypeError(

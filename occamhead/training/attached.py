@@ -9,7 +9,7 @@ from torch import nn
 
 from occamhead.heads.attach import attach_head, attached_head, detach_head
 from occamhead.heads.collecting import collect_features
-from occamhead.rows.arrays import ArrayData, as_data
+from occamhead.rows.arrays import ArrayData, as_data, check_in_order
 from occamhead.training.fit import fit_head
 from occamhead.training.results import Fit
 
@@ -22,6 +22,7 @@ def fit_model(
     name: str | None = None,
     classes: Sequence[str] | None = None,
     fit: Callable[..., Fit] = fit_head,
+    sample_weight: Any = None,
     seed: int = 0,
     **options: Any,
 ) -> Fit:
@@ -39,6 +40,8 @@ def fit_model(
         classes: Names of the labels 0, 1, ...; None takes those of the loader's dataset, if any.
         fit: :func:`occamhead.fit_head`, or
             :func:`occamhead.training.evolution.fit_head_by_evolution`.
+        sample_weight: What each row counts, those of `loader` and then those of `validation`, in
+            their order; the loaders must not shuffle then.
         seed: Seed of the fit.
         **options: Further arguments of `fit`, such as `max_features` and `class_weight`.
 
@@ -46,7 +49,7 @@ def fit_model(
         What `fit` returns; its head is part of the model, calibrated, in eval mode.
 
     Raises:
-        ValueError: If no classifier is found, or the rows do not fit.
+        ValueError: If no classifier is found, or the rows or their weights do not fit.
 
     Example:
         >>> import torch
@@ -60,6 +63,8 @@ def fit_model(
         >>> model[1] is fit.head, model.eval()(x).shape
         (True, torch.Size([60, 2]))
     """
+    for each in (loader, validation):
+        check_in_order(each, sample_weight)
     if classes is None:
         classes = getattr(getattr(loader, "dataset", None), "classes", None)
     bare = not has_head(model)
@@ -69,12 +74,12 @@ def fit_model(
     try:
         rows = collect_features(model, loader, device="cpu")
         if validation is None:
-            data = as_data(rows, seed)[0]
+            data, sample_weight = as_data(rows, seed, sample_weight)
         else:
             held_out = collect_features(model, validation, device="cpu")
             data = ArrayData(rows, held_out, held_out)
         data.name_classes(classes)
-        done = fit(data, seed=seed, **options)
+        done = fit(data, seed=seed, sample_weight=sample_weight, **options)
     finally:
         if bare or done is not None:
             detach_head(model)

@@ -153,6 +153,25 @@ def test_a_model_is_fitted_in_one_call():
     assert model[1] is classifier
 
 
+def test_the_weights_of_a_loader_stay_with_their_rows():
+    """Rows of no weight, spread over the loader, have the wrong labels."""
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Linear(3, 2)).eval()
+    x, wrong = torch.randn(120, 3), torch.arange(120) % 3 == 0
+    y = (x[:, 0] > 0) ^ wrong
+    rows = TensorDataset(x, y.long())
+    weight = torch.where(wrong, 1e-6, 1.0)
+    fit = fit_model(model, DataLoader(rows, 20), name="1", sample_weight=weight, **QUICK)
+    assert (fit.head.predict(x)[~wrong] == y[~wrong]).double().mean() > 0.95
+    for data in (model, None):
+        with pytest.raises(ValueError, match="RandomSampler mixes them; give a loader with"):
+            loader = DataLoader(rows, 20, shuffle=True)
+            if data is None:
+                fit_head(loader, sample_weight=weight, **QUICK)
+            else:
+                fit_model(model, loader, sample_weight=weight, **QUICK)
+
+
 def test_early_stopping_waits_for_the_formula(planted, make_trainer, tmp_path):
     """Stopped when the soft network is good, the formula would be one of a warm network."""
     data = planted(rows=100, features=8, strength=4.0, batch_size=32).data()
