@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import resource
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,15 +18,14 @@ from occamhead.rows.arrays import ArrayData
 from occamhead.training.fit import fit_head
 
 
-def peak() -> float:
-    """The most memory that this process has held so far, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
+def memory(name: str) -> float:
+    """Bytes that this process holds ("VmRSS") or has held at most ("VmHWM"), on Linux.
 
-
-def held() -> float:
-    """The memory that this process holds now, in bytes (Linux)."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return float(pages * resource.getpagesize())
+    The kernel's own count: that of ``getrusage`` begins at the peak of the process that forked.
+    """
+    lines = Path("/proc/self/status").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith(f"{name}:"))
+    return int(line.split()[1]) * 1024.0
 
 
 def fit(rows: int, features: int, steps: int) -> float:
@@ -37,10 +35,10 @@ def fit(rows: int, features: int, steps: int) -> float:
     y = (x[:, 0] - x[:, 1] > 0).astype(np.int64)
     cut, small = rows * 4 // 5, x[:32]
     data = ArrayData((x[:cut], y[:cut]), (x[cut:], y[cut:]), (small, y[:32]))
-    before = held()
+    before = memory("VmRSS")
     quiet = {"accelerator": "cpu", "devices": 1, "enable_progress_bar": False}
     fit_head(data, max_features=20, restarts=2, steps=steps, trainer=quiet)
-    return (peak() - before) / x.nbytes
+    return (memory("VmHWM") - before) / x.nbytes
 
 
 def main(argv: Sequence[str] | None = None) -> float:
