@@ -99,7 +99,6 @@ def evolve_pair(
     )
     pair.set_standardisation(head.feature_mean, head.feature_scale)
     both, single = network.logits[0], pair.network.logits[0]
-    numbers, weights = network.free_constants[0], pair.network.free_constants[0]
     if start is not None:
         # P-nodes of the first class, of the second, of the outputs, of which one is left.
         start = start[:, :-1]
@@ -108,9 +107,11 @@ def evolve_pair(
         single.copy_(both.reshape(single.shape))
         search = evolve_head(pair, features, chances, strategy, start)
         both.copy_(single.reshape(both.shape))
-        # The second class is chosen where its probability is above one half.
-        numbers[:, 0] = torch.stack([0.5 - weights[0, 0], weights[0, 0] - 0.5]) / 2
-        numbers[:, 1:] = weights[0, 1:].view(2, terms) * torch.tensor([[-1.0], [1.0]])
+    # The second class is chosen where its probability is above one half.
+    (weights,) = pair.numbers
+    offsets = torch.stack([0.5 - weights[0, 0], weights[0, 0] - 0.5]) / 2
+    signed = weights[0, 1:].view(2, terms) * torch.tensor([[-1.0], [1.0]])
+    head.set_numbers([torch.cat([offsets.unsqueeze(1), signed], dim=1)])
     return search
 
 
