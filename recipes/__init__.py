@@ -3,7 +3,7 @@
 A module here is an experiment and nothing else, in at most 80 lines: which tasks, by which methods,
 what is printed and what is written. What an experiment is made of lies one folder deeper:
 
-- ``shared/``: what most recipes need, such as flags, tables of text and results.json;
+- ``shared/``: what most recipes need besides ``occamhead.commands``, such as means and a bar;
 - ``others/``: other people's methods, and ours called as they are;
 - a folder by subject: ``automata/``, ``lists/``, ``lines/``, ``satisfiability/``, ``features/``,
   ``laws_of_nature/``, ``real_tables/``, ``table1_lines/``: data, methods and printed tables.

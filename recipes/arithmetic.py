@@ -26,12 +26,12 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from occamhead.commands.flags import positive, recipe_parser
+from occamhead.commands.results import prepare, write_results
 from occamhead.rows.objective import one_thread
 from recipes.lists import methods, sorting
 from recipes.lists.tables import say_program, say_task
 from recipes.lists.tasks import TASKS
-from recipes.shared.flags import positive, recipe_parser
-from recipes.shared.results import prepare, write_results
 
 SORTING = "sort 3"
 

@@ -24,6 +24,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from occamhead.commands.output import say
+from occamhead.commands.results import prepare, write_results
 from occamhead.rows.objective import one_thread
 from recipes.automata.flags import parsed
 from recipes.automata.methods import by_essence
@@ -32,8 +34,6 @@ from recipes.automata.rules import LIFE, WINDOW
 from recipes.automata.samples import without_repetition
 from recipes.automata.tables import say_board
 from recipes.automata.tasks import TASKS, on_board
-from recipes.shared.output import say
-from recipes.shared.results import prepare, write_results
 
 
 @one_thread()

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from occamhead.commands.backbone import backbone_of
+from occamhead.commands.output import quieten, say
+from occamhead.commands.results import prepare, write_results
 from recipes.features.comparison import OURS, cells_won, fit_and_test, installed, mean_accuracies
 from recipes.features.comparison_flags import parsed
 from recipes.features.comparison_report import report, say_fit
 from recipes.features.splits import read
-from recipes.shared.backbone import backbone_of
-from recipes.shared.output import quieten, say
-from recipes.shared.results import prepare, write_results
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

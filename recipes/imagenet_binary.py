@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from occamhead.commands.run import arguments, run
+from occamhead.commands.task import Paper, Task
 from occamhead.vision import photograph_splits
-from recipes.shared.run import arguments, run
-from recipes.shared.task import Paper, Task
 
 PAPER = {
     "evolution": Paper(

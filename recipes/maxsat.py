@@ -19,13 +19,13 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
+from occamhead.commands.flags import positive, recipe_parser
+from occamhead.commands.output import say
+from occamhead.commands.results import prepare, write_results
 from occamhead.rows.objective import one_thread
 from recipes.satisfiability.methods import Outcome, Size, compare, learn, pooled
 from recipes.satisfiability.small_formulas import LENGTHS
 from recipes.satisfiability.tables import say_rules, say_tests
-from recipes.shared.flags import positive, recipe_parser
-from recipes.shared.output import say
-from recipes.shared.results import prepare, write_results
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:

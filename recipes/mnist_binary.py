@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from occamhead.commands.run import arguments, run
+from occamhead.commands.task import Paper, Task
 from occamhead.vision import mnist_splits
-from recipes.shared.run import arguments, run
-from recipes.shared.task import Paper, Task
 
 PAPER = {
     (0, 7): Paper(0.929, 0.928, "Table 1 line 22, by evolution; baseline HeuristicLab"),

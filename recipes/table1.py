@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from recipes.shared.output import say
-from recipes.shared.results import prepare, save_results
+from occamhead.commands.output import say
+from occamhead.commands.results import prepare, save_results
 from recipes.table1_lines.flags import parsed
 from recipes.table1_lines.printed import line, titles
 from recipes.table1_lines.search import ENGINES, compile_for, search, summary

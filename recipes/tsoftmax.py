@@ -15,13 +15,13 @@ from typing import Any
 
 import torch
 
+from occamhead.commands.backbone import backbone_of
+from occamhead.commands.flags import add_backbone, positive, recipe_parser
+from occamhead.commands.output import quieten, say
+from occamhead.commands.results import prepare, save_results
 from occamhead.rows.arrays import as_rows
 from occamhead.vision import featurise, mnist_splits
 from recipes.features.last_layer import PAPER, run_one, say_summary, summary
-from recipes.shared.backbone import backbone_of
-from recipes.shared.flags import add_backbone, positive, recipe_parser
-from recipes.shared.output import quieten, say
-from recipes.shared.results import prepare, save_results
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from occamhead.commands.output import say, say_table
 from occamhead.distill import distill, source
 from occamhead.essence import Circuit
 from occamhead.expression.formats.program_tokens import body_tokens
 from recipes.automata.digit_boards import Ints, digits, draw, trained
 from recipes.automata.noisy_labels import choose
 from recipes.automata.rules import LIFE, WINDOW
-from recipes.shared.output import mean, say, say_table, share
+from recipes.shared.means import mean, share
 from recipes.shared.printed import run
 
 METHODS = {

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from occamhead.commands.output import say, say_table
 from recipes.automata.methods import METHODS
 from recipes.automata.rules import NAMES
-from recipes.shared.output import mean, say, say_table, share
+from recipes.shared.means import mean, share
 
 Rows = Sequence[Mapping[str, Any]]
 AIMS = {  # what was asked of the essence network before the first run

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from occamhead.commands.output import say, say_table
 from recipes.features import comparison_plot
 from recipes.features.comparison import Means
-from recipes.shared.output import say, say_table
 
 
 def say_fit(seed: int, name: str, rows: Sequence[Mapping[str, Any]], cut: bool) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 
 from occamhead import Expression
+from occamhead.commands.output import say, say_table
+from occamhead.commands.printed import defined_by
 from occamhead.essence import choose_real_options
 from occamhead.expression.formats.program_source import to_program
 from occamhead.expression.formats.program_tokens import body_tokens
@@ -18,8 +20,7 @@ from occamhead.training.path import fit_path
 from recipes.features.parts import shape
 from recipes.others import ours as formula_heads
 from recipes.others.real_classifiers import REAL_CLASSIFIERS
-from recipes.shared.output import mean, say, say_table
-from recipes.shared.printed import defined_by
+from recipes.shared.means import mean
 from recipes.shared.rows import Part, together
 
 SHAPE_ROWS, SHAPE_TESTS = 400, 4000

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from occamhead.commands.output import say, say_table
 from occamhead.network.tsoftmax import TSoftmaxLinear
 from occamhead.rows.metrics import accuracy
 from occamhead.rows.objective import Rows
-from recipes.shared.output import say, say_table
 
 PAPER = {"t-softmax": 0.9918, "linear": 0.9843}
 LEARNING_RATE, BATCH = 0.05, 64

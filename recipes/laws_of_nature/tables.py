@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from occamhead.commands.output import say, say_table
 from recipes.laws_of_nature.laws import Law
-from recipes.shared.output import say, say_table, share
+from recipes.shared.means import share
 
 Rows = Sequence[dict[str, Any]]
 TITLES = ("", "found", "structure", "1 - R2", "CPU s", "best formula")

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from occamhead.commands.printed import defined_by
 from occamhead.distill import Lifted
 from occamhead.distill.sizes.grid_rules import GridRule
 from occamhead.expression.formats.program_tokens import body_tokens
 from recipes.lines.shapes import SHAPES, Ints, drawn, lines
 from recipes.others.classifiers import BASELINES, fitted
-from recipes.shared.printed import defined_by
 
 Predictor = Callable[[Ints], Ints]
 SIDE = 28  # at which other methods learn, and program and network are compared

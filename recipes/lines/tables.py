@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from occamhead.commands.output import say_table
 from recipes.lines.shapes import SHAPES
-from recipes.shared.output import mean, say_table
+from recipes.shared.means import mean
 
 
 def say_rows(rows: Sequence[Mapping[str, Any]]) -> None:

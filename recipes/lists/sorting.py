@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from occamhead.commands.printed import defined_by
 from occamhead.expression import Expression
 from occamhead.expression.formats.program_source import to_program
 from occamhead.expression.formats.program_tokens import body_tokens
 from recipes.others.classifiers import BASELINES, learned, right
-from recipes.shared.printed import defined_by
 from recipes.table1_lines.search import evolved
 from recipes.table1_lines.task import Task
 

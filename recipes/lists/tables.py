@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from recipes.shared.output import mean, say, say_table, share
+from occamhead.commands.output import say, say_table
+from recipes.shared.means import mean, share
 
 TITLES = ("task", "method", "exact", "accuracy", "long lists", "tokens", "seconds")
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from occamhead import Expression
+from occamhead.commands.report import run_source
 from occamhead.rows.arrays import ArrayData
 from occamhead.training.fit import fit_head
 from occamhead.training.path import fit_path
 from occamhead.training.results import Fit
 from recipes.others.linear_heads import Clock, Heads, SparseHead, count_classes
-from recipes.shared.report import run_source
 from recipes.shared.rows import Part
 
 # Of each class, where each class has a budget of its own.

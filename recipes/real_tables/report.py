@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from occamhead.commands.output import say, say_table
 from recipes.real_tables.tables import SETS
-from recipes.shared.output import say, say_table
 
 PAPER = {
     "OccamNet": (0.251, 0.704, 0.542, 0.713, 0.589, 0.151, 0.335, 0.137, 0.135, 0.084, 0.180,

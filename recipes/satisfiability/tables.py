@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from occamhead.commands.output import say, say_table
 from recipes.satisfiability.methods import KNOWN_RULES, METHODS
-from recipes.shared.output import mean, say, say_table, share
+from recipes.shared.means import mean, share
 
 
 def say_rules(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -1,1 +1,1 @@
-"""What the recipes share: flags, the course of a run, and what it prints and writes."""
+"""What the recipes share besides `occamhead.commands`: rows, means, a bar, programs run."""

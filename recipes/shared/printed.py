@@ -9,14 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from occamhead.commands.printed import defined_by
+
 Ints = NDArray[np.int64]
-
-
-def defined_by(source: str) -> dict[str, Any]:
-    """What printed source defines: what a recipe has just written, not what it was given."""
-    module: dict[str, Any] = {}
-    exec(compile(source, "program.py", "exec"), module)
-    return module
 
 
 def predict_of(file: Path) -> Callable[[list[int]], Any]:

@@ -6,7 +6,7 @@ import argparse
 import math
 from collections.abc import Sequence
 
-from recipes.shared.flags import positive, recipe_parser
+from occamhead.commands.flags import positive, recipe_parser
 from recipes.table1_lines.search import ENGINES
 from recipes.table1_lines.task import Task
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from recipes.shared.printed import defined_by
+from occamhead.commands.printed import defined_by
 
 
 def predict_of(text: str):

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from occamhead import OccamHead
+from occamhead.commands.report import REJECT_BELOW, calibration
 from occamhead.heads.calibration import expected_calibration_error, fit_temperature
 from occamhead.rows.arrays import as_rows
 from occamhead.training.fit import fit_head
-from recipes.shared.report import REJECT_BELOW, calibration
 
 QUIET = {"accelerator": "cpu", "devices": 1, "enable_progress_bar": False}
 

@@ -16,8 +16,8 @@ import pytest
 from PIL import Image
 
 from occamhead import OccamModule
+from occamhead.commands.results import FILES, MODEL
 from occamhead.expression import Expression
-from recipes.shared.results import FILES, MODEL
 
 LITE = ["--backbone", "efficientnet_lite0"]
 QUICK = ["--restarts", "2", "--steps", "40", "--accelerator", "cpu"]

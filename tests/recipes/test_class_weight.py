@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from occamhead.commands.run import arguments, fit_features
 from occamhead.rows.arrays import ArrayData
 from occamhead.rows.metrics import rates_of
-from recipes.shared.run import arguments, fit_features
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

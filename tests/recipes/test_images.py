@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from occamhead.commands.results import FILES
 from occamhead.vision import extract, load_backbone, read_folder
 from recipes import imagenet_binary, mnist_binary
-from recipes.shared.results import FILES
 from tests.recipes.image_runs import LITE, QUICK, Run, check, check_formula, run
 
 pytestmark = pytest.mark.usefixtures("offline", "one_thread")

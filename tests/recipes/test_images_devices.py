@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from recipes.shared.results import FILES
+from occamhead.commands.results import FILES
 
 pytestmark = pytest.mark.usefixtures("offline", "one_thread")
 

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from occamhead import OccamModule
+from occamhead.commands.results import MODEL
 from occamhead.heads.model_file import load_model
 from occamhead.vision import load_backbone
 from recipes import imagenet_binary
-from recipes.shared.results import MODEL
 from tests.recipes.image_runs import LITE, Run, check, check_formula, run
 
 pytestmark = pytest.mark.usefixtures("offline", "one_thread")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from occamhead.commands.results import prepare
 from recipes import mnist_binary
-from recipes.shared.results import prepare
 from tests.explain.test_report import check_page
 
 QUICK = ["--restarts", "2", "--steps", "40", "--accelerator", "cpu"]

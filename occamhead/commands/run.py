@@ -10,19 +10,19 @@ from typing import Any
 
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from occamhead.commands import path, report
+from occamhead.commands.backbone import backbone_of
+from occamhead.commands.finetune import add_arguments, facts_of, schedule_of
+from occamhead.commands.flags import add_backbone, positive, recipe_parser
+from occamhead.commands.output import quieten, say
+from occamhead.commands.results import MODEL, prepare
+from occamhead.commands.task import Task
 from occamhead.heads.model_file import save_model
 from occamhead.rows.arrays import ArrayDataModule
 from occamhead.training.finetune import finetune
 from occamhead.training.fit import fit_head
 from occamhead.training.results import Fit
 from occamhead.vision import Backbone, PictureRows
-from recipes.shared import path, report
-from recipes.shared.backbone import backbone_of
-from recipes.shared.finetune import add_arguments, facts_of, schedule_of
-from recipes.shared.flags import add_backbone, positive, recipe_parser
-from recipes.shared.output import quieten, say
-from recipes.shared.results import MODEL, prepare
-from recipes.shared.task import Task
 
 
 def arguments(name: str, description: str | None) -> argparse.ArgumentParser:

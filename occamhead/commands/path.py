@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from occamhead.commands.output import say, say_table
 from occamhead.rows.arrays import ArrayDataModule
 from occamhead.training.path import fit_path
 from occamhead.training.results import Fit, ParetoPath, PathPoint
-from recipes.shared.output import say, say_table
 
 
 def add_arguments(parser: argparse.ArgumentParser, positive: Callable[[str], int]) -> None:

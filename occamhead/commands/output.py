@@ -1,19 +1,12 @@
-"""What a recipe says: lines, and tables of aligned columns."""
+"""What a command says: lines, and tables of aligned columns."""
 
 from __future__ import annotations
 
 import logging
-import sys
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Sequence
 
-import numpy as np
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
-from threadpoolctl import threadpool_limits
-from tqdm import tqdm
-
-Run = TypeVar("Run")
 
 
 @rank_zero_only
@@ -55,28 +48,8 @@ def aligned(
     ]
 
 
-def mean(rows: Iterable[Mapping[str, Any]], name: str, form: str) -> str | None:
-    """The mean of a figure over rows, as text; None where a row has it not."""
-    values = [row.get(name) for row in rows]
-    return None if None in values else format(np.mean(values), form)  # type: ignore[arg-type]
-
-
-def share(rows: Sequence[Mapping[str, Any]], name: str) -> str:
-    """Of how many rows something is true, as text: 3/5."""
-    return f"{sum(row[name] for row in rows)}/{len(rows)}"
-
-
-def progress(runs: Sequence[Run], about: Callable[[Run], str]) -> Iterator[Run]:
-    """Each of the runs in turn, on one thread of the processor, with a bar that tells about it."""
-    with threadpool_limits(1), tqdm(total=len(runs), disable=None, file=sys.stderr) as bar:
-        for run in runs:
-            bar.set_description(about(run))
-            yield run
-            bar.update()
-
-
 def quieten() -> None:
-    """Let the recipe's own lines be read: Lightning's tips and notices go."""
+    """Let the command's own lines be read: Lightning's tips and notices go."""
     logging.basicConfig(format="%(message)s")
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning.*")

@@ -8,7 +8,7 @@ from occamhead.vision import Backbone, load_backbone
 
 
 def backbone_of(args: argparse.Namespace) -> Backbone:
-    """The backbone of the flags of `recipes.shared.flags.add_backbone`."""
+    """The backbone of the flags of `occamhead.commands.flags.add_backbone`."""
     # Only a backbone that nobody asked for may be replaced by one that pip installed.
     return load_backbone(
         args.backbone or "resnet50",

@@ -12,22 +12,23 @@ import numpy as np
 import torch
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
+from occamhead.commands.output import say, say_table
+from occamhead.commands.path import path_rows
+from occamhead.commands.printed import defined_by
+from occamhead.commands.results import PAGE, save_results
 from occamhead.heads.calibration import expected_calibration_error
 from occamhead.rows.arrays import as_rows
 from occamhead.rows.metrics import accuracy, rates_of
-from recipes.shared.output import say, say_table
-from recipes.shared.path import path_rows
-from recipes.shared.printed import defined_by
-from recipes.shared.results import PAGE, save_results
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from occamhead import Expression, OccamHead
+    from occamhead.commands.task import Task
+    from occamhead.expression import Expression
+    from occamhead.heads.occam import OccamHead
     from occamhead.rows.arrays import ArrayDataModule
     from occamhead.training.results import Fit
     from occamhead.vision import Backbone
-    from recipes.shared.task import Task
 
 # A test picture whose probability is below this is counted as left to a person.
 REJECT_BELOW = 0.9

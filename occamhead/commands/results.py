@@ -15,7 +15,7 @@ from typing import Any
 
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from recipes.shared.output import say
+from occamhead.commands.output import say
 
 FILES = (
     "results.json",

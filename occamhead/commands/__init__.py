@@ -1,0 +1,1 @@
+"""What stands behind the commands: their flags, their course, what they print and write."""
