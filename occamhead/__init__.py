@@ -1,34 +1,37 @@
-"""Classifier heads that are formulas. See :class:`OccamHead` and :func:`attach_head`."""
+"""Classifier heads that are formulas. See :class:`OccamHead` and :func:`attach_head`.
+
+Each name is loaded when it is first asked for, so that the commands say their help at once.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from occamhead.expression import Expression
-from occamhead.heads.attach import attach_head, detach_head
-from occamhead.heads.collecting import collect_features
-from occamhead.heads.occam import OccamHead
 from occamhead.moved import announce_moves
-from occamhead.network import (
-    BASES,
-    BASIS_SETS,
-    Basis,
-    OccamNet,
-    Routes,
-    TSoftmaxLinear,
-    get_bases,
-    get_basis,
-    register_basis,
-)
 from occamhead.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from occamhead import distill
     from occamhead.distill import lift
     from occamhead.explain import report
+    from occamhead.expression import Expression
+    from occamhead.heads.attach import attach_head, detach_head
+    from occamhead.heads.collecting import collect_features
     from occamhead.heads.essence import EssenceHead
     from occamhead.heads.model_file import load_model, save_model
+    from occamhead.heads.occam import OccamHead
+    from occamhead.network import (
+        BASES,
+        BASIS_SETS,
+        Basis,
+        OccamNet,
+        Routes,
+        TSoftmaxLinear,
+        get_bases,
+        get_basis,
+        register_basis,
+    )
     from occamhead.rows.arrays import ArrayData
     from occamhead.search import Strategy, evolve
     from occamhead.tables import OccamClassifier, OccamRegressor
@@ -74,36 +77,51 @@ __all__ = [
 ]
 
 
-# What loads much (Lightning, numba, scikit-learn) is loaded only by those who use it.
-_LATE = {
-    "ArrayData": "occamhead.rows.arrays",
-    "EssenceHead": "occamhead.heads.essence",
-    "FeatureData": "occamhead.vision",
-    "OccamClassifier": "occamhead.tables",
-    "OccamModule": "occamhead.training.module",
-    "OccamRegressor": "occamhead.tables",
-    "Strategy": "occamhead.search",
-    "evolve": "occamhead.search",
-    "finetune": "occamhead.training.finetune",
-    "fit_head": "occamhead.training.fit",
-    "fit_model": "occamhead.training.attached",
-    "fit_path": "occamhead.training.path",
-    "lift": "occamhead.distill",
-    "load_model": "occamhead.heads.model_file",
-    "report": "occamhead.explain",
-    "save_model": "occamhead.heads.model_file",
+# Where the names lie, as above.
+_HOMES = {
+    "occamhead.distill": ("lift",),
+    "occamhead.explain": ("report",),
+    "occamhead.expression": ("Expression",),
+    "occamhead.heads.attach": ("attach_head", "detach_head"),
+    "occamhead.heads.collecting": ("collect_features",),
+    "occamhead.heads.essence": ("EssenceHead",),
+    "occamhead.heads.model_file": ("load_model", "save_model"),
+    "occamhead.heads.occam": ("OccamHead",),
+    "occamhead.network": (
+        "BASES",
+        "BASIS_SETS",
+        "Basis",
+        "OccamNet",
+        "Routes",
+        "TSoftmaxLinear",
+        "get_bases",
+        "get_basis",
+        "register_basis",
+    ),
+    "occamhead.rows.arrays": ("ArrayData",),
+    "occamhead.search": ("Strategy", "evolve"),
+    "occamhead.tables": ("OccamClassifier", "OccamRegressor"),
+    "occamhead.training.attached": ("fit_model",),
+    "occamhead.training.finetune": ("finetune",),
+    "occamhead.training.fit": ("fit_head",),
+    "occamhead.training.module": ("OccamModule",),
+    "occamhead.training.path": ("fit_path",),
+    "occamhead.vision": ("FeatureData",),
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+# Packages that are found as attributes without an import of their own.
+_PACKAGES = ("checks", "distill", "expression", "heads", "network", "rows")
 
 announce_moves()
 
 
 def __getattr__(name: str) -> Any:
-    if name in _LATE:
-        return getattr(import_module(_LATE[name]), name)
-    if name == "distill":  # the package, which is called as its function is
-        return import_module("occamhead.distill")
+    if name in _HOME_OF:
+        return getattr(import_module(_HOME_OF[name]), name)
+    if name in _PACKAGES:
+        return import_module(f"occamhead.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_PACKAGES})

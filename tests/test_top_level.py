@@ -11,9 +11,9 @@ import pytest
 import occamhead
 
 ROOT = Path(__file__).parents[1]
-HEAVY = ("torchvision", "timm", "matplotlib", "sklearn", "pytorch_lightning", "lightning_fabric",
-         "numba", "torchmetrics", "sympy", "scipy", "pandas", "jsonargparse", "PIL",
-         "skimage")  # fmt: skip
+HEAVY = ("torch", "numpy", "torchvision", "timm", "matplotlib", "sklearn", "pytorch_lightning",
+         "lightning_fabric", "numba", "torchmetrics", "sympy", "scipy", "pandas", "jsonargparse",
+         "PIL", "skimage")  # fmt: skip
 
 
 def loaded_by(code: str) -> set[str]:
@@ -24,11 +24,15 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stdout.split()) & set(HEAVY)
 
 
-def test_import_loads_nothing_heavier_than_torch():
+def test_a_plain_import_loads_nothing_heavy():
+    assert not loaded_by("import occamhead; occamhead.__version__; dir(occamhead)")
+
+
+def test_a_head_loads_nothing_heavier_than_torch():
     torch_alone = loaded_by("import numpy, torch")
-    assert loaded_by("import occamhead") <= torch_alone
     use = "from occamhead import OccamHead; print(OccamHead(3, 2).eval().formula().to_json())"
     assert loaded_by(use) <= torch_alone
+    assert loaded_by("from occamhead import BASES, attach_head") <= torch_alone
 
 
 def test_module_of_lightning_is_found_on_demand():
@@ -41,4 +45,5 @@ def test_everything_in_all_is_there():
     assert all(getattr(occamhead, name) is not None for name in occamhead.__all__)
     assert len(occamhead.__all__) == len(set(occamhead.__all__))
     assert set(occamhead.__all__) <= set(dir(occamhead))
+    assert occamhead.network.get_basis("add") is occamhead.BASES["add"]
     assert occamhead.__version__.count(".") == 2
