@@ -39,6 +39,7 @@ def in_group(command: list[str], folder: Path, seconds: int) -> tuple[int, str]:
     return code, log.read_text()
 
 
+@pytest.mark.slow
 def test_a_recipe_on_two_devices(tmp_path):
     flags = ["--devices", "2", "--strategy", "ddp", "--accelerator", "cpu"]
     command = [sys.executable, "-m", "recipes.mnist_binary", *flags]

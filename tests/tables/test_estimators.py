@@ -17,8 +17,15 @@ from tests.tables.small import assert_same_fit, classifier, clean, noisy, regres
 
 # --- scikit-learn's contract -----------------------------------------------------------------
 
+# Of these, each fits many classifiers; the regressor's go with the quick ones.
+LONG = ("check_classifiers_", "check_classifier_", "check_estimators_dtypes", "check_array_api")
 CHECKS = [
-    pytest.param(estimator, check, id=f"{type(estimator).__name__}-{number}-{check.func.__name__}")
+    pytest.param(
+        estimator,
+        check,
+        id=f"{type(estimator).__name__}-{number}-{check.func.__name__}",
+        marks=[pytest.mark.slow] if check.func.__name__.startswith(LONG) else [],
+    )
     for made in (regressor(), classifier(folds=0))
     for number, (estimator, check) in enumerate(estimator_checks_generator(made))
 ]
@@ -110,7 +117,7 @@ def test_the_same_random_state_gives_the_same_formula_and_another_one_another():
 
 
 @pytest.mark.parametrize("make", [regressor, classifier])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 def test_equations_are_a_pareto_front_with_one_chosen_row(make, seed):
     x, y = noisy(seed=seed)
     y = np.digitize(y, [2, 5]) if make is classifier else y

@@ -60,7 +60,7 @@ def module_of(file: Any, **options: Any) -> OccamModule:
     return OccamModule(backbone="resnet18", weights=str(file), **options)
 
 
-@pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_the_head_is_fitted_to_the_features_as_they_are(resnet_file, make_trainer, every):
     module, seen = module_of(resnet_file), Circuits()
     before = module.backbone.conv1.weight.detach().clone()
@@ -76,6 +76,7 @@ def test_the_head_is_fitted_to_the_features_as_they_are(resnet_file, make_traine
         assert (epoch > 0 and circuit is seen.circuits[epoch - 1]) == (not again)
 
 
+@pytest.mark.slow
 def test_the_backbone_learns_through_the_soft_circuit(resnet_file, make_trainer):
     """With the circuit held, the loss through it falls."""
     module = module_of(resnet_file, decay=1.0, backbone_learning_rate=1e-5)

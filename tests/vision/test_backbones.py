@@ -158,9 +158,9 @@ def test_lite_knows_photographs_and_prints_nothing(data_folder, capfd):
     ("name", "num_features"),
     [
         ("mobilenet_v3_small", 1024),
-        ("vit_b_32", 768),
+        pytest.param("vit_b_32", 768, marks=pytest.mark.slow),
         ("densenet121", 1024),
-        ("convnext_tiny", 768),
+        pytest.param("convnext_tiny", 768, marks=pytest.mark.slow),
     ],
 )
 def test_only_the_last_linear_layer_goes(name, num_features, tmp_path):
