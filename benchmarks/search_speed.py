@@ -26,7 +26,7 @@ from occamhead.network.basis_sets import BASIS_SETS
 from occamhead.search import Strategy
 from occamhead.search.judging.evaluator import Evaluator
 from occamhead.search.judging.sampling import draw_routes, softmax_tables
-from occamhead.search.judging.wiring import read_logits
+from occamhead.search.logits import read_logits, space_of
 
 ROWS, SIGMA = 1000, 0.1
 VARIANTS = {
@@ -62,7 +62,7 @@ class Search:
     def __init__(self, case: Case, x: np.ndarray, y: np.ndarray, settings: dict[str, str]) -> None:
         strategy = Strategy(fitness="gaussian", sigma=SIGMA, num_samples=case.samples, **settings)
         network = case.network()
-        self.evaluator = Evaluator(network, x, y, strategy)
+        self.evaluator = Evaluator(space_of(network), x, y, strategy)
         wiring = self.evaluator.wiring
         self.logits, self.temperatures = read_logits(network)
         self.log_probs, self.cumulative = np.zeros((2, *self.logits.shape))

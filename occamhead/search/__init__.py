@@ -2,7 +2,7 @@
 
 from occamhead.search.evolution import Evolution, Progress, evolve
 from occamhead.search.judging.regularisers import Regularisation
-from occamhead.search.judging.wiring import to_routes
+from occamhead.search.logits import to_routes
 from occamhead.search.result import Found, Result
 from occamhead.search.strategy import Strategy
 

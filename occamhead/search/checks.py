@@ -7,14 +7,15 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.network.occamnet import OccamNet
+from occamhead.network.layout import Layout
+from occamhead.search.judging.space import Space
 from occamhead.search.strategy import Strategy
 
 Checked = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64] | None]
 
 
 def check_rows(
-    network: OccamNet,
+    space: Space,
     x: NDArray[np.floating],
     y: NDArray[np.floating],
     weights: NDArray[np.floating] | None,
@@ -29,13 +30,14 @@ def check_rows(
     targets: NDArray[np.float64] = np.asarray(y, np.float64)
     if targets.ndim == 1:
         targets = targets[:, None]
-    if inputs.ndim != 2 or inputs.shape[1] != network.in_features:
+    if inputs.ndim != 2 or inputs.shape[1] != space.layout.num_inputs:
         raise ValueError(
-            f"x must be [rows, {network.in_features}] for this network, got {list(inputs.shape)}"
+            f"x must be [rows, {space.layout.num_inputs}] for this network, got"
+            f" {list(inputs.shape)}"
         )
-    if targets.ndim != 2 or targets.shape[1] != network.out_features:
+    if targets.ndim != 2 or targets.shape[1] != space.num_outputs:
         raise ValueError(
-            f"y must be [rows, {network.out_features}] for this network, got {list(targets.shape)}"
+            f"y must be [rows, {space.num_outputs}] for this network, got {list(targets.shape)}"
         )
     if len(inputs) != len(targets):
         raise ValueError(f"x has {len(inputs)} rows and y {len(targets)}; they must be as many")
@@ -60,12 +62,12 @@ def check_rows(
     return inputs[kept], targets[kept], shares[kept]
 
 
-def check_can_hold(network: OccamNet, strategy: Strategy) -> None:
+def check_can_hold(layout: Layout, strategy: Strategy) -> None:
     """Raise ValueError if the numbers of what a search finds may have no place in the network."""
     if strategy.scaled:
         raise ValueError("scaled = True fits numbers that a head cannot hold; set it to False")
-    free = any(constants.numel() for constants in network.free_constants)
-    if free and network.layout.num_outputs > 1:
+    free = any(layout.num_free_constants(layer) for layer in range(layout.depth))
+    if free and layout.num_outputs > 1:
         raise ValueError(
             "outputs that share images with free constants cannot each have numbers of their own;"
             " use per_class=True (groups = out_features), or bases without free constants"

@@ -19,8 +19,8 @@ from occamhead.search.counts import Counts
 from occamhead.search.engines import ENGINES
 from occamhead.search.judging.evaluator import Evaluator
 from occamhead.search.judging.sampling import NONE
-from occamhead.search.judging.wiring import read_logits, write_constants, write_logits
 from occamhead.search.learner import Learner
+from occamhead.search.logits import read_logits, space_of, write_constants, write_logits
 from occamhead.search.result import Result, make_result
 from occamhead.search.strategy import Strategy
 
@@ -65,7 +65,8 @@ class Evolution:
         choices: Routes of the last step, [samples, rows of the network].
 
     Raises:
-        ValueError: If the rows do not fit the network, are not finite, or leave nothing to learn.
+        ValueError: If the rows do not fit the network, are not finite, or leave nothing to learn,
+            or if the network's groups see features of their own.
     """
 
     def __init__(
@@ -81,8 +82,9 @@ class Evolution:
     ) -> None:
         self.network = network
         self.strategy = strategy = strategy or Strategy()
-        x, y, weights = check_rows(network, x, y, weights)
-        self.evaluator = Evaluator(network, x, y, strategy, weights)
+        space = space_of(network)
+        x, y, weights = check_rows(space, x, y, weights)
+        self.evaluator = Evaluator(space, x, y, strategy, weights)
         wiring = self.evaluator.wiring
         self.learner = learner or Learner(wiring, *read_logits(network))
         self.counts = counts or Counts()

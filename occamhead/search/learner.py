@@ -30,7 +30,7 @@ class Learner:
     Args:
         wiring: Tables of the network.
         logits, temperatures: Where it starts, see
-            :func:`occamhead.search.judging.wiring.read_logits`, [rows, edges] and [rows].
+            :func:`occamhead.search.logits.read_logits`, [rows, edges] and [rows].
 
     Attributes:
         log_probs, cumulative: Of all edges by the last :meth:`fill_tables`, [rows, edges].

@@ -56,7 +56,7 @@ def evolve_head(
         ValueError: If the rows do not fit the head, or the numbers of what is found may have no
             place in it: with linear scaling, or free constants that classes share.
     """
-    check_can_hold(head.network, strategy or Strategy())
+    check_can_hold(head.network.layout, strategy or Strategy())
     if not targets.is_floating_point():
         targets = F.one_hot(targets, head.out_features)
     shown = head.standardised(features.to(head.feature_mean))

@@ -80,7 +80,7 @@ class EvolutionModule(pl.LightningModule):
         if isinstance(terms := settings.get("regularisation"), dict):
             settings["regularisation"] = Regularisation(**terms)
         self.strategy = Strategy(**settings)
-        check_can_hold(self.head.network, self.strategy)
+        check_can_hold(self.head.network.layout, self.strategy)
         self.search: Evolution | None = None
         self._began = 0.0
 

@@ -7,13 +7,13 @@ import pickle
 from dataclasses import replace
 from itertools import product
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from occamhead import OccamHead, OccamNet, Routes
+from occamhead import OccamHead, OccamNet, Routes, evolve
 from occamhead.network.candidates import Candidates
-from occamhead.search.judging.wiring import wire
 
 SEEN = [[5, 0, 3], [1, 5, 6]]
 SHAPES = [
@@ -199,7 +199,7 @@ def test_bad_candidates_are_named(candidates, message):
 
 def test_a_search_refuses_candidates():
     with pytest.raises(ValueError, match="without candidates"):
-        wire(network(SHAPES[0]))
+        evolve(network(SHAPES[0]), np.zeros((4, 7)), np.zeros((4, 2)))
 
 
 def test_repr_counts_the_features():

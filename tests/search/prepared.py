@@ -7,7 +7,8 @@ import torch
 
 from occamhead import OccamNet
 from occamhead.search.judging.sampling import draw_routes, softmax_tables
-from occamhead.search.judging.wiring import read_logits, wire
+from occamhead.search.judging.wiring import wire
+from occamhead.search.logits import read_logits
 
 NETS = {
     "plain": lambda: OccamNet(2, 1, ["add", "mul", "sin"], 3, constants=[1.0], noise=1.0),
@@ -22,7 +23,7 @@ def prepare(name: str, count: int = 12):
     """A network in float64, its tables, and some routes."""
     torch.manual_seed(0)
     network = NETS[name]().double()
-    wiring, _ = wire(network)
+    wiring, _ = wire(network.layout, network.groups)
     logits, temperatures = read_logits(network)
     log_probs, cumulative = np.zeros((2, *logits.shape))
     softmax_tables(logits, temperatures, wiring.num_sources, log_probs, cumulative)

@@ -10,7 +10,7 @@ import torch
 
 from occamhead.search.elites import make_elites, own_route, select, update_elites
 from occamhead.search.judging.sampling import NONE
-from occamhead.search.judging.wiring import to_routes
+from occamhead.search.logits import to_routes
 from tests.search.prepared import NETS, prepare
 
 

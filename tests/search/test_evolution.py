@@ -12,7 +12,7 @@ import torch
 
 from occamhead import OccamNet
 from occamhead.search import Evolution, Strategy, evolve
-from occamhead.search.judging.wiring import to_routes
+from occamhead.search.logits import to_routes
 from tests.search.searches import NOISE, assert_agree, network_of, noise, rows, watched
 
 

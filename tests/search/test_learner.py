@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from occamhead.search.judging.wiring import to_routes
 from occamhead.search.learner import adam, learn_from
+from occamhead.search.logits import to_routes
 from tests.search.prepared import NETS, prepare
 
 

@@ -13,7 +13,7 @@ from occamhead.network.bases import get_basis
 from occamhead.network.layout import Layout
 from occamhead.network.occamnet import OccamNet, layer_bases
 from occamhead.network.routes import Routes, sample, to_expression, usage
-from occamhead.search.judging import wiring
+from occamhead.search import logits
 from occamhead.search.judging.function import Function, Image, Leaf
 from occamhead.search.judging.wiring import from_edges
 from occamhead.search.spelling import MOST_PLACEMENTS, spell
@@ -69,7 +69,7 @@ def to_routes(layout: Layout, edges) -> Routes:
     constants = (2.0, 3.0)[: layout.num_constants]
     network = OccamNet(layout.num_inputs, layout.num_outputs, list(layout.layers),
                        constants=constants, skip=layout.skip)  # fmt: skip
-    return wiring.to_routes(network, from_edges(edges)[None])
+    return logits.to_routes(network, from_edges(edges)[None])
 
 
 def samples(layout: Layout, count: int, seed: int) -> list[Function]:

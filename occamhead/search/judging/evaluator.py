@@ -9,7 +9,6 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.network.occamnet import OccamNet
 from occamhead.search.judging.constant_fitter import ConstantFitter
 from occamhead.search.judging.function import Function, Image
 from occamhead.search.judging.iteration import Iteration
@@ -17,6 +16,7 @@ from occamhead.search.judging.judging import Judging
 from occamhead.search.judging.regularisers import cluster_penalty
 from occamhead.search.judging.sampling import NONE, intern_routes
 from occamhead.search.judging.scoring import FITNESS, SHADOW_LIMIT, linear_scaling
+from occamhead.search.judging.space import Space
 from occamhead.search.judging.store import Store
 from occamhead.search.judging.values import CompiledValues, Scores, Scoring, TorchValues, Values
 from occamhead.search.judging.wiring import wire
@@ -40,10 +40,10 @@ class Judged(NamedTuple):
 
 
 class Evaluator:
-    """Judges the functions of routes through one network on one set of rows.
+    """Judges the functions of routes through one space on one set of rows.
 
     Args:
-        network: Its wiring is read once; its logits are not.
+        space: Where the routes lead.
         x: Inputs, [rows, inputs].
         y: Targets, [rows, outputs].
         judging: Fitness, regularisation, recurrence, memory, back end.
@@ -60,18 +60,18 @@ class Evaluator:
 
     def __init__(
         self,
-        network: OccamNet,
+        space: Space,
         x: NDArray[np.floating],
         y: NDArray[np.floating],
         judging: Judging,
         weights: NDArray[np.floating] | None = None,
     ) -> None:
         self.judging = judging
-        self.wiring, self.bases = wire(network)
-        self.layout, self.groups = network.layout, network.groups
+        self.wiring, self.bases = wire(space.layout, space.groups)
+        self.layout, self.groups = space.layout, space.groups
         self.rows = rows = len(x)
         dtype = np.dtype(judging.dtype)
-        constants = tuple(network.leaf_constants.double().tolist())
+        constants = space.constants
         inputs = np.asarray(x, np.float64)
         if judging.shadow:
             shuffled = np.random.default_rng(judging.seed).permuted(inputs, axis=0)

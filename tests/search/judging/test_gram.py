@@ -11,6 +11,7 @@ from occamhead.search.judging.constant_fitter import ConstantFitter
 from occamhead.search.judging.evaluator import Evaluator
 from occamhead.search.judging.gram import fit_sums, moments_of, place_table, sum_places
 from occamhead.search.judging.judging import Judging
+from occamhead.search.logits import space_of
 
 # The constants stand in another order than the arguments.
 register_basis("backwards2", "c + b*x + y*a", "x y", {"a": 1.0, "b": 1.0, "c": 0.0})
@@ -22,7 +23,7 @@ Y = np.stack([X[:, 0] - 0.02 * X[:, 1] + RNG.normal(size=200), RNG.normal(size=2
 
 def evaluator(bases, weights=None, x=X, y=Y, **settings) -> Evaluator:
     network = OccamNet(x.shape[1], y.shape[1], bases, constants=[2.0], skip=True)
-    return Evaluator(network, x, y, Judging(**settings), weights)
+    return Evaluator(space_of(network), x, y, Judging(**settings), weights)
 
 
 def routes(search: Evaluator, count: int = 60) -> np.ndarray:

@@ -11,11 +11,12 @@ from occamhead.search.judging.evaluator import Evaluator
 from occamhead.search.judging.iteration import below
 from occamhead.search.judging.sampling import draw_routes, softmax_tables
 from occamhead.search.judging.values import score_on_host
-from occamhead.search.judging.wiring import read_logits, wire
+from occamhead.search.judging.wiring import wire
+from occamhead.search.logits import read_logits, space_of
 
 
 def draw(network: OccamNet, count: int) -> np.ndarray:
-    wiring, _ = wire(network)
+    wiring, _ = wire(network.layout, network.groups)
     logits, temperatures = read_logits(network)
     log_probs, cumulative = np.zeros((2, *logits.shape))
     softmax_tables(logits, temperatures, wiring.num_sources, log_probs, cumulative)
@@ -26,7 +27,7 @@ def draw(network: OccamNet, count: int) -> np.ndarray:
 
 def judged_on(network, x, y, count=80, **settings):
     """An evaluator, and the scores of some random functions."""
-    evaluator = Evaluator(network, x, y, Strategy(store_mb=32, **settings))
+    evaluator = Evaluator(space_of(network), x, y, Strategy(store_mb=32, **settings))
     ((_, judged),) = evaluator.judge(draw(network, count), 1)
     return evaluator, judged
 

@@ -20,7 +20,8 @@ from occamhead.search.judging.sampling import (
     softmax_tables,
     uniform,
 )
-from occamhead.search.judging.wiring import is_symmetric, read_logits, to_routes, wire, write_logits
+from occamhead.search.judging.wiring import is_symmetric, wire
+from occamhead.search.logits import read_logits, to_routes, write_logits
 from occamhead.search.variation import vary_elites
 
 # Of the chi-square tests below: a sampler without fault fails one with a fresh seed in a million.
@@ -48,7 +49,7 @@ NETS = nets()
 
 
 def tables(network: OccamNet):
-    wiring, _ = wire(network)
+    wiring, _ = wire(network.layout, network.groups)
     logits, temperatures = read_logits(network)
     log_probs, cumulative = np.zeros_like(logits), np.zeros_like(logits)
     softmax_tables(logits, temperatures, wiring.num_sources, log_probs, cumulative)
@@ -227,7 +228,7 @@ def test_logits_go_there_and_back(name):
 @pytest.mark.parametrize("name", NETS)
 def test_every_edge_leads_where_the_layout_says(name):
     network = NETS[name]
-    wiring, bases = wire(network)
+    wiring, bases = wire(network.layout, network.groups)
     images = [
         (layer, group, place)
         for layer, layer_bases in enumerate(network.layout.layers)

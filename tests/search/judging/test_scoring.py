@@ -19,7 +19,8 @@ from occamhead.search.judging.scoring import (
     rounded_bits,
     score,
 )
-from occamhead.search.judging.wiring import read_logits, wire
+from occamhead.search.judging.wiring import wire
+from occamhead.search.logits import read_logits, space_of
 
 DROP = {"float64": 22, "float32": 36}
 
@@ -197,7 +198,9 @@ def test_rounded_bits():
 
 
 def judged_by(backend, network, x, y, choices, weights, **settings):
-    evaluator = Evaluator(network, x, y, Judging(backend=backend, store_mb=32, **settings), weights)
+    evaluator = Evaluator(
+        space_of(network), x, y, Judging(backend=backend, store_mb=32, **settings), weights
+    )
     ((_, judged),) = evaluator.judge(choices, 1)
     return judged
 
@@ -213,7 +216,7 @@ def test_both_back_ends_give_the_same_scores(fitness, scaled, shadow, dtype):
     library = list(BASES)[: list(BASES).index("pow_constant")]
     bases = [name for name in library if not BASES[name].start]
     network = OccamNet(2, 2, bases, 2, constants=[1.0])
-    wiring, _ = wire(network)
+    wiring, _ = wire(network.layout, network.groups)
     logits, temperatures = read_logits(network)
     log_probs, cumulative = np.zeros((2, *logits.shape))
     softmax_tables(logits, temperatures, wiring.num_sources, log_probs, cumulative)

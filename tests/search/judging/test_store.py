@@ -14,7 +14,8 @@ from occamhead.network.bases import BASES
 from occamhead.search.judging.evaluator import Evaluator
 from occamhead.search.judging.judging import Judging
 from occamhead.search.judging.sampling import NONE, draw_routes, softmax_tables
-from occamhead.search.judging.wiring import read_logits, to_routes, wire
+from occamhead.search.judging.wiring import wire
+from occamhead.search.logits import read_logits, space_of, to_routes
 
 BACKENDS = ("compiled", "torch")
 DTYPES = ("float64", "float32")
@@ -24,7 +25,7 @@ PLAIN = [name for name, basis in BASES.items() if not basis.start]
 
 
 def draw(network: OccamNet, count: int, key: int = 1) -> np.ndarray:
-    wiring, _ = wire(network)
+    wiring, _ = wire(network.layout, network.groups)
     logits, temperatures = read_logits(network)
     log_probs, cumulative = np.zeros_like(logits), np.zeros_like(logits)
     softmax_tables(logits, temperatures, wiring.num_sources, log_probs, cumulative)
@@ -47,7 +48,7 @@ def judge_all(network, x, choices, store_mb=64.0, step=1, outputs=None, **settin
     """An evaluator, and the roots of all routes; the store is large enough for them."""
     judging = Judging(store_mb=store_mb, **settings)
     y = np.random.default_rng(1).normal(size=(len(x), outputs or network.out_features))
-    evaluator = Evaluator(network, x, y, judging)
+    evaluator = Evaluator(space_of(network), x, y, judging)
     ((part, judged),) = evaluator.judge(choices, step)
     assert part == slice(0, len(choices))
     return evaluator, judged
@@ -140,7 +141,7 @@ def test_more_rows_than_a_block_of_the_compiled_loops():
 
 def tree_of(network: OccamNet, choice: np.ndarray, row: int):
     """The function of a row of choices as nested tuples, arguments in either order as one."""
-    wiring, bases = wire(network)
+    wiring, bases = wire(network.layout, network.groups)
     leads = wiring.source[row, choice[row]]
     if leads >= 0:
         return int(leads)
@@ -170,7 +171,7 @@ def test_each_distinct_node_is_interned_once(name):
     else:
         network = NETS[name]()
     choices = draw(network, 300)
-    wiring, _ = wire(network)
+    wiring, _ = wire(network.layout, network.groups)
     evaluator, judged = judge_all(network, rows_of(network.in_features, 20), choices)
     trees = [[tree_of(network, choice, row) for row in wiring.output_rows] for choice in choices]
     distinct = set().union(*(subtrees(tree) for sample in trees for tree in sample))
@@ -306,7 +307,7 @@ def test_a_step_that_does_not_fit_is_judged_in_parts(backend):
     x, choices = rows_of(2, 200), draw(network, 3000)
     judging = Judging(store_mb=least_mb(network, x), backend=backend)
     y = np.random.default_rng(1).normal(size=(200, 1))
-    small = Evaluator(network, x, y, judging)
+    small = Evaluator(space_of(network), x, y, judging)
     large, whole = judge_all(network, x, choices, backend=backend)
     done, parts = 0, 0
     for part, judged in small.judge(choices, 1):
@@ -324,7 +325,7 @@ def least_mb(network: OccamNet, x: np.ndarray, dtype: str = "float64") -> float:
     """The smallest store that the library says will do."""
     y = np.zeros((len(x), network.out_features))
     with pytest.raises(ValueError, match="raise store_mb") as caught:
-        Evaluator(network, x, y, Judging(store_mb=1e-3, dtype=dtype))
+        Evaluator(space_of(network), x, y, Judging(store_mb=1e-3, dtype=dtype))
     return float(re.search(r"it needs ([0-9.e+]+) MB", str(caught.value))[1])
 
 
@@ -333,15 +334,19 @@ def least_mb(network: OccamNet, x: np.ndarray, dtype: str = "float64") -> float:
 def test_a_store_that_is_too_small_names_one_that_is_not(rows, dtype):
     network, x = NETS["plain"](), rows_of(2, rows)
     needed = least_mb(network, x, dtype)
-    Evaluator(network, x, np.zeros((rows, 1)), Judging(store_mb=needed, dtype=dtype))
+    Evaluator(space_of(network), x, np.zeros((rows, 1)), Judging(store_mb=needed, dtype=dtype))
     with pytest.raises(ValueError, match="too small"):
-        Evaluator(network, x, np.zeros((rows, 1)), Judging(store_mb=0.98 * needed, dtype=dtype))
+        Evaluator(
+            space_of(network), x, np.zeros((rows, 1)), Judging(store_mb=0.98 * needed, dtype=dtype)
+        )
 
 
 @pytest.mark.parametrize("rows", [20, 2000])
 def test_a_store_keeps_to_its_memory(rows):
     network, x = NETS["no skip"](), rows_of(3, rows)
-    evaluator = Evaluator(network, x, np.zeros((rows, 2)), Judging(store_mb=8, dtype="float32"))
+    evaluator = Evaluator(
+        space_of(network), x, np.zeros((rows, 2)), Judging(store_mb=8, dtype="float32")
+    )
     arrays = [array for array in evaluator.store.nodes if isinstance(array, np.ndarray)]
     total = sum(array.nbytes for array in [*arrays, evaluator.values.host()])
     assert 0.5 * 8e6 < total <= 8e6
@@ -349,7 +354,9 @@ def test_a_store_keeps_to_its_memory(rows):
 
 def test_a_store_full_of_what_is_held_says_so():
     network, x = NETS["plain"](), rows_of(2, 50)
-    evaluator = Evaluator(network, x, np.zeros((50, 1)), Judging(store_mb=least_mb(network, x)))
+    evaluator = Evaluator(
+        space_of(network), x, np.zeros((50, 1)), Judging(store_mb=least_mb(network, x))
+    )
     with pytest.raises(MemoryError, match="raise store_mb"):
         for _, judged in evaluator.judge(draw(network, 5000), 1):
             evaluator.held.append(judged.root.copy())
