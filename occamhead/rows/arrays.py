@@ -19,6 +19,7 @@ from occamhead.rows.intake import (
     as_features,
     as_labels,
     as_targets,
+    count_of,
     feature_names,
     gathered,
     set_aside,
@@ -265,7 +266,7 @@ class ArrayData(ArrayDataModule):
         batch_size: Rows per batch.
         classes: Names of the labels 0, 1, ..., or of the outputs, or the order of the labels where
             these are names; None takes the names in their order, or the numbers of the labels up to
-            the greatest in train.
+            the greatest in train, of which each must occur there.
         seed: Seed by which rows are set aside.
 
     After this, `feature_names` are the columns of a frame, else None.
@@ -309,8 +310,7 @@ class ArrayData(ArrayDataModule):
             for name, chosen in zip(("train", *missing), parts, strict=True):
                 rows[name] = x[chosen], y[chosen]
         if names is None:
-            count = y.shape[1] if np.ndim(y) == 2 else int(np.max(y, initial=-1)) + 1
-            names = tuple(str(label) for label in range(count))
+            names = tuple(str(label) for label in range(count_of("train y", y)))
         self._arrays = LabelledArrays(
             rows["train"], rows.get("validation", (x, y)), rows.get("test", (x, y)), tuple(names)
         )
@@ -330,7 +330,11 @@ def check_in_order(loader: Any, sample_weight: Any) -> None:
 
 
 def as_data(
-    data: Any, seed: int = 0, sample_weight: Any = None, numbers: bool = False
+    data: Any,
+    seed: int = 0,
+    sample_weight: Any = None,
+    numbers: bool = False,
+    classes: Sequence[str] | None = None,
 ) -> tuple[ArrayDataModule, Any]:
     """What a fit is given as a data module, set up, and the weights of its rows in their order.
 
@@ -341,6 +345,8 @@ def as_data(
         seed: Seed by which rows are set aside.
         sample_weight: A number per row: of the pair, or of train and then of validation.
         numbers: Whether a y of one number per row is one to predict.
+        classes: Names of the labels of a pair or loader, where these are numbers; of some there may
+            be no row.
 
     Raises:
         TypeError: If it is none of these.
@@ -365,7 +371,8 @@ def as_data(
         raise ValueError(f"wanted as many labels as rows, got {len(x)} rows and {len(y)} labels")
     train, held_out = set_aside(y, seed, 1)
     validation = x[held_out], y[held_out]
-    made = ArrayData((x[train], y[train]), validation, validation)
+    names = classes if y.dtype.kind in "iuf" else None
+    made = ArrayData((x[train], y[train]), validation, validation, classes=names)
     made.feature_names = feature_names(data[0])
     if sample_weight is not None:
         weight = np.asarray(sample_weight, dtype=np.float32)

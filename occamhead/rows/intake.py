@@ -110,6 +110,29 @@ def as_labels(
     return found, names
 
 
+def count_of(name: str, y: NDArray[Any]) -> int:
+    """How many outputs targets have, or how many classes labels speak of that are numbers.
+
+    Raises:
+        ValueError: If no row is of some class below the greatest: then the classes are numbered in
+            another way, or there are some that only their names would tell of.
+    """
+    if y.ndim == 2:
+        return y.shape[1]
+    count = int(np.max(y, initial=-1)) + 1
+    present = np.unique(y)
+    if y.dtype.kind in "iu" and len(y) and present[0] >= 0 and len(present) < count:
+        first = np.setdiff1d(np.arange(min(count, len(present) + 3)), present)[:3].tolist()
+        more = count - len(present) - len(first)
+        raise ValueError(
+            f"{name}: the labels go up to {count - 1}, but no row is of class"
+            f" {', '.join(map(str, first))}{f' or {more} others' if more else ''}; number the"
+            f" classes 0 to {len(present) - 1}, give names as labels, or, if there are {count}"
+            " classes, name them all in `classes`"
+        )
+    return count
+
+
 def gathered(loader: Iterable[Any]) -> tuple[Tensor, NDArray[Any]]:
     """All batches `(features, targets)` of a loader as one; targets may be names.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
 from occamhead.heads.attach import attach_head, attached_head, detach_head
@@ -73,11 +74,13 @@ def fit_model(
     done: Fit | None = None
     try:
         rows = collect_features(model, loader, device="cpu")
+        # Truth values are no numbers of classes: they are called anew below.
+        names = None if rows[1].dtype == torch.bool else classes
         if validation is None:
-            data, sample_weight = as_data(rows, seed, sample_weight)
+            data, sample_weight = as_data(rows, seed, sample_weight, classes=names)
         else:
             held_out = collect_features(model, validation, device="cpu")
-            data = ArrayData(rows, held_out, held_out)
+            data = ArrayData(rows, held_out, held_out, classes=names)
         data.name_classes(classes)
         done = fit(data, seed=seed, sample_weight=sample_weight, **options)
     finally:

@@ -73,6 +73,7 @@ def prepare(
     sample_weight: Any,
     seed: int,
     seed_all: bool = True,
+    classes: Sequence[str] | None = None,
 ) -> Ground:
     """Take rows in, weigh them, and fit the dense head.
 
@@ -82,9 +83,10 @@ def prepare(
         class_weight, sample_weight: See :func:`occamhead.rows.weights.row_weights`.
         seed: Seed of the rows that are set aside, where none are held out yet.
         seed_all: Seed all generators with it, too.
+        classes: Names that the head is to have, if it is given any.
     """
     objective = get_objective(loss)
-    data, sample_weight = as_data(data, seed, sample_weight, loss == "squared_error")
+    data, sample_weight = as_data(data, seed, sample_weight, loss == "squared_error", classes)
     train, validation = view_rows(data.arrays.train), view_rows(data.arrays.validation)
     targets = torch.cat([train[1], validation[1]])
     objective.check(targets, data.num_classes, len(targets))

@@ -178,8 +178,11 @@ def fit_head_by_evolution(
         raise ValueError(f"the head to start from has the loss {start.loss!r}, not {loss!r}")
     if start is not None and bases is not None:
         raise ValueError("give either a head to start from, or the bases of one")
-    ground = prepare(data, loss, class_weight, sample_weight, seed)
     options = dict(head or {}) if start is None else shape(start)
+    names = options.get("classes")
+    if start is not None and names is None:
+        names = [str(label) for label in range(start.out_features)]
+    ground = prepare(data, loss, class_weight, sample_weight, seed, classes=names)
     options = head_options(options, bases, loss, ground.data.class_names)
     searches = _Searches(
         ground.classes,

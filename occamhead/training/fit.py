@@ -104,11 +104,12 @@ def fit_head(
         (('down', 'up'), (2,))
     """
     check_counts(max_features=max_features, screen=screen, restarts=restarts, steps=steps)
-    ground = prepare(data, loss, class_weight, sample_weight, seed)
-    if steps is None:
-        steps = max(300, 8 * len(ground.train[0]) // ground.data.batch_size)
     options = dict(module or {})
     shape = {**options.pop("head", {}), **(head or {})}
+    names = shape.get("classes")
+    ground = prepare(data, loss, class_weight, sample_weight, seed, classes=names)
+    if steps is None:
+        steps = max(300, 8 * len(ground.train[0]) // ground.data.batch_size)
     options["head"] = head_options(shape, bases, loss, ground.data.class_names)
     make = _ByBackprop(ground, steps, options, trainer or {})
     settings = Settings(max_features, screen, restarts, restarts, distil, select)

@@ -74,6 +74,27 @@ def test_a_label_that_is_no_class_is_named():
         ArrayData((rows, ["ant", "bee"]), (rows, ["ant", "wasp"]), (rows, ["ant", "ant"]))
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([1, 2], "labels go up to 2, but no row is of class 0; number the classes 0 to 1"),
+        ([0, 3], "no row is of class 1, 2; number the classes 0 to 1, .* if there are 4 classes"),
+        ([5, 90], "no row is of class 0, 1, 2 or 86 others"),
+    ],
+)
+def test_a_class_without_a_row_is_no_class_unless_it_is_named(labels, message):
+    x, y = np.arange(20.0)[:, None], np.array(labels * 10)
+    for given in (y, torch.tensor(y), y.astype("uint8"), list(map(int, y))):
+        with pytest.raises(ValueError, match=message):
+            ArrayData((x, given))
+        with pytest.raises(ValueError, match=message):
+            as_data((x, given))
+    named = [f"kind {number}" for number in range(max(labels) + 1)]
+    assert ArrayData((x, y), classes=named).num_classes == len(named)
+    assert as_data((x, y), classes=named)[0].classes == tuple(named)
+    assert ArrayData((x, [str(label) for label in y])).num_classes == 2
+
+
 def test_rates_by_hand():
     scores = torch.tensor([[2.0, 1.0], [2.0, 1.0], [0.0, 1.0], [3.0, 1.0]])
     labels = torch.tensor([0, 0, 0, 1])

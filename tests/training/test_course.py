@@ -153,6 +153,24 @@ def test_a_model_is_fitted_in_one_call():
     assert model[1] is classifier
 
 
+def test_a_class_without_rows_must_be_named():
+    torch.manual_seed(0)
+    x = torch.randn(60, 3)
+    y = 1 + (x[:, 0] > 0).long()
+    model = torch.nn.Sequential(torch.nn.Identity(), torch.nn.Linear(3, 3)).eval()
+    loader, names = DataLoader(TensorDataset(x, y), 20), ["none", "minus", "plus"]
+    for fit in (fit_head, fit_head_by_evolution):
+        with pytest.raises(ValueError, match="no row is of class 0; number the classes 0 to 1"):
+            fit((x, y), **QUICK)
+        assert fit((x, y), head={"classes": names}, **QUICK).head.classes == tuple(names)
+    with pytest.raises(ValueError, match="no row is of class 0"):
+        fit_model(model, loader, name="1", **QUICK)
+    fitted = fit_model(model, loader, name="1", classes=names, **QUICK)
+    assert fitted.head.out_features == 3 and (fitted.head.predict(x) == y).double().mean() > 0.9
+    again = fit_head_by_evolution((x, y), start=fitted.head, **QUICK)
+    assert again.head.classes == tuple(names)
+
+
 def test_the_weights_of_a_loader_stay_with_their_rows():
     """Rows of no weight, spread over the loader, have the wrong labels."""
     torch.manual_seed(0)
