@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,7 @@ EQUAL_STEPS = 30
 COMPLEXITY_SHARES = (1 / 2, 1.0)
 
 
+@dataclass(eq=False, repr=False)
 class Engine:
     """Samples the network as it is, on the parts of one search; the other engines do more.
 
@@ -33,16 +36,14 @@ class Engine:
         counts: How far the search is; kept by the search, but for what an engine counts.
     """
 
-    def __init__(
-        self,
-        strategy: Strategy,
-        learner: Learner,
-        evaluator: Evaluator,
-        archive: Archive,
-        counts: Counts,
-    ) -> None:
-        self.strategy, self.learner = strategy, learner
-        self.evaluator, self.archive, self.counts = evaluator, archive, counts
+    strategy: Strategy
+    learner: Learner
+    evaluator: Evaluator
+    archive: Archive
+    counts: Counts
+
+    def __post_init__(self) -> None:
+        """Make what an engine keeps beside these parts."""
 
     def prepare(self, key: np.uint64, choices: NDArray[np.int32], given: NDArray[np.bool_]) -> None:
         """Before a step: let some samples start from given edges; see :func:`vary_elites`."""
@@ -100,20 +101,12 @@ class OwnEngine(Engine):
         niches: The best for their size since the last restart.
     """
 
-    def __init__(
-        self,
-        strategy: Strategy,
-        learner: Learner,
-        evaluator: Evaluator,
-        archive: Archive,
-        counts: Counts,
-    ) -> None:
-        super().__init__(strategy, learner, evaluator, archive, counts)
-        wiring = evaluator.wiring
-        size = len(wiring.output_rows), strategy.num_kept, len(wiring.num_sources)
+    def __post_init__(self) -> None:
+        wiring = self.evaluator.wiring
+        size = len(wiring.output_rows), self.strategy.num_kept, len(wiring.num_sources)
         self.elites, self.shapes = make_elites(*size), make_elites(*size)
-        self.niches = Archive(wiring, strategy.exact)
-        evaluator.held += [self.elites.root, self.shapes.root, self.niches.root]
+        self.niches = Archive(wiring, self.strategy.exact)
+        self.evaluator.held += [self.elites.root, self.shapes.root, self.niches.root]
         self._limit_complexity()
 
     def prepare(self, key: np.uint64, choices: NDArray[np.int32], given: NDArray[np.bool_]) -> None:
