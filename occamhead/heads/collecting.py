@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from occamhead.heads.attach import attached_head
-from occamhead.heads.trial import evaluating
+from occamhead.rows.evaluating import evaluating
 
 # What the labels of a batch are called where a batch is a dictionary.
 _LABELS = ("labels", "label", "target")

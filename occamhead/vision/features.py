@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
+from occamhead.rows.evaluating import evaluating
 from occamhead.vision.backbones import Backbone
 from occamhead.vision.pictures import Pictures, PictureTensors
 
@@ -65,7 +66,8 @@ def extract(
     features = np.empty((len(pictures), backbone.num_features), dtype=np.float32)
     row = 0
     with (
-        _evaluating(backbone.module, torch.device(device)) as module,
+        evaluating(backbone.module),
+        _placed(backbone.module, torch.device(device)) as module,
         torch.inference_mode(),
         tqdm(total=len(pictures), desc=backbone.name, unit="picture", disable=not progress) as bar,
     ):
@@ -82,16 +84,13 @@ def extract(
 
 
 @contextmanager
-def _evaluating(module: nn.Module, device: torch.device) -> Iterator[nn.Module]:
-    """Put a module into eval mode on a device, and afterwards back as it was."""
-    modes = {part: part.training for part in module.modules()}
+def _placed(module: nn.Module, device: torch.device) -> Iterator[nn.Module]:
+    """Put a module on a device, and afterwards back where it was."""
     home = next((tensor.device for tensor in module.state_dict().values()), device)
     try:
-        yield module.eval().to(device)
+        yield module.to(device)
     finally:
         module.to(home)
-        for part, mode in modes.items():
-            part.training = mode
 
 
 def cached_features(
