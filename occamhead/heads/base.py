@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import pickle
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -227,10 +227,7 @@ class SymbolicHead(nn.Module):
             {
                 "format": FORMAT,
                 "version": VERSION,
-                "kind": self.kind,
-                "dtype": dtype_name(self.dtype),
-                "config": self.config(),
-                "state_dict": self.state_dict(),
+                **record_of(self)._asdict(),
                 "formula": self.formula().text(),
             },
             path,
@@ -254,16 +251,14 @@ class SymbolicHead(nn.Module):
             raise ValueError(f"{path} is not a saved {name}")
         if data.get("version") != VERSION:
             raise ValueError(f"{path} has format version {data.get('version')}; known: {VERSION}")
-        # Files written before there were two kinds do not name theirs.
-        kind = data.get("kind", "occam")
-        if kind != getattr(cls, "kind", kind):
-            raise ValueError(f"{path} is a saved head of kind {kind!r}, not {cls.kind!r} ({name})")
         if missing := {"config", "state_dict"} - set(data):
             raise ValueError(f"{path} is damaged: it lacks {', '.join(sorted(missing))}")
-        head: Any = head_class(kind)(**data["config"])
-        # Assigned, not copied: weights of another precision come back as they were.
-        head.load_state_dict(data["state_dict"], assign=True)
-        return head.to(getattr(torch, data.get("dtype", dtype_name(head.dtype)))).eval()
+        record = Record(**{part: data[part] for part in Record._fields if part in data})
+        kind = record.kind
+        if kind != getattr(cls, "kind", kind):
+            raise ValueError(f"{path} is a saved head of kind {kind!r}, not {cls.kind!r} ({name})")
+        head: Any = head_of(record)
+        return head.eval()
 
     def export(self, path: str | Path, **options: Any) -> Path:
         """Write the formula as .py, .json, .c, .sql or .onnx; see
@@ -296,6 +291,39 @@ class SymbolicHead(nn.Module):
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}"
+
+
+class Record(NamedTuple):
+    """All that a head is, as plain values and tensors; every file of a head holds these parts.
+
+    Args:
+        config: The constructor's arguments.
+        state_dict: Weights, and what the head knows beside tensors, such as a circuit.
+        kind: Name of its class. Files written before there were two kinds name none.
+        dtype: Of its arithmetic, by name; None, as in older files, for that of its weights.
+    """
+
+    config: Mapping[str, Any]
+    state_dict: Mapping[str, Any]
+    kind: str = "occam"
+    dtype: str | None = None
+
+
+def record_of(head: SymbolicHead) -> Record:
+    """A head taken apart, to be stored; its tensors are the head's own."""
+    return Record(head.config(), head.state_dict(), head.kind, dtype_name(head.dtype))
+
+
+def head_of(record: Record) -> SymbolicHead:
+    """A head put together again, in train mode; the opposite of :func:`record_of`.
+
+    Raises:
+        ValueError, TypeError, RuntimeError: If the parts do not fit together.
+    """
+    head = head_class(record.kind)(**record.config)
+    # Assigned, not copied: weights of another precision come back as they were.
+    head.load_state_dict(record.state_dict, assign=True)
+    return head.to(getattr(torch, record.dtype or dtype_name(head.dtype)))
 
 
 def head_class(kind: str) -> type[SymbolicHead]:

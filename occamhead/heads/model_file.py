@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from occamhead.checks import check_counts, needs
 from occamhead.expression import Expression, FormulaModule
-from occamhead.heads.base import SymbolicHead, dtype_name, head_class, named
+from occamhead.heads.base import Record, SymbolicHead, head_of, named, record_of
 from occamhead.version import __version__
 from occamhead.vision.backbones import Backbone, build_backbone, state_hash
 from occamhead.vision.decoding import as_rgb, read_rgb
@@ -167,8 +167,9 @@ def save_model(
             f"the backbone is not the network that is called {backbone.name!r}, from which the"
             " file would be read; give it the name that builds it (see load_backbone)"
         )
-    plain = {k: v for k, v in head.state_dict().items() if not isinstance(v, Tensor)}
-    state = _state(backbone=backbone.module, head=head)
+    record = record_of(head)
+    plain = {k: v for k, v in record.state_dict.items() if not isinstance(v, Tensor)}
+    state = _state(backbone=backbone.module.state_dict(), head=record.state_dict)
     content: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -179,9 +180,9 @@ def save_model(
         "transform": Preparation.of(backbone.transform).plain(),
         "classes": list(classes),
         "formula": json.loads(formula.to_json()),
-        "kind": head.kind,
-        "head": head.config(),
-        "dtype": dtype_name(head.dtype),
+        "kind": record.kind,
+        "head": record.config,
+        "dtype": record.dtype,
         # What the head's state holds beside tensors, such as a circuit.
         "plain": plain,
         "facts": dict(facts or {}),
@@ -201,12 +202,12 @@ def _shapes(module: nn.Module) -> dict[str, torch.Size]:
     return {name: value.shape for name, value in module.state_dict().items()}
 
 
-def _state(**parts: nn.Module) -> dict[str, Tensor]:
+def _state(**parts: Mapping[str, Any]) -> dict[str, Tensor]:
     """The weights as safetensors takes them: dense, in the usual order, sharing no memory."""
     return {
         f"{part}.{name}": value.detach().cpu().clone(memory_format=torch.contiguous_format)
-        for part, module in parts.items()
-        for name, value in module.state_dict().items()
+        for part, values in parts.items()
+        for name, value in values.items()
         if isinstance(value, Tensor)
     }
 
@@ -232,10 +233,10 @@ def load_model(path: str | Path) -> FormulaModel:
         # Assigned, not copied: weights of another precision come back as they were.
         network = build_backbone(content["backbone"])
         network.load_state_dict(_part(state, "backbone"), assign=True)
-        # Older files are of one kind, and hold nothing beside tensors.
-        head: Any = head_class(content.get("kind", "occam"))(**content["head"])
-        head.load_state_dict(_part(state, "head") | content.get("plain", {}), assign=True)
-        head.to(getattr(torch, content.get("dtype", dtype_name(head.dtype))))
+        # Older files say no kind and no dtype, and hold nothing beside tensors.
+        said = {part: content[part] for part in ("kind", "dtype") if part in content}
+        head_state = _part(state, "head") | content.get("plain", {})
+        head = head_of(Record(content["head"], head_state, **said))
         backbone = Backbone(
             name=content["backbone"],
             module=network.eval(),

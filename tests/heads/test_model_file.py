@@ -20,6 +20,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from occamhead import EssenceHead, OccamHead
+from occamhead.heads.base import Record, record_of
 from occamhead.heads.model_file import FormulaModel, _seal, load_model, save_model
 from occamhead.vision import Backbone, build_backbone, load_transform
 from occamhead.vision.backbones import state_hash
@@ -73,6 +74,17 @@ def pictures(count: int = 5) -> list[Image.Image]:
     ]
 
 
+def assert_same_parts(found: Record, wanted: Record) -> None:
+    assert (found.kind, found.dtype, found.config) == (wanted.kind, wanted.dtype, wanted.config)
+    assert found.state_dict.keys() == wanted.state_dict.keys()
+    for name, value in wanted.state_dict.items():
+        again = found.state_dict[name]
+        if isinstance(value, torch.Tensor):
+            assert again.dtype == value.dtype and torch.equal(again, value), name
+        else:  # tuples come back as lists out of JSON
+            assert json.loads(json.dumps(again)) == json.loads(json.dumps(value)), name
+
+
 # --- what comes back ----------------------------------------------------------------------------
 
 
@@ -91,6 +103,9 @@ def test_heads_of_every_kind_and_loss_come_back(kind, resnet, images, tmp_path):
     model = load_model(save_model(tmp_path / "model.safetensors", resnet, head))
     assert model.formula == head.formula() == model.head.formula()
     assert model.head.dtype == head.dtype and model.head.config() == head.config()
+    assert_same_parts(record_of(model.head), record_of(head))
+    head.save(tmp_path / "head.pt")
+    assert_same_parts(record_of(type(head).load(tmp_path / "head.pt")), record_of(head))
     assert torch.equal(model(images), head(features))
     found = model.predict(pictures(2))
     assert len(found) == 2
