@@ -26,12 +26,13 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from occamhead.commands.flags import positive, recipe_parser
+from occamhead.commands.flags import positive
 from occamhead.commands.results import prepare, write_results
 from occamhead.rows.objective import one_thread
 from recipes.lists import methods, sorting
 from recipes.lists.tables import say_program, say_task
 from recipes.lists.tasks import TASKS
+from recipes.shared.flags import recipe_parser
 
 SORTING = "sort 3"
 
@@ -40,7 +41,7 @@ def arguments() -> argparse.ArgumentParser:
     parser = recipe_parser("arithmetic", __doc__, seeds=range(5))
     add = parser.add_argument
     add("--tasks", nargs="+", choices=[*TASKS, SORTING], default=[*TASKS, SORTING],
-        metavar="TASK", help=f"of {', '.join([*TASKS, SORTING])}")  # fmt: skip
+        metavar="TASK", help=f"of {', '.join([*TASKS, SORTING])}".replace("%", "%%"))  # fmt: skip
     add("--lists", type=positive, default=200, help="long lists on which a program is tested")
     return parser
 

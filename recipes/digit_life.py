@@ -23,12 +23,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from occamhead.commands.flags import positive, recipe_parser
+from occamhead.commands.flags import positive
 from occamhead.commands.output import say
 from occamhead.commands.results import prepare, write_results
 from occamhead.rows.objective import one_thread
 from recipes.automata.digit_boards import BATCH
 from recipes.automata.digit_methods import learn, say_methods
+from recipes.shared.flags import recipe_parser
 
 
 @one_thread()

@@ -25,12 +25,13 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from occamhead.commands.flags import add_cache, recipe_parser
+from occamhead.commands.flags import add_cache
 from occamhead.commands.output import quieten, say
 from occamhead.commands.results import prepare, write_results
 from occamhead.rows.objective import one_thread
 from recipes.features.essence_methods import on_rows, on_shape, say_methods
 from recipes.features.parts import PHOTOGRAPHS, SHAPES, TABLES, photographs, table
+from recipes.shared.flags import recipe_parser
 
 TASKS = (*TABLES, *PHOTOGRAPHS, *SHAPES)
 

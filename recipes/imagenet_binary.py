@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from occamhead.commands.run import arguments, run
+from occamhead.commands.image_flags import add_image_flags
 from occamhead.commands.task import Paper, Task
-from occamhead.vision import photograph_splits
+from recipes.shared.flags import recipe_parser
 
 PAPER = {
     "evolution": Paper(
@@ -24,11 +24,16 @@ PAPER = {
 
 def main(argv: Sequence[str] | None = None) -> dict[str, object]:
     """Run the recipe; returns what it writes to results.json."""
-    parser = arguments("imagenet_binary", __doc__)
+    parser = recipe_parser("imagenet_binary", __doc__)
+    add_image_flags(parser)
     parser.add_argument(
         "--classes", nargs=2, metavar="CLASS", help="two class folders; by default the only two"
     )
     args = parser.parse_args(argv)
+    # What takes seconds to load comes after the flags, so that --help does not wait for it.
+    from occamhead.commands.run import run
+    from occamhead.vision import photograph_splits
+
     splits, source = photograph_splits(args.data, args.classes, seed=args.seed)
     return run(Task("imagenet_binary", splits, source, PAPER.get(args.mode)), args)
 

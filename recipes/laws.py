@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from occamhead.commands.flags import positive, positive_seconds, recipe_parser
+from occamhead.commands.flags import positive, positive_seconds
 from occamhead.commands.output import say
 from occamhead.commands.results import prepare, save_results
 from recipes.laws_of_nature.laws import CONFIG, load_study
 from recipes.laws_of_nature.rows import methods_of, row_of
 from recipes.laws_of_nature.tables import report
+from recipes.shared.flags import recipe_parser
 from recipes.shared.progress import progress
 
 

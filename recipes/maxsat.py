@@ -19,13 +19,14 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from occamhead.commands.flags import positive, recipe_parser
+from occamhead.commands.flags import positive
 from occamhead.commands.output import say
 from occamhead.commands.results import prepare, write_results
 from occamhead.rows.objective import one_thread
 from recipes.satisfiability.methods import Outcome, Size, compare, learn, pooled
 from recipes.satisfiability.small_formulas import LENGTHS
 from recipes.satisfiability.tables import say_rules, say_tests
+from recipes.shared.flags import recipe_parser
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:

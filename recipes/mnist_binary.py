@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from occamhead.commands.run import arguments, run
+from occamhead.commands.image_flags import add_image_flags
 from occamhead.commands.task import Paper, Task
-from occamhead.vision import mnist_splits
+from recipes.shared.flags import recipe_parser
 
 PAPER = {
     (0, 7): Paper(0.929, 0.928, "Table 1 line 22, by evolution; baseline HeuristicLab"),
@@ -21,7 +21,8 @@ PAPER = {
 
 def main(argv: Sequence[str] | None = None) -> dict[str, object]:
     """Run the recipe; returns what it writes to results.json."""
-    parser = arguments("mnist_binary", __doc__)
+    parser = recipe_parser("mnist_binary", __doc__)
+    add_image_flags(parser)
     parser.add_argument("--classes", nargs="+", type=int, default=[0, 7], metavar="DIGIT")
     parser.add_argument(
         "--features", default="pixels", help="pixels (the default), or the name of a backbone"
@@ -37,6 +38,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, object]:
             parser.error("--mode finetune needs --features BACKBONE: pixels have nothing to tune")
     else:
         args.backbone = args.features
+    # What takes seconds to load comes after the flags, so that --help does not wait for it.
+    from occamhead.commands.run import run
+    from occamhead.vision import mnist_splits
+
     splits, source = mnist_splits(args.classes, args.data, seed=args.seed)
     paper = PAPER.get(tuple(args.classes))
     return run(Task("mnist_binary", splits, source, paper, args.features == "pixels"), args)

@@ -27,7 +27,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from occamhead.commands.flags import positive, recipe_parser
+from occamhead.commands.flags import positive
 from occamhead.commands.output import say
 from occamhead.commands.results import prepare, write_results
 from occamhead.distill.sizes.grids import lift_grid
@@ -35,6 +35,7 @@ from occamhead.rows.objective import one_thread
 from recipes.lines.methods import SIDE, compare, other_rows, own_rows, run_text
 from recipes.lines.shapes import lines
 from recipes.lines.tables import say_rows
+from recipes.shared.flags import recipe_parser
 
 LEARNED, HELD_OUT = (5, 6, 7), 8
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from occamhead.commands.flags import positive, positive_seconds, recipe_parser
+from occamhead.commands.flags import positive, positive_seconds
 from occamhead.commands.output import say
 from occamhead.commands.results import prepare, save_results
 from recipes.others.regressors import get_methods, mse
 from recipes.real_tables.report import report
 from recipes.real_tables.tables import SETS, find_tables, numbers, read_table, split
+from recipes.shared.flags import recipe_parser
 from recipes.shared.progress import progress
 
 

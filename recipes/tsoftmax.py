@@ -16,12 +16,13 @@ from typing import Any
 import torch
 
 from occamhead.commands.backbone import backbone_of
-from occamhead.commands.flags import add_backbone, positive, recipe_parser
+from occamhead.commands.flags import add_backbone, positive
 from occamhead.commands.output import quieten, say
 from occamhead.commands.results import prepare, save_results
 from occamhead.rows.arrays import as_rows
 from occamhead.vision import featurise, mnist_splits
 from recipes.features.last_layer import PAPER, run_one, say_summary, summary
+from recipes.shared.flags import recipe_parser
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

@@ -1,34 +1,17 @@
-"""The flags that recipes share."""
+"""The flags that commands share."""
 
 from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Iterable
 from pathlib import Path
 
 
-def recipe_parser(
-    name: str, description: str | None, seeds: Iterable[int] | None = None
-) -> argparse.ArgumentParser:
-    """A parser for ``python -m recipes.NAME``, whose help keeps the lines of its description.
-
-    Args:
-        name: NAME.
-        description: What the recipe does.
-        seeds: Those that it takes unless told otherwise; None leaves the flag out.
-    """
-    parser = argparse.ArgumentParser(
-        f"python -m recipes.{name}",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def add_out(parser: argparse.ArgumentParser, name: str) -> None:
+    """Where the results go."""
     add = parser.add_argument
-    add("--out", type=Path, help=f"folder for the results; default runs/{name}-TIME")
+    add("--out", type=Path, metavar="DIR", help=f"folder for the results; default runs/{name}-TIME")
     add("--overwrite", action="store_true", help="replace results that are in --out already")
-    if seeds is not None:
-        add("--seeds", nargs="+", type=int, default=list(seeds), help="of what is drawn at random")
-    return parser
 
 
 def add_backbone(parser: argparse.ArgumentParser, picture_size: int | None = None) -> None:

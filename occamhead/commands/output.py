@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+def first_process() -> bool:
+    """Whether this is the first process of a run, or the only one.
+
+    Lightning knows; where nobody has loaded it, which takes seconds, there is one process.
+    """
+    lightning: Any = sys.modules.get("pytorch_lightning.utilities.rank_zero")
+    return lightning is None or not getattr(lightning.rank_zero_only, "rank", 0)
 
 
-@rank_zero_only
 def say(text: str = "") -> None:
     """Print at once, in the first process of a distributed run only."""
-    print(text, flush=True)
+    if first_process():
+        print(text, flush=True)
 
 
 def say_table(

@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from occamhead.commands.output import say, say_table
 from occamhead.rows.arrays import ArrayDataModule
 from occamhead.training.path import fit_path
 from occamhead.training.results import Fit, ParetoPath, PathPoint
-
-
-def add_arguments(parser: argparse.ArgumentParser, positive: Callable[[str], int]) -> None:
-    """The flags of ``--mode path``."""
-    group = parser.add_argument_group("--mode path")
-    add = group.add_argument
-    add(
-        "--budgets",
-        nargs="+",
-        type=positive,
-        default=[1, 2, 4, 8, 16, 32],
-        metavar="COUNT",
-        help="most features of each formula fitted",
-    )
-    add("--per-class", action="store_true", help="let budgets count the features of each class")
-    add(
-        "--nodes",
-        type=positive,
-        default=0,
-        help="make each class's score a sum of this many max(sum of features, 0); default: a sum"
-        " of features",
-    )
-    add("--node-terms", type=positive, default=16, help="most features of a node, default 16")
 
 
 def fit(data: ArrayDataModule, args: argparse.Namespace, trainer: Mapping[str, Any]) -> Fit:

@@ -13,9 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
-
-from occamhead.commands.output import say
+from occamhead.commands.output import first_process, say
 
 FILES = (
     "results.json",
@@ -36,7 +34,7 @@ def prepare(out: Path | None, name: str, overwrite: bool) -> Path:
         FileExistsError: If it holds results already and `overwrite` is not set.
     """
     out = out or Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    if getattr(rank_zero_only, "rank", 0):
+    if not first_process():
         return out  # the first process of a distributed run looks, makes and writes
     present = [file for file in (*FILES, PAGE, MODEL) if (out / file).exists()]
     if present and not overwrite:
@@ -70,11 +68,11 @@ def save_results(out: Path, results: Mapping[str, Any], *packages: str) -> dict[
     """
     about = {"command": command_line(), "processor": platform.processor() or platform.machine()}
     results = {**results, "versions": versions(*packages), **about}
-    _replace(out / "results.json", json.dumps(_finite(results), indent=1) + "\n")
+    if first_process():
+        _replace(out / "results.json", json.dumps(_finite(results), indent=1) + "\n")
     return results
 
 
-@rank_zero_only
 def _replace(file: Path, text: str) -> None:
     scratch = file.with_suffix(".part")
     scratch.write_text(text)

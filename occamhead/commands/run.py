@@ -12,8 +12,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from occamhead.commands import path, report
 from occamhead.commands.backbone import backbone_of
-from occamhead.commands.finetune import add_arguments, facts_of, schedule_of
-from occamhead.commands.flags import add_backbone, positive, recipe_parser
+from occamhead.commands.finetune import facts_of, schedule_of
 from occamhead.commands.output import quieten, say
 from occamhead.commands.results import MODEL, prepare
 from occamhead.commands.task import Task
@@ -23,65 +22,6 @@ from occamhead.training.finetune import finetune
 from occamhead.training.fit import fit_head
 from occamhead.training.results import Fit
 from occamhead.vision import Backbone, PictureRows
-
-
-def arguments(name: str, description: str | None) -> argparse.ArgumentParser:
-    """The flags that every image recipe has."""
-    parser = recipe_parser(name, description)
-    add = parser.add_argument
-    add(
-        "--mode",
-        choices=("backprop", "evolution", "backprop+evolution", "path", "finetune"),
-        default="backprop",
-        help="train the head on frozen features by backprop, by evolution, or by one after the"
-        " other; fit formulas of several sizes and choose one; or also train the backbone",
-    )
-    add("--data", help="folder of the data; also looked for below $OCCAMHEAD_DATA")
-    add_backbone(parser)
-    add("--seed", type=int, default=0)
-    add("--report", action="store_true", help="also write report.html: the formulas explained")
-    add(
-        "--max-features",
-        type=positive,
-        help="most features in all formulas together, default 40, 64 of pixels; with --mode path"
-        " the largest budget to choose, default by the one-standard-error rule",
-    )
-    parser.set_defaults(usual_features=40)
-    add("--terms", type=positive, default=20, help="most features in one formula")
-    add(
-        "--class-weight",
-        choices=("balanced",),
-        help="count the rows of rare classes more, so that all classes weigh alike",
-    )
-    add(
-        "--restarts",
-        type=positive,
-        help="networks trained side by side in each round, default 8; or searches, default 4",
-    )
-    add(
-        "--steps",
-        type=positive,
-        help="optimiser steps of each round, default 8 epochs, at least 300; or steps of each"
-        " search, default 300",
-    )
-    add("--accelerator", default="auto", help="Lightning's: cpu, gpu, auto, ...")
-    add("--devices", type=devices, default=1, help="Lightning's: a number of devices, or auto")
-    add("--strategy", default="auto", help="Lightning's: ddp, ...")
-    add("--precision", default="32-true", help="Lightning's: 32-true, bf16-mixed, ...")
-    add(
-        "--save-model",
-        action=argparse.BooleanOptionalAction,
-        help=f"write backbone and formulas as one file, {MODEL}; by default where the"
-        " backbone was fine-tuned",
-    )
-    path.add_arguments(parser, positive)
-    add_arguments(parser, positive)
-    return parser
-
-
-def devices(text: str) -> int | str:
-    """Lightning's number of devices, or auto."""
-    return text if text == "auto" else int(text)
 
 
 def run(task: Task, args: argparse.Namespace) -> dict[str, object]:

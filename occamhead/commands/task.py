@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from occamhead.vision import Splits
+if TYPE_CHECKING:
+    from occamhead.vision import Splits
 
 
 @dataclass(frozen=True)

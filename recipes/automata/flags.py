@@ -6,9 +6,10 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from occamhead.commands.flags import positive, recipe_parser
+from occamhead.commands.flags import positive
 from recipes.automata.rules import LIFE, NAMES, NUM_RULES, WINDOW, LifeRule
 from recipes.automata.samples import RULE_AND_CELLS
+from recipes.shared.flags import recipe_parser
 
 
 def parsed(

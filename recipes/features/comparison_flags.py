@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from occamhead.commands.flags import add_backbone, positive, positive_seconds, recipe_parser
+from occamhead.commands.flags import add_backbone, positive, positive_seconds
 from recipes.features.comparison import METHODS, PER_CLASS
+from recipes.shared.flags import recipe_parser
 
 
 def parsed(description: str | None, argv: Sequence[str] | None) -> argparse.Namespace:

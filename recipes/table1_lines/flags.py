@@ -6,7 +6,8 @@ import argparse
 import math
 from collections.abc import Sequence
 
-from occamhead.commands.flags import positive, recipe_parser
+from occamhead.commands.flags import positive
+from recipes.shared.flags import recipe_parser
 from recipes.table1_lines.search import ENGINES
 from recipes.table1_lines.task import Task
 

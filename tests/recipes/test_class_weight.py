@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
+
 import numpy as np
 import pytest
 import torch
 
-from occamhead.commands.run import arguments, fit_features
+from occamhead.commands.image_flags import add_image_flags
+from occamhead.commands.run import fit_features
 from occamhead.rows.arrays import ArrayData
 from occamhead.rows.metrics import rates_of
 
@@ -27,10 +30,12 @@ def test_a_rare_class_is_found_more_often(mode, planted):
     parts = [few_of_the_second(part, generator) for part in (rows.train, rows.validation)]
     data = ArrayData(*parts, rows.test)
     found = []
+    parser = ArgumentParser()
+    add_image_flags(parser)
     for more in ([], ["--class-weight", "balanced"]):
         flags = ["--mode", mode, "--terms", "2", "--max-features", "4", "--budgets", "2", "4"]
         steps = ["--restarts", "2", "--steps", "60"]
-        args = arguments("mnist_binary", None).parse_args([*flags, *steps, *more])
+        args = parser.parse_args([*flags, *steps, *more])
         trainer = {"accelerator": "cpu", "enable_progress_bar": False}
         head = fit_features(data, args, trainer).head
         x, y = (torch.as_tensor(part) for part in rows.test)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,14 @@ def test_a_recipe_is_an_experiment_of_at_most_80_lines(path):
     assert "main" in {node.name for node in ast.parse(text).body if hasattr(node, "name")}
     assert text.endswith('\n\nif __name__ == "__main__":\n    main()\n')
     assert not any(name == f"recipes.{other.stem}" for name in imported(path) for other in TOP)
+
+
+@pytest.mark.parametrize("path", TOP, ids=lambda path: path.stem)
+def test_a_recipe_says_its_help(path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        import_module(f"recipes.{path.stem}").main(["--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: python -m recipes.{path.stem} ")
 
 
 @pytest.mark.parametrize("path", PARTS, ids=lambda path: f"{path.parent.name}.{path.stem}")
