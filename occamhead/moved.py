@@ -85,7 +85,7 @@ MOVED = {
     "search.values": "search.judging.values",
     "search.wiring": "search.judging.wiring",
     "subset": "rows.best_subsets",
-    "sums": "training.sums",
+    "sums": "heads.sums",
     "symbolic": "heads.base",
     "tsoftmax": "network.tsoftmax",
     "vision.network": "vision.downloads",

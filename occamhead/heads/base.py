@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from occamhead.expression import Expression
 from occamhead.expression.derived import as_leaf
 from occamhead.heads.calibration import check_limit, fit_temperature
+from occamhead.heads.editable import Editable
 from occamhead.rows.objective import Objective, get_objective
 
 FORMAT, VERSION = "occamhead.head", 1
@@ -31,7 +32,7 @@ _HOMES = {
 Head = TypeVar("Head", bound="SymbolicHead")
 
 
-class SymbolicHead(nn.Module):
+class SymbolicHead(Editable):
     """A head whose every class score is a formula of the features.
 
     In ``train()`` mode it is a soft network, through which a backbone can be trained; in

@@ -126,7 +126,7 @@ class ReadHead(SymbolicHead):
         return self._read
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_read": None, "_reading": None}
+        return {**super().__getstate__(), "_read": None, "_reading": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

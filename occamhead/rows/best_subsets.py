@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -14,7 +14,12 @@ LEAVING = 8
 
 
 def best_subsets(
-    gram: Tensor, moments: Tensor, sizes: Iterable[int], swaps: int = 30
+    gram: Tensor,
+    moments: Tensor,
+    sizes: Iterable[int],
+    swaps: int = 30,
+    forced: Sequence[int] = (),
+    barred: Sequence[int] = (),
 ) -> dict[int, list[int]]:
     """For each size a subset S of features that makes a quadratic small over weights on S.
 
@@ -27,19 +32,21 @@ def best_subsets(
         moments: [features, outputs].
         sizes: How many features, each at least 1; more than there are count as all.
         swaps: Most swaps at each size.
+        forced: Features that are in every subset, whatever its size.
+        barred: Features that are in none.
 
     Returns:
         The subsets by size, as lists of features. Each starts from the one before.
 
     Source: the splicing of Zhu et al. 2020 (PNAS 117:33117), one feature at a time.
     """
-    chosen: list[int] = []
+    chosen, out = list(forced), list(barred)
     found = {}
     for size in sorted(set(sizes)):
-        while len(chosen) < min(size, len(gram)):
-            chosen.append(int(_gains(gram, moments, chosen).argmax()))
+        while len(chosen) < min(size, len(gram) - len(out)):
+            chosen.append(int(_gains(gram, moments, chosen, out).argmax()))
         for _ in range(swaps):
-            better = _swapped(gram, moments, chosen)
+            better = _swapped(gram, moments, chosen, len(forced), out)
             if better is None:
                 break
             chosen = better
@@ -47,10 +54,12 @@ def best_subsets(
     return found
 
 
-def _gains(gram: Tensor, moments: Tensor, chosen: list[int]) -> Tensor:
-    """By how much the quadratic falls if each feature is added, [features]; -1 if it is there."""
+def _gains(gram: Tensor, moments: Tensor, chosen: list[int], out: list[int]) -> Tensor:
+    """By how much the quadratic falls if each feature is added, [features]; -1 if it cannot be."""
     if not chosen:
-        return moments.square().sum(dim=1) / gram.diagonal()
+        gains = moments.square().sum(dim=1) / gram.diagonal()
+        gains[out] = -1.0
+        return gains
     rows = gram[chosen]
     factor = torch.linalg.cholesky(rows[:, chosen])
     # What the chosen ones leave of each feature, and of its moments.
@@ -60,21 +69,28 @@ def _gains(gram: Tensor, moments: Tensor, chosen: list[int]) -> Tensor:
     # A copy of a chosen feature leaves nothing but rounding.
     left = left.clamp_min(1e-9 * float(gram.diagonal().max()))
     gains = (moments - whitened.T @ explained).square().sum(dim=1) / left
-    gains[chosen] = -1.0
+    gains[chosen + out] = -1.0
     return gains
 
 
-def _swapped(gram: Tensor, moments: Tensor, chosen: list[int]) -> list[int] | None:
-    """The subset after the best swap; None if no swap makes the quadratic smaller."""
-    if len(chosen) == len(gram):
+def _swapped(
+    gram: Tensor, moments: Tensor, chosen: list[int], forced: int, out: list[int]
+) -> list[int] | None:
+    """The subset after the best swap; None if no swap makes the quadratic smaller.
+
+    Args:
+        forced: How many of the chosen, from the first, may not leave.
+        out: Features that may not enter.
+    """
+    if len(chosen) + len(out) == len(gram):
         return None
     inverse = torch.linalg.inv(gram[chosen][:, chosen])
     weights = inverse @ moments[chosen]
     costs = weights.square().sum(dim=1) / inverse.diagonal()
     best, most = None, 1e-9 * float(costs.sum())
-    for place in costs.argsort()[:LEAVING].tolist():
+    for place in (costs[forced:].argsort()[:LEAVING] + forced).tolist():
         others = chosen[:place] + chosen[place + 1 :]
-        gains = _gains(gram, moments, others)
+        gains = _gains(gram, moments, others, out)
         entering = int(gains.argmax())
         better = float(gains[entering]) - float(costs[place])
         if better > most and entering != chosen[place]:

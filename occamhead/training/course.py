@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from occamhead.expression import Affine, Input
+from occamhead.heads.editing import Origin
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import ArrayDataModule, as_data, view_rows
 from occamhead.rows.dense import Weights, choose_dense_head, fit_dense_head, teach
@@ -57,6 +58,16 @@ class Ground:
         both = zip(self.train, self.validation, strict=True)
         x, y = (torch.cat(parts) for parts in both)
         return x, y
+
+    def origin(self, distil: bool, seed: int, digits: int, **how: Any) -> Origin | None:
+        """What a head of weighted sums is refitted from; see :class:`Origin`."""
+        if self.objective is not CROSS_ENTROPY:
+            return None
+        rows = self.train, self.validation, self.weights, self.weight
+        penalty = self.penalty if distil else None
+        return Origin(
+            *rows, self.classes, self.data.class_names, penalty, seed=seed, digits=digits, **how
+        )
 
     def dense_on_all(self) -> nn.Linear:
         """The dense head on training and validation rows, under the penalty that was chosen."""

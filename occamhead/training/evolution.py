@@ -200,6 +200,7 @@ def fit_head_by_evolution(
     if best is not first:
         best = best.widened(ground.data.num_features, done.columns)
     best.calibrate(*done.held_out)
+    best.origin = ground.origin(distil, seed, best.digits)
     module = as_module(best, ground.data, trainer)
     return Fit(
         module.head, done.dense, module, done.validation_accuracy, done.penalty, done.losses,

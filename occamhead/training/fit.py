@@ -116,6 +116,7 @@ def fit_head(
     done = course(ground, make, settings)
     kept = make.module.keep(done.best)
     kept.calibrate(*done.held_out)
+    kept.origin = ground.origin(distil, seed, kept.digits)
     return Fit(
         kept.eval(), done.dense, make.module, done.validation_accuracy, done.penalty, done.losses,
         rates=done.rates,

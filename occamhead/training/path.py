@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,18 +11,16 @@ from torch import Tensor
 
 from occamhead.checks import check_counts
 from occamhead.heads.occam import OccamHead
+from occamhead.heads.sums import SumPath
 from occamhead.heads.writing import write_head
 from occamhead.rows.arrays import as_data
 from occamhead.rows.metrics import check_criterion, rates_of
 from occamhead.rows.objective import Rows, one_thread, standardisation
-from occamhead.rows.weights import ClassWeight, scaled
+from occamhead.rows.weights import ClassWeight
 from occamhead.training.blocks import BATCH, Pruning, prune_path
 from occamhead.training.course import Ground, prepare
-from occamhead.training.results import ParetoPath, PathPoint
-from occamhead.training.sums import SumPath, hold_out
+from occamhead.training.results import ParetoPath, PathPoint, points_of
 
-# With more rows than this the validation rows alone choose, without folds.
-FEW_ROWS = 5000
 # A feature that varies less than this share of a typical one is not standardised in full: a pixel
 # that is lit in a few pictures would be huge in those.
 LEAST_SPREAD = 1 / 3
@@ -53,7 +50,7 @@ def fit_path(
 
     Without nodes, each class's score is a weighted sum of features. The features are those best
     subsets whose sums come nearest to the scores of a dense head (see
-    :mod:`occamhead.training.sums`). Two classes share one score: each formula has the features that
+    :mod:`occamhead.heads.sums`). Two classes share one score: each formula has the features that
     speak for its class.
 
     With nodes, each class's score is a weighted sum of nodes of its own, functions of weighted
@@ -126,11 +123,10 @@ def fit_path(
         pruning = Pruning(nodes, terms, family, per_class, steps, seed)
         points = _block_points(ground, sizes, pruning, digits)
     else:
-        rows = len(ground.train[0]) + len(ground.validation[0])
-        folds = folds or (5 if rows <= FEW_ROWS else 1)
-        points = _sum_points(
-            ground, sizes, per_class, folds, ground.penalty if distil else None, seed, digits
-        )
+        how: dict[str, Any] = {"per_class": per_class, "folds": folds, "budgets": sizes}
+        origin = ground.origin(distil, seed, digits, **how)
+        assert origin is not None
+        points = points_of(origin.fit(sizes))
     return ParetoPath(tuple(points), dense, select)
 
 
@@ -185,40 +181,6 @@ def bootstrap_returns(
     }
 
 
-def _sum_points(
-    ground: Ground,
-    sizes: Sequence[int],
-    per_class: bool,
-    folds: int,
-    penalty: float | None,
-    seed: int,
-    digits: int,
-) -> list[PathPoint]:
-    """Weighted sums.
-
-    Args:
-        penalty: Ridge penalty of the dense head that teaches; None learns from the labels.
-    """
-    classes, together, weight = ground.classes, ground.together(), ground.weight
-    if folds == 1:
-        splits = iter([(ground.train, ground.validation, ground.weights[0])])
-    else:
-        splits = _folds(together, classes, folds, seed, weight)
-    held_out = hold_out(splits, classes, sizes, per_class, penalty)
-    path = SumPath(together, classes, per_class, penalty, weight)
-    sums = path.sums(sizes)
-    points = []
-    for size in sizes:
-        held = held_out[size]
-        head = write_head(sums[size], path.standardisation, digits, ground.data.class_names)
-        counts = Counter(itertools.chain.from_iterable(held.features))
-        returns: dict[int, float] = {}
-        if len(held.features) > 1:
-            returns = {f: counts[f] / len(held.features) for f in head.formula().features}
-        points.append(_point(size, head, held.scores, held.labels, path.aim(size).ridge, returns))
-    return points
-
-
 def _block_points(
     ground: Ground, sizes: Sequence[int], pruning: Pruning, digits: int
 ) -> list[PathPoint]:
@@ -237,40 +199,8 @@ def _block_points(
         with torch.no_grad():
             said[size] = head(ground.validation[0])
     heads = dict(pruned(ground.together(), ground.weight))
-    return [_point(size, heads[size], said[size], ground.validation[1]) for size in sizes]
-
-
-def _point(
-    budget: int,
-    head: OccamHead,
-    scores: Tensor,
-    labels: Tensor,
-    penalty: float = 0.0,
-    returns: Mapping[int, float] | None = None,
-) -> PathPoint:
-    head.calibrate(scores, labels)
-    return PathPoint(budget, head, rates_of(scores, labels), penalty, dict(returns or {}))
-
-
-def _folds(
-    rows: Rows, classes: int, count: int, seed: int, weight: Tensor | None = None
-) -> Iterator[tuple[Rows, Rows, Tensor | None]]:
-    """Rows to fit and rows held out, each row once, with as many of a class in every fold.
-
-    Third comes what each of the rows to fit counts.
-    """
-    features, labels = rows
-    if count > len(labels):
-        raise ValueError(f"folds must be at most the {len(labels)} rows, got {count}")
-    generator = torch.Generator().manual_seed(seed)
-    fold = torch.empty(len(labels), dtype=torch.long)
-    start = 0
-    for label in range(classes):
-        mine = (labels == label).nonzero().flatten()
-        shuffled = mine[torch.randperm(len(mine), generator=generator)]
-        fold[shuffled] = (torch.arange(len(mine)) + start) % count
-        start += len(mine)  # so that the folds differ by a row at most
-    for place in range(count):
-        out = fold == place
-        kept = None if weight is None else scaled(weight[~out])
-        yield (features[~out], labels[~out]), (features[out], labels[out]), kept
+    labels = ground.validation[1]
+    for size, head in heads.items():
+        head.calibrate(said[size], labels)
+    # Only what is pruned is held back, so that there is no penalty.
+    return [PathPoint(b, heads[b], rates_of(said[b], labels), 0.0, {}) for b in sizes]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from torch import nn
 
 from occamhead.expression import Expression
+from occamhead.heads.editing import Edited, FittedSums, limits_for, origin_of
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import ArrayDataModule
 from occamhead.rows.metrics import ClassRates
@@ -44,6 +45,11 @@ class Fit:
     losses: tuple[float, ...]
     path: ParetoPath | None = None
     rates: ClassRates | None = None
+
+    def edit(self, **limits: Any) -> Edited:
+        """The head refitted under limits; see :meth:`occamhead.OccamHead.edit`."""
+        edited: Edited = self.head.edit(**limits)
+        return edited
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,14 @@ class PathPoint:
         return self.formula.operations
 
 
+def points_of(fitted: Mapping[int, FittedSums]) -> list[PathPoint]:
+    """The sums of some budgets as points of a path."""
+    return [
+        PathPoint(budget, made.head, made.rates, made.ridge, made.returns)
+        for budget, made in fitted.items()
+    ]
+
+
 @dataclass(frozen=True)
 class ParetoPath:
     """Formulas of several budgets, fewest features first, and the dense head beside them.
@@ -140,6 +154,24 @@ class ParetoPath:
 
     def _rate(self, rates: ClassRates) -> float:
         return rates.rate(self.by)
+
+    def edit(self, **limits: Any) -> ParetoPath:
+        """The formulas of all budgets refitted under limits, so that a size can be chosen anew.
+
+        The dense head beside them stays that of all features.
+
+        Args:
+            **limits: `drop`, `keep`, `sign`, `force` as :meth:`occamhead.OccamHead.edit` takes
+                them. Budgets that are too small for the features that are forced are left out.
+
+        Raises:
+            ValueError: If the path is not one of weighted sums fitted in this process, there is no
+                such feature, or the limits contradict each other.
+        """
+        last = self.points[-1]
+        origin = origin_of(last.head).limited(limits_for(last.head, **limits))
+        sizes = origin.sizes_up_to(last.budget)
+        return replace(self, points=tuple(points_of(origin.fit(sizes))))
 
     def fit(
         self,

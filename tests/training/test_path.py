@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from occamhead import OccamHead
+from occamhead.heads.sums import SumPath, folds
 from occamhead.heads.writing import Blocks, Sums, write_head
 from occamhead.rows.arrays import ArrayData, as_rows
 from occamhead.rows.best_subsets import best_subsets, fit_weights
 from occamhead.rows.objective import standardisation
 from occamhead.training.blocks import SMOOTHING, PrunedBlocks, Pruning, prune_path
-from occamhead.training.path import _folds, bootstrap_returns, fit_path
-from occamhead.training.sums import SumPath
+from occamhead.training.path import bootstrap_returns, fit_path
 
 pytestmark = pytest.mark.usefixtures("offline", "one_thread")
 
@@ -70,6 +70,20 @@ def test_copies_of_a_feature_are_no_trouble():
     chosen = best_subsets(gram, gram[:, :1] + 0.5 * gram[:, 1:2], [2, 9])
     assert {place % 3 for place in chosen[2]} == {0, 1}
     assert sorted(chosen[9]) == list(range(6))
+
+
+def test_forced_features_stay_and_barred_ones_stay_out():
+    generator = torch.Generator().manual_seed(5)
+    rows = torch.randn(30, 9, generator=generator, dtype=torch.float64)
+    gram = rows.T @ rows / 30 + 0.1 * torch.eye(9)
+    moments = gram @ torch.randn(9, 2, generator=generator, dtype=torch.float64)
+    found = best_subsets(gram, moments, range(1, 8), forced=[6, 3], barred=[0, 8])
+    for size, subset in found.items():
+        free = [s for s in itertools.combinations(range(9), max(size, 2))
+                if {3, 6} <= set(s) and not {0, 8} & set(s)]  # fmt: skip
+        assert tuple(sorted(subset)) in free
+        least = min(quadratic(gram, moments, s) for s in free)
+        assert quadratic(gram, moments, subset) == pytest.approx(least, rel=0.06)
 
 
 def test_a_refit_is_that_of_scikit_learn(planted):
@@ -289,11 +303,11 @@ def test_a_telling_feature_returns_when_rows_are_drawn_anew(planted):
     assert sum(returns[2].values()) == pytest.approx(2)
 
 
-def test_folds_hold_every_row_out_once_with_all_classes():
+def testfolds_hold_every_row_out_once_with_all_classes():
     x = torch.arange(23.0).unsqueeze(1)
     y = torch.tensor([0] * 13 + [1] * 10)
     out = []
-    for (fit_x, fit_y), (held_x, held_y), _ in _folds((x, y), 2, 5, seed=0):
+    for (fit_x, fit_y), (held_x, held_y), _ in folds((x, y), 2, 5, seed=0):
         assert len(fit_x) + len(held_x) == 23 and len(held_x) in (4, 5)
         assert set(fit_y.tolist()) == set(held_y.tolist()) == {0, 1}
         out += held_x.flatten().tolist()

@@ -14,10 +14,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from occamhead.heads.limits import Limits
 from occamhead.heads.writing import Sums
 from occamhead.rows.best_subsets import best_subsets, fit_weights
 from occamhead.rows.dense import fit_dense_head, teach
 from occamhead.rows.objective import Rows, standardisation
+from occamhead.rows.weights import scaled
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class SumPath:
             and never have.
         penalty: Ridge penalty of the dense head that teaches; None learns from the labels.
         weight: What each row counts, 1 in the mean; None counts all alike.
+        limits: What the sums may read, and how; the dense head reads no other features.
     """
 
     def __init__(
@@ -69,13 +72,20 @@ class SumPath:
         per_class: bool,
         penalty: float | None,
         weight: Tensor | None = None,
+        limits: Limits | None = None,
     ) -> None:
         features, labels = rows
         self.weight = weight
         self.classes = classes
         self.per_class = per_class and classes > 2
+        self.limits = limits or Limits()
         self.standardisation = standardisation(features)
         self.z = self.standardised(features)
+        self.allowed = self.limits.allowed(features.shape[1])
+        scale = self.standardisation[1]
+        if self.allowed is not None:
+            features, self.z = features[:, self.allowed], self.z[:, self.allowed]
+            scale = scale[self.allowed]
         # In single precision: a product of tens of thousands of rows is the costly part.
         self.covariance = (self._weighed(self.z).T @ self.z / len(self.z)).double()
         shares = F.one_hot(labels, classes).to(self.z)
@@ -86,9 +96,9 @@ class SumPath:
         self.targets = {LABELS: labels}
         self.teacher: Tensor | None = None
         if penalty is not None:
-            dense = fit_dense_head(rows, classes, penalty, weight_of_rows=weight)
+            dense = fit_dense_head((features, labels), classes, penalty, weight_of_rows=weight)
             self.targets[SCORES] = teach(dense, features, labels)
-            weight = dense.weight.T * self.standardisation[1].unsqueeze(1)
+            weight = dense.weight.T * scale.unsqueeze(1)
             # Scores that all classes share tell nothing.
             self.teacher = (weight - weight.mean(dim=1, keepdim=True)).double()
 
@@ -108,8 +118,13 @@ class SumPath:
         """
         return LABELS if self.teacher is None or budget == 1 else SCORES
 
-    def supports(self, budgets: Sequence[int]) -> dict[int, Tensor]:
-        """For each budget which weights may differ from zero, [features, classes]."""
+    def supports(self, budgets: Sequence[int], barred: Sequence[int] = ()) -> dict[int, Tensor]:
+        """For each budget which weights may differ from zero, [features that may be read, classes].
+
+        Args:
+            budgets: Most features of each class, or in all.
+            barred: Places of features, among those that may be read, that are not.
+        """
         masks: dict[int, Tensor] = {}
         for aim in dict.fromkeys(map(self.aim, budgets)):
             gram = (1 - aim.shrinkage) * self.covariance
@@ -120,30 +135,84 @@ class SumPath:
                 assert self.teacher is not None
                 moments = gram @ self.teacher
             mine = [budget for budget in budgets if self.aim(budget) is aim]
-            masks |= self._subsets(gram, moments, mine)
+            masks |= self._subsets(gram, moments, mine, barred)
         return masks
 
-    def _subsets(self, gram: Tensor, moments: Tensor, budgets: Sequence[int]) -> dict[int, Tensor]:
+    def _subsets(
+        self, gram: Tensor, moments: Tensor, budgets: Sequence[int], barred: Sequence[int]
+    ) -> dict[int, Tensor]:
         """Best subsets as masks, of all classes at once or of each by itself."""
         masks = {b: torch.zeros(len(gram), self.classes, dtype=torch.bool) for b in budgets}
+        forced = [self._place(feature) for feature in self.limits.force]
         for outputs in range(self.classes) if self.per_class else (slice(None),):
             columns = moments[:, outputs].reshape(len(gram), -1)
-            for budget, subset in best_subsets(gram, columns, budgets).items():
+            found = best_subsets(gram, columns, budgets, forced=forced, barred=barred)
+            for budget, subset in found.items():
                 masks[budget][subset, outputs] = True
         return masks
 
+    def _place(self, feature: int) -> int:
+        """Where a feature stands among those that may be read."""
+        return feature if self.allowed is None else self.allowed.index(feature)
+
     def sums(self, budgets: Sequence[int]) -> dict[int, Sums]:
-        """The sums of each budget, on standardised features."""
-        found = {}
-        for budget, mask in self.supports(budgets).items():
-            columns, aim = mask.any(dim=1).nonzero().flatten(), self.aim(budget)
-            rows = self.z[:, columns], self.targets[aim]
-            # Small enough to make no difference, and not zero, which would keep a weight out.
-            start = 1e-6 * mask[columns].to(self.z)
-            part, bias = fit_weights(rows, start, self.bias, aim.ridge, self.weight)
-            weight = torch.zeros(len(mask), self.classes).index_copy(0, columns, part)
-            found[budget] = _share(weight, bias) if self.classes == 2 else Sums(weight.T, bias)
-        return found
+        """The sums of each budget, on standardised features.
+
+        Raises:
+            ValueError: If a feature has to be read with a sign that the rows do not give it.
+        """
+        return {
+            budget: self._signed(budgets, budget, mask)
+            for budget, mask in self.supports(budgets).items()
+        }
+
+    def _signed(self, budgets: Sequence[int], budget: int, mask: Tensor) -> Sums:
+        """The sums on a subset, or on one without the features that would get a wrong sign.
+
+        The loss is convex: where the best weight has the wrong sign, the best with the right one
+        is 0. So such a feature is not read, and the subset is chosen anew without it.
+        """
+        barred: list[int] = []
+        while True:
+            weight, bias = self._weights(mask, self.aim(budget))
+            place = self._most_wrong(weight)
+            if place is None:
+                break
+            feature = place if self.allowed is None else self.allowed[place]
+            if feature in self.limits.force:
+                raise ValueError(
+                    f"feature {feature} is to be read with a sign that the rows do not give it:"
+                    " with that sign its best coefficient is 0; leave it out of force, or of sign"
+                )
+            barred.append(place)
+            mask = self.supports(budgets, barred)[budget]
+        if self.allowed is not None:
+            full = torch.zeros(len(self.standardisation[1]), self.classes)
+            weight = full.index_copy(0, torch.tensor(self.allowed), weight)
+        return _share(weight, bias) if self.classes == 2 else Sums(weight.T, bias)
+
+    def _weights(self, mask: Tensor, aim: Aim) -> tuple[Tensor, Tensor]:
+        """Weights [features that may be read, classes] where the mask is set, and intercepts."""
+        columns = mask.any(dim=1).nonzero().flatten()
+        rows = self.z[:, columns], self.targets[aim]
+        # Small enough to make no difference, and not zero, which would keep a weight out.
+        start = 1e-6 * mask[columns].to(self.z)
+        part, bias = fit_weights(rows, start, self.bias, aim.ridge, self.weight)
+        return torch.zeros(len(mask), self.classes).index_copy(0, columns, part), bias
+
+    def _most_wrong(self, weight: Tensor) -> int | None:
+        """The place of the feature whose weight is farthest on the wrong side, if any is."""
+        worst, place = 0.0, None
+        for feature, label, sign in self.limits.sign:
+            if self.allowed is not None and feature not in self.allowed:
+                continue
+            row = weight[self._place(feature)]
+            # What all classes have in common says nothing, if they all read the feature.
+            common = row.mean() if row.all() else 0.0
+            wrong = -sign * float(row[label] - common)
+            if wrong > worst:
+                worst, place = wrong, self._place(feature)
+        return place
 
 
 def hold_out(
@@ -152,20 +221,21 @@ def hold_out(
     budgets: Sequence[int],
     per_class: bool,
     penalty: float | None,
+    limits: Limits | None = None,
 ) -> dict[int, HeldOut]:
     """What the sums of each budget say of rows held out.
 
     Args:
         splits: Rows to fit, rows held out, and what each of those to fit counts; each row may be
             held out once.
-        classes, per_class, penalty: See :class:`SumPath`.
+        classes, per_class, penalty, limits: See :class:`SumPath`.
         budgets: Most features of each class, or in all.
     """
     said: dict[int, list[Tensor]] = {budget: [] for budget in budgets}
     read: dict[int, list[frozenset[int]]] = {budget: [] for budget in budgets}
     labels = []
     for fitted, (features, held), weight in splits:
-        path = SumPath(fitted, classes, per_class, penalty, weight)
+        path = SumPath(fitted, classes, per_class, penalty, weight, limits)
         z = path.standardised(features)
         labels.append(held)
         for budget, sums in path.sums(budgets).items():
@@ -176,6 +246,30 @@ def hold_out(
         budget: HeldOut(torch.cat(said[budget]), torch.cat(labels), tuple(read[budget]))
         for budget in budgets
     }
+
+
+def folds(
+    rows: Rows, classes: int, count: int, seed: int, weight: Tensor | None = None
+) -> Iterator[tuple[Rows, Rows, Tensor | None]]:
+    """Rows to fit and rows held out, each row once, with as many of a class in every fold.
+
+    Third comes what each of the rows to fit counts.
+    """
+    features, labels = rows
+    if count > len(labels):
+        raise ValueError(f"folds must be at most the {len(labels)} rows, got {count}")
+    generator = torch.Generator().manual_seed(seed)
+    fold = torch.empty(len(labels), dtype=torch.long)
+    start = 0
+    for label in range(classes):
+        mine = (labels == label).nonzero().flatten()
+        shuffled = mine[torch.randperm(len(mine), generator=generator)]
+        fold[shuffled] = (torch.arange(len(mine)) + start) % count
+        start += len(mine)  # so that the folds differ by a row at most
+    for place in range(count):
+        out = fold == place
+        kept = None if weight is None else scaled(weight[~out])
+        yield (features[~out], labels[~out]), (features[out], labels[out]), kept
 
 
 def _share(weight: Tensor, bias: Tensor) -> Sums:

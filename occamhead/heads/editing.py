@@ -1,0 +1,263 @@
+"""Refit the sums of a head under limits: without a feature, with it, or with its sign given."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from occamhead.expression import Affine, Constant, Expression, Input
+from occamhead.heads.base import SymbolicHead
+from occamhead.heads.limits import Limits, limits_of
+from occamhead.heads.occam import OccamHead
+from occamhead.heads.sums import HeldOut, SumPath, folds, hold_out
+from occamhead.heads.writing import write_head
+from occamhead.rows.arrays import ArrayDataModule, as_data, view_rows
+from occamhead.rows.dense import Weights, choose_dense_head
+from occamhead.rows.metrics import ClassRates, rates_of
+from occamhead.rows.objective import Rows, one_thread
+
+# With more rows than this the validation rows alone are held out, without folds.
+FEW_ROWS = 5000
+BUDGETS = (1, 2, 4, 8, 16, 32)
+
+
+@dataclass(frozen=True)
+class FittedSums:
+    """A head of weighted sums, and what sums made the same way say of rows held out.
+
+    Args:
+        head: The head, in eval mode, calibrated on the rows held out.
+        held_out: What was said of them.
+        ridge: Penalty of the weights.
+        returns: For the features of the formulas, in which share of the fits with rows held out
+            they were chosen again; empty where there was one such fit only.
+    """
+
+    head: OccamHead
+    held_out: HeldOut
+    ridge: float
+    returns: dict[int, float]
+
+    @property
+    def rates(self) -> ClassRates:
+        """How many rows of each class were right, where each was held out of the fit."""
+        return rates_of(self.held_out.scores, self.held_out.labels)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The rows that a head of weighted sums was fitted to, and how: what a new fit starts from.
+
+    Args:
+        train, validation: The rows as tensors, which nobody may write to.
+        weights: What each row of train and of validation counts, 1 in the mean, or None.
+        weight: What each row of both counts.
+        classes: Number of classes.
+        names: Names of the classes, if any.
+        penalty: Ridge penalty of the dense head that teaches; None learns from the labels.
+        per_class: Whether each class has features of its own.
+        folds: Folds that are held out in turn; 1 holds out the validation rows alone, None takes 5
+            on up to 5000 rows, else 1.
+        seed: Seed of the folds.
+        budgets: Sizes on the way to any size: each starts from the one before.
+        limits: What the sums are held to.
+        rates: Of the head, on rows held out of fits made as it was; None where none were.
+    """
+
+    train: Rows
+    validation: Rows
+    weights: Weights
+    weight: Tensor | None
+    classes: int
+    names: tuple[str, ...] | None
+    penalty: float | None
+    per_class: bool = False
+    folds: int | None = None
+    seed: int = 0
+    digits: int = 4
+    budgets: Sequence[int] = BUDGETS
+    limits: Limits = field(default_factory=Limits)
+    rates: ClassRates | None = None
+
+    @classmethod
+    def of(cls, data: ArrayDataModule, **options: Any) -> Origin:
+        """The rows of a data module, with a penalty chosen by its validation rows."""
+        train, validation = view_rows(data.arrays.train), view_rows(data.arrays.validation)
+        _, penalty = choose_dense_head(train, validation, data.num_classes)
+        both = (None, None), None
+        return cls(train, validation, *both, data.num_classes, data.class_names, penalty, **options)
+
+    def together(self) -> Rows:
+        """Training and validation rows."""
+        both = zip(self.train, self.validation, strict=True)
+        x, y = (torch.cat(parts) for parts in both)
+        return x, y
+
+    def fit(self, sizes: Sequence[int]) -> dict[int, FittedSums]:
+        """Heads of these sizes, under the limits.
+
+        Args:
+            sizes: Most features in all, or of each class, in ascending order.
+
+        Raises:
+            ValueError: If a feature has to be read with a sign that the rows do not give it.
+        """
+        together = self.together()
+        count = self.folds or (5 if len(together[1]) <= FEW_ROWS else 1)
+        if count == 1:
+            splits = iter([(self.train, self.validation, self.weights[0])])
+        else:
+            splits = folds(together, self.classes, count, self.seed, self.weight)
+        how = self.classes, self.per_class, self.penalty
+        held_out = hold_out(splits, self.classes, sizes, *how[1:], self.limits)
+        path = SumPath(together, *how, self.weight, self.limits)
+        sums = path.sums(sizes)
+        found = {}
+        for size in sizes:
+            held = held_out[size]
+            head = write_head(sums[size], path.standardisation, self.digits, self.names)
+            head.calibrate(held.scores, held.labels)
+            counts = Counter(itertools.chain.from_iterable(held.features))
+            returns: dict[int, float] = {}
+            if len(held.features) > 1:
+                returns = {f: counts[f] / len(held.features) for f in head.formula().features}
+            found[size] = FittedSums(head, held, path.aim(size).ridge, returns)
+            head.origin = replace(self, rates=found[size].rates)
+        return found
+
+    def limited(self, limits: Limits) -> Origin:
+        """The same rows under further limits."""
+        return replace(self, limits=self.limits.and_also(limits), rates=None)
+
+    def sizes_up_to(self, size: int) -> list[int]:
+        """The sizes on the way to a size, as far as the limits leave room for it."""
+        allowed = self.limits.allowed(self.train[0].shape[1])
+        most = size if allowed is None else min(size, len(allowed))
+        most = max(most, len(self.limits.force))
+        return sorted({most, *(b for b in self.budgets if len(self.limits.force) <= b < most)})
+
+
+@dataclass(frozen=True)
+class Edited:
+    """What an edit made, and what it costs.
+
+    Args:
+        head: The new head, in eval mode. It can be edited again: the limits add up.
+        before, after: How many rows of each class were right, where each was held out of the fit,
+            without the new limits and with them, in the same folds.
+    """
+
+    head: OccamHead
+    before: ClassRates
+    after: ClassRates
+
+    @property
+    def cost(self) -> float:
+        """Held-out accuracy lost, as a share of 1; negative where the edit helps."""
+        return self.before.accuracy - self.after.accuracy
+
+    def __str__(self) -> str:
+        formula, classes = self.head.formula(), self.head.classes
+        names = classes or [f"y{k}" for k in range(len(formula))]
+        lines = [f"{name} = {text}" for name, text in zip(names, formula.text(), strict=True)]
+        rows = sum(self.after.rows)
+        said = (
+            f"right on {self.after.accuracy:.1%} of {rows} rows held out,"
+            f" {self.before.accuracy:.1%} before the edit"
+        )
+        return "\n".join([*lines, said])
+
+
+_REFUSAL = "only weighted sums of features, one label per row, can be refitted with limits"
+_REMEDY = (
+    "fit sums by fit_path(data) and edit these, or leave the feature's column out of the data and"
+    " fit again"
+)
+
+
+@one_thread()
+def edit(head: SymbolicHead, *, data: Any = None, **limits: Any) -> Edited:
+    """See :meth:`occamhead.heads.base.SymbolicHead.edit`, which calls this."""
+    origin = origin_of(head, data)
+    new = origin.limited(limits_for(head, **limits))
+    formula = head.formula()
+    size = max(1, size_of(formula) if origin.per_class else len(formula.features))
+
+    def made(start: Origin) -> FittedSums:
+        heads = start.fit(start.sizes_up_to(size))
+        return heads[max(heads)]
+
+    after = made(new)
+    return Edited(after.head, origin.rates or made(origin).rates, after.rates)
+
+
+def origin_of(head: SymbolicHead, data: Any = None) -> Origin:
+    """What a head of weighted sums can be refitted from.
+
+    Args:
+        head: The head.
+        data: Rows to take in the place of those of its fit.
+
+    Raises:
+        ValueError: If the head is no weighted sum for each class, or the rows are not known.
+    """
+    if not isinstance(head, OccamHead) or head.loss != "cross_entropy":
+        found = f"the loss {head.loss!r}" if isinstance(head, OccamHead) else type(head).__name__
+        raise ValueError(f"{_REFUSAL}, got {found}; {_REMEDY}")
+    formula = head.formula()
+    if not is_sums(formula):
+        raise ValueError(f"{_REFUSAL}, got {max(formula.text(), key=len)}; {_REMEDY}")
+    origin: Origin | None = head.origin
+    if data is not None:
+        rows, _ = as_data(data)
+        origin = Origin.of(rows, digits=head.digits, per_class=reads_per_class(formula))
+    if origin is None:
+        raise ValueError(
+            "this head does not know the rows that it was fitted to: it was loaded, copied or made"
+            " by hand; give them, as head.edit(..., data=(x, y))"
+        )
+    if (origin.train[0].shape[1], origin.classes) != (head.in_features, head.out_features):
+        raise ValueError(
+            f"data: wanted {head.in_features} features and {head.out_features} classes, got"
+            f" {origin.train[0].shape[1]} and {origin.classes}"
+        )
+    return origin
+
+
+def limits_for(head: SymbolicHead, **limits: Any) -> Limits:
+    """Limits by the numbers or names of a head's features and classes."""
+    names, classes = getattr(head, "names", None), head.classes or head.out_features
+    return limits_of(head.in_features, names, classes, **limits)
+
+
+def is_sums(formula: Expression) -> bool:
+    """Whether each score is a weighted sum of features, or constant."""
+    return all(
+        isinstance(node, (Constant, Input))
+        or (
+            isinstance(node, Affine)
+            and all(isinstance(formula.nodes[child], Input) for _, child in node.terms)
+        )
+        for node in (formula.nodes[output] for output in formula.outputs)
+    )
+
+
+def reads_per_class(formula: Expression) -> bool:
+    """Whether each class reads features of its own.
+
+    A feature that all read may be silent for one of them, as softmax does not see what is added to
+    all scores.
+    """
+    readers = Counter(f for k in range(len(formula)) for f in formula[k].features)
+    return len(formula) > 2 and any(count < len(formula) - 1 for count in readers.values())
+
+
+def size_of(formula: Expression) -> int:
+    """The most features that the formula of a class reads."""
+    return max(len(formula[k].features) for k in range(len(formula)))
