@@ -66,7 +66,7 @@ def one(page: Path, part: str) -> Block:
     return found
 
 
-ATTACH, PATH = one(DOCS / "heads.md", "attach_head"), one(DOCS / "heads.md", "fit_path")
+ATTACH, PATH = one(DOCS / "heads.md", "attach_head"), one(DOCS / "heads.md", "for point in path")
 SINE, OWN_BASIS = one(DOCS / "laws.md", "evolve("), one(DOCS / "heads.md", "register_basis")
 # Those have tests of their own.
 OTHERS = [block for block in BLOCKS if block not in (ATTACH, PATH, SINE, OWN_BASIS)]
