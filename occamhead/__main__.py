@@ -23,8 +23,8 @@ class OccamCLI(LightningCLI):
     def after_fit(self) -> None:
         module: Any = self.model
         if self.trainer.is_global_zero:
-            for number, text in enumerate(module.head.eval().formula().text()):
-                print(f"y{number} = {text}")
+            head = module.head.eval()
+            print("\n".join(head.formula().rule(head.classes or ())))
 
 
 def main(args: Any = None) -> OccamCLI:

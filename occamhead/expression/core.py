@@ -13,6 +13,7 @@ from occamhead.expression.formats.drawing import draw
 from occamhead.expression.formats.json_format import from_json, to_json
 from occamhead.expression.formats.latex import to_latex
 from occamhead.expression.formats.python_source import to_python
+from occamhead.expression.formats.rule import to_rules
 from occamhead.expression.formats.sympy_form import to_sympy
 from occamhead.expression.formats.text import parse, to_text
 from occamhead.expression.graph import Graph, GraphBuilder
@@ -86,6 +87,24 @@ class Expression(Graph):
     def text(self) -> list[str]:
         """One line per output; :meth:`parse` reads it back to an equal expression."""
         return to_text(self)
+
+    def rule(self, classes: Sequence[str] = ()) -> list[str]:
+        """What a person reads, a line for each output, or one for two of which the first is 0.
+
+        Two classes: the second one where a sum is above a threshold, otherwise the first.
+
+        Args:
+            classes: A name per output; by default y0, y1, ..., or "class 0" and "class 1".
+
+        Raises:
+            ValueError: If there are names, but not one per output.
+
+        Example:
+            >>> from occamhead import Expression
+            >>> Expression.parse(["0", "2*x0 - 3*x1 - 0.25"]).rule(["ants", "bees"])
+            ['bees if 2*x0 > 3*x1 + 0.25, otherwise ants']
+        """
+        return to_rules(self, classes)
 
     @classmethod
     def parse(

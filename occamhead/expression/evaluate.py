@@ -122,10 +122,14 @@ class FormulaModule(Derived):
         super().__init__(dtype, device)
         self.expression = expression
         nodes = expression.nodes
+        # A number that is an output is a sum without terms, such as the score 0 of two classes.
         self._sums = [
             position
             for position, node in enumerate(nodes)
-            if isinstance(node, Affine) and all(isinstance(nodes[c], Input) for c in node.children)
+            if (isinstance(node, Constant) and position in expression.outputs)
+            or (
+                isinstance(node, Affine) and all(isinstance(nodes[c], Input) for c in node.children)
+            )
         ]
         self._row = {position: row for row, position in enumerate(self._sums)}
         self._only_sums = list(expression.outputs) == self._sums
@@ -137,6 +141,9 @@ class FormulaModule(Derived):
         columns, coefficients, segments, constants = [], [], [], []
         for row, position in enumerate(self._sums):
             node = nodes[position]
+            if isinstance(node, Constant):
+                constants.append(node.value)
+                continue
             assert isinstance(node, Affine)
             # Nothing to add is -0.0: it leaves the sign of a sum that is zero as it is.
             constants.append(node.constant or -0.0)

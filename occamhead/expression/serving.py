@@ -27,7 +27,7 @@ class ServedSums:
         num_inputs: Length of a row.
         columns: Input of each term, the terms of the first sum first.
         coefficients: Factor of each term, in the dtype of the rows.
-        segments: Index of the sum that each term belongs to, ascending; every sum has a term.
+        segments: Index of the sum that each term belongs to, ascending; a sum may have none.
         constants: What each sum starts from.
     """
 
@@ -51,7 +51,8 @@ class ServedSums:
         constants: Tensor,
     ) -> None:
         self._num_inputs, self._num_sums, self._dtype = num_inputs, len(constants), constants.dtype
-        self._places = torch.cat([columns, segments.bincount().cumsum(0)]).numpy()
+        ends = segments.bincount(minlength=self._num_sums).cumsum(0)
+        self._places = torch.cat([columns, ends]).numpy()
         self._numbers = torch.cat([coefficients, constants]).numpy()
         self._numpy_dtype = self._numbers.dtype
         self._calls = 0

@@ -12,6 +12,7 @@ from torch.compiler import is_compiling
 
 from occamhead.checks import check_counts, check_features, check_finite, check_width
 from occamhead.expression import Expression, ExpressionBuilder
+from occamhead.expression.contrast import contrasted
 from occamhead.heads.freshness import Place, places
 from occamhead.heads.read_off import ReadHead
 from occamhead.network.bases import Basis
@@ -172,7 +173,9 @@ class OccamHead(ReadHead):
     def formula(self, names: Sequence[str] | None = None) -> Expression:
         """The most probable formula of each class over the raw features.
 
-        The standardisation is folded into its numbers, which are rounded to `digits` digits.
+        The standardisation is folded into its numbers, which are rounded to `digits` digits. Of the
+        scores of one class per row (the loss "cross_entropy") only the differences are kept: two
+        classes have the scores 0 and a sum; see :func:`occamhead.expression.contrast.contrasted`.
 
         Args:
             names: Names of the features; by default x0, x1, ...
@@ -185,7 +188,9 @@ class OccamHead(ReadHead):
             for i in literal.features
         }
         outputs = builder.copy(literal, standardised)
-        return builder.build(outputs, self.in_features, names).simplified().rounded(self.digits)
+        scores = builder.build(outputs, self.in_features, names)
+        one_class = self.loss == "cross_entropy"
+        return (contrasted(scores) if one_class else scores.simplified()).rounded(self.digits)
 
     # --- its weights -------------------------------------------------------------------------
 

@@ -43,7 +43,8 @@ def evolve_head(
     Afterwards :meth:`OccamHead.formula` is what was found, over raw features.
 
     Args:
-        head: Where the search starts; its standardisation is kept (see `initialise`).
+        head: Where the search starts; its standardisation is kept (see `initialise`). One for
+            numbers has the loss "squared_error".
         features: Raw features, [rows, in_features].
         targets: Labels [rows], which become one-hot, or numbers to fit, [rows, out_features].
         strategy: How to search.

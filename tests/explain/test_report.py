@@ -252,7 +252,7 @@ def test_formulas_that_are_no_sums(tmp_path):
     head = OccamHead(5, 2, bases=[["sin", "mul", "max"], ["affine2", "div"]], skip=True)
     x = torch.randn(60, 5, generator=generator)
     y = (x[:, 0] > 0).long()
-    head.initialise(x, y, generator=generator)
+    head.initialise(x, generator=generator)
     rows = [(x[i : i + 20].numpy(), y[i : i + 20].numpy()) for i in (0, 20, 40)]
     data = ArrayData(*rows, classes=("a", "b"))
     assert head.eval().formula().features

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import pytest
 import torch
 
 from occamhead import BASIS_SETS, OccamHead
 from occamhead.expression import Expression
+
+Scores = TypeVar("Scores", np.ndarray, torch.Tensor)
 
 C = BASIS_SETS["phi_b"].constants
 CONFIGS = {
@@ -50,6 +54,11 @@ def close(found: object, wanted: np.ndarray, rtol: float = 1e-5) -> None:
     finite = np.abs(wanted[np.isfinite(wanted)])
     np.testing.assert_allclose(found, wanted, rtol=rtol, atol=rtol * max(1.0, finite.mean())
                                if finite.size else 0, equal_nan=True)  # fmt: skip
+
+
+def apart(scores: Scores) -> Scores:
+    """How far each score is above the first: all that counts where one class is right."""
+    return scores - scores[:, :1]
 
 
 def scores_of(formula: Expression):

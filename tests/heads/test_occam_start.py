@@ -48,7 +48,7 @@ def test_the_prior_prefers_the_telling_feature(per_class, seed):
     rows[:, 7] += 3.0 * (labels == 2)
     head = OccamHead(20, 3, ["affine1"], per_class=per_class)
     head.initialise(rows, labels, prior=5.0)
-    assert head.formula()[2].features == (7,)
+    assert head.network.expression()[2].features == (7,)
     for logits in head.network.logits[:1]:
         assert (logits[-1].argmax(-1) == 7).all()
     torch.manual_seed(seed)

@@ -188,7 +188,10 @@ class _SumsApart(FormulaModule):
     def _weighted_sums(self, x: Tensor) -> Tensor:
         if not self._parts:
             return super()._weighted_sums(x)
-        sums = [(x.index_select(-1, c) * w).sum(-1) + start for c, w, start in self._parts]
+        sums = [
+            (x.index_select(-1, c) * w).sum(-1) + start if len(c) else start.expand(x.shape[:-1])
+            for c, w, start in self._parts
+        ]
         return torch.stack(sums, dim=-1)
 
 

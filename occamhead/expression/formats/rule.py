@@ -1,0 +1,100 @@
+"""Two scores of which the first is 0, as a rule: the second class where a sum is large enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic
+
+from occamhead.expression.formats.source import check_classes
+from occamhead.expression.formats.text import to_text
+from occamhead.expression.graph import AnyGraph, Graph, GraphBuilder
+from occamhead.expression.nodes import Affine, Constant
+
+
+@dataclass(frozen=True)
+class Rule(Generic[AnyGraph]):
+    """The second of two classes where a score is above a threshold, otherwise the first.
+
+    What runs compares the score less the threshold with 0, which may differ in the last bit. A
+    score that is NaN counts as above.
+
+    Args:
+        score: A formula of one output, without a constant of its own.
+        threshold: What it must be above.
+    """
+
+    score: AnyGraph
+    threshold: float
+
+    @property
+    def comparison(self) -> AnyGraph:
+        """The condition as a formula of one output.
+
+        What is subtracted stands on the other side, so that weighted sums have no minus signs.
+        """
+        builder = GraphBuilder()
+        (whole,) = builder.copy(self.score, {i: builder.input(i) for i in self.score.features})
+        node = builder.nodes[whole]
+        terms = node.terms if isinstance(node, Affine) else ((1.0, whole),)
+        added = [(c, child) for c, child in terms if c > 0]
+        subtracted = [(-c, child) for c, child in terms if c < 0]
+        less, more = max(-self.threshold, 0.0), max(self.threshold, 0.0)
+        if added:
+            sides = builder.affine(less, added), builder.affine(more, subtracted)
+            return self.score.rebuilt(builder, [builder.apply("gt", *sides)])
+        sides = builder.affine(more, subtracted), builder.constant(less)
+        return self.score.rebuilt(builder, [builder.apply("lt", *sides)])
+
+    def text(self, classes: Sequence[str] = ()) -> str:
+        """``bees if 2*x857 > 3*x230 + 0.25, otherwise ants``.
+
+        Args:
+            classes: Names of the two; by default "class 0" and "class 1".
+
+        Raises:
+            ValueError: If there are names, but not two.
+        """
+        first, second = _two(classes)
+        comparison = self.comparison
+        if isinstance(answer := comparison.nodes[-1], Constant):
+            return f"always {second if answer.value else first}"
+        return f"{second} if {to_text(comparison)[0]}, otherwise {first}"
+
+
+def rule_of(expression: AnyGraph) -> Rule[AnyGraph] | None:
+    """The rule that two scores are, of which the first is the constant 0; of others None."""
+    if len(expression) != 2 or expression.nodes[expression.outputs[0]] != Constant(0.0):
+        return None
+    builder = GraphBuilder()
+    inputs = {i: builder.input(i) for i in expression.features}
+    score, threshold = builder.copy(expression, inputs)[1], 0.0
+    match builder.nodes[score]:
+        case Constant(value):
+            score, threshold = builder.constant(0.0), -value
+        case Affine(constant, terms):
+            score, threshold = builder.affine(0.0, terms), -constant
+    return Rule(expression.rebuilt(builder, [score]), threshold + 0.0)
+
+
+def to_rules(expression: Graph, classes: Sequence[str] = ()) -> list[str]:
+    """What a person reads: the rule of two classes, or what each output is.
+
+    Args:
+        expression: The formulas.
+        classes: A name per output; by default y0, y1, ...
+
+    Raises:
+        ValueError: If there are names, but not one per output.
+    """
+    check_classes(expression, classes)
+    if (rule := rule_of(expression)) is not None:
+        return [rule.text(classes)]
+    names = classes or [f"y{k}" for k in range(len(expression))]
+    return [f"{name} = {text}" for name, text in zip(names, to_text(expression), strict=True)]
+
+
+def _two(classes: Sequence[str]) -> Sequence[str]:
+    if classes and len(classes) != 2:
+        raise ValueError(f"a rule tells two classes apart, got {len(classes)} names")
+    return classes or ("class 0", "class 1")
