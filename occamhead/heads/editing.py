@@ -163,9 +163,7 @@ class Edited:
         return self.before.accuracy - self.after.accuracy
 
     def __str__(self) -> str:
-        formula, classes = self.head.formula(), self.head.classes
-        names = classes or [f"y{k}" for k in range(len(formula))]
-        lines = [f"{name} = {text}" for name, text in zip(names, formula.text(), strict=True)]
+        lines = self.head.formula().rule(self.head.classes or ())
         rows = sum(self.after.rows)
         said = (
             f"right on {self.after.accuracy:.1%} of {rows} rows held out,"
