@@ -33,9 +33,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, object]:
     # What takes seconds to load comes after the flags, so that --help does not wait for it.
     from occamhead.commands.run import run
     from occamhead.vision import photograph_splits
+    from occamhead.vision.sources import MINIVAN_AND_PORCUPINE
 
     splits, source = photograph_splits(args.data, args.classes, seed=args.seed)
-    return run(Task("imagenet_binary", splits, source, PAPER.get(args.mode)), args)
+    own = args.data is None and set(splits.test.classes) == set(MINIVAN_AND_PORCUPINE)
+    paper = PAPER.get(args.mode) if own else None
+    return run(Task("imagenet_binary", splits, source, paper), args)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, object]:
     from occamhead.vision import mnist_splits
 
     splits, source = mnist_splits(args.classes, args.data, seed=args.seed)
-    paper = PAPER.get(tuple(args.classes))
+    paper = None if args.data else PAPER.get(tuple(args.classes))
     return run(Task("mnist_binary", splits, source, paper, args.features == "pixels"), args)
 
 

@@ -13,10 +13,11 @@ def add_image_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--mode",
-        choices=("backprop", "evolution", "backprop+evolution", "path", "finetune"),
-        default="backprop",
-        help="train the head on frozen features by backprop, by evolution, or by one after the"
-        " other; fit formulas of several sizes and choose one; or also train the backbone",
+        choices=("path", "backprop", "evolution", "backprop+evolution", "finetune"),
+        default="path",
+        help="fit formulas of several sizes and choose one, the default; train the head on frozen"
+        " features by backprop, by evolution, or by one after the other; or also train the"
+        " backbone",
     )
     add("--data", help="folder of the data; also looked for below $OCCAMHEAD_DATA")
     add_backbone(parser)
@@ -25,8 +26,8 @@ def add_image_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "--max-features",
         type=positive,
-        help="most features in all formulas together, default 40, 64 of pixels; with --mode path"
-        " the largest budget to choose, default by the one-standard-error rule",
+        help="most features in all formulas together; default: with --mode path as few as are good"
+        " enough, by the one-standard-error rule, else 40, 64 of pixels",
     )
     parser.set_defaults(usual_features=40)
     add("--terms", type=positive, default=20, help="most features in one formula")
@@ -75,7 +76,7 @@ def _add_path(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=[1, 2, 4, 8, 16, 32],
         metavar="COUNT",
-        help="most features of each formula fitted",
+        help="most features of each formula fitted; default 1 2 4 8 16 32",
     )
     add("--per-class", action="store_true", help="let budgets count the features of each class")
     add(

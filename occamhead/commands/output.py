@@ -57,6 +57,11 @@ def aligned(
     ]
 
 
+def between(ends: Sequence[float]) -> str:
+    """An interval of shares as text."""
+    return "{:.1%} to {:.1%}".format(*ends)
+
+
 def quieten() -> None:
     """Let the command's own lines be read: Lightning's tips and notices go."""
     logging.basicConfig(format="%(message)s")

@@ -6,43 +6,56 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from occamhead.commands.output import say, say_table
+from occamhead.commands.output import between, say, say_table
 from occamhead.rows.arrays import ArrayDataModule
-from occamhead.training.path import fit_path
+from occamhead.training.path import fit_head_by_path
 from occamhead.training.results import Fit, ParetoPath, PathPoint
 
 
 def fit(data: ArrayDataModule, args: argparse.Namespace, trainer: Mapping[str, Any]) -> Fit:
     """Fit the path, print it and choose a point."""
-    path = fit_path(
+    fitted = fit_head_by_path(
         data,
-        args.budgets,
+        max_features=args.max_features,
+        budgets=args.budgets,
         per_class=args.per_class,
         nodes=args.nodes,
         terms=args.node_terms,
-        steps=args.steps,
+        steps=args.steps if args.nodes else None,
         seed=args.seed,
         class_weight=args.class_weight,
+        trainer=trainer,
     )
-    chosen = path.select(args.max_features)
-    _say(path, chosen)
-    return path.fit(chosen, data, trainer)
+    assert fitted.path is not None
+    _say(fitted.path, fitted.path.select(args.max_features))
+    return fitted
 
 
 def _say(path: ParetoPath, chosen: PathPoint) -> None:
+    """All sizes, and what a larger one than the chosen would give."""
     lines = [
         (
             point.budget,
             point.features,
             point.features_per_class,
             point.operations,
-            f"{point.validation_accuracy:.3f} ± {point.standard_error:.3f}",
+            f"{point.validation_accuracy:.1%}",
+            between(point.rates.accuracy_interval),
             "chosen" if point is chosen else "",
         )
         for point in path
     ]
     say()
-    say_table(("budget", "features", "a class", "operations", "accuracy held out", ""), lines, ())
+    say_table(
+        ("budget", "features", "a class", "operations", "held out", "95 % interval", ""), lines, ()
+    )
+    larger = [point for point in path if point.budget > chosen.budget]
+    best = max(larger, key=lambda point: point.validation_accuracy, default=chosen)
+    if best.validation_accuracy > chosen.validation_accuracy:
+        say(
+            f"more accurate: {best.features} features, {best.validation_accuracy:.1%} held out"
+            f" (--max-features {best.budget})"
+        )
 
 
 def path_rows(path: ParetoPath) -> list[dict[str, Any]]:
@@ -51,6 +64,7 @@ def path_rows(path: ParetoPath) -> list[dict[str, Any]]:
     numbers = ("validation_accuracy", "standard_error")
     return [
         {name: getattr(point, name) for name in (*names, *numbers)}
+        | {"interval": list(point.rates.accuracy_interval)}
         | {"returns": {f"x{feature}": share for feature, share in point.returns.items()}}
         for point in path
     ]

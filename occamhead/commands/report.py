@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from occamhead.commands.output import say, say_table
+from occamhead.commands.output import between, say, say_table
 from occamhead.commands.path import path_rows
 from occamhead.commands.printed import defined_by
 from occamhead.commands.results import PAGE, save_results
 from occamhead.heads.calibration import expected_calibration_error
 from occamhead.rows.arrays import as_rows
-from occamhead.rows.metrics import accuracy, rates_of
+from occamhead.rows.metrics import accuracy, rates_of, wilson_interval
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,9 +55,9 @@ def write(
         model_predicted = head(x).argmax(dim=-1).numpy()
         log_q = float(head.log_prob().sum())
     labels = y.numpy()
-    majority = int(
-        np.bincount(np.concatenate([data.arrays.train[1], data.arrays.validation[1]])).argmax()
-    )
+    # Of the test rows: what answering one class always would reach there at best.
+    majority = int(np.bincount(labels).argmax())
+    soft, dense = accuracy(head.soft, (x, y)), accuracy(fit.dense, (x, y))
     splits = task.splits
     results: dict[str, Any] = {
         "task": task.name,
@@ -74,11 +74,15 @@ def write(
         "n_test": len(splits.test),
         "skipped": list(splits.train.skipped + splits.test.skipped),
         "rule_accuracy": float(np.mean(predicted == labels)),
-        "soft_accuracy": accuracy(head.soft, (x, y)),
-        "dense_accuracy": accuracy(fit.dense, (x, y)),
+        "soft_accuracy": soft,
+        "soft_interval": interval(soft, len(y)),
+        "dense_accuracy": dense,
+        "dense_interval": interval(dense, len(y)),
         **rates(scores, y, classes),
         "majority_accuracy": float(np.mean(labels == majority)),
+        "majority_class": classes[majority],
         "validation_accuracy": fit.validation_accuracy,
+        "validation_interval": list(fit.rates.accuracy_interval) if fit.rates else None,
         "paper_accuracy": task.paper.accuracy if task.paper else None,
         **calibration(head, x, y),
         "agreement": float(np.mean(predicted == model_predicted)),
@@ -138,7 +142,7 @@ def write_page(
     say(f"explained in {page}")
 
 
-def calibration(head: OccamHead, x: Tensor, y: Tensor) -> dict[str, float]:
+def calibration(head: OccamHead, x: Tensor, y: Tensor) -> dict[str, Any]:
     """What the head's probabilities are worth on the test rows.
 
     Returns:
@@ -158,7 +162,13 @@ def calibration(head: OccamHead, x: Tensor, y: Tensor) -> dict[str, float]:
         "reject_below": REJECT_BELOW,
         "coverage": float(kept.double().mean()),
         "accuracy_of_kept": float(right.double().mean()) if len(right) else 1.0,
+        "interval_of_kept": list(wilson_interval(int(right.sum()), len(right))),
     }
+
+
+def interval(share: float, rows: int) -> list[float]:
+    """95 % interval of an accuracy on some rows, see :func:`wilson_interval`."""
+    return list(wilson_interval(min(share * rows, rows), rows))
 
 
 def rates(scores: list[list[float]], y: Tensor, classes: Sequence[str]) -> dict[str, Any]:
@@ -214,16 +224,24 @@ def _say(out: Path, task: Task, results: dict[str, Any]) -> None:
     say()
     for name, text in zip(results["classes"], results["formulas"], strict=True):
         say(f"{name} = {text}\n")
-    say(f"test accuracy on {results['n_test']} pictures")
-    ours = [f"{results[f'{name}_accuracy']:.1%}" for name in ("rule", "soft", "dense", "majority")]
-    paper = f"{task.paper.accuracy:.1%}" if task.paper else None
-    say_table(("formula", "soft network", "dense head", "majority", "paper"), [(*ours, paper)])
-    low, high = results["accuracy_interval"]
-    recalls = ", ".join(f"{name} {recall:.1%}" for name, recall in results["recalls"].items())
-    say(
-        f"formula: 95 % interval {low:.1%} to {high:.1%}, balanced accuracy"
-        f" {results['balanced_accuracy']:.1%}; found of {recalls}"
+    say(f"test accuracy on {results['n_test']} pictures, and its 95 % interval")
+    titles = ["formula", "soft network", "dense head", f"always {results['majority_class']}"]
+    names = ("rule", "soft", "dense", "majority")
+    ours = [f"{results[f'{name}_accuracy']:.1%}" for name in names]
+    intervals = [
+        between(results[name]) for name in ("accuracy_interval", "soft_interval", "dense_interval")
+    ]
+    lines = [ours, [*intervals, ""]]
+    if task.paper:
+        titles.append("paper")
+        ours.append(f"{task.paper.accuracy:.1%}")
+        lines[1].append("")
+    say_table(titles, lines)
+    recalls = ", ".join(
+        f"{name} {recall:.1%} ({between(results['recall_intervals'][name])})"
+        for name, recall in results["recalls"].items()
     )
+    say(f"formula: balanced accuracy {results['balanced_accuracy']:.1%}; found of {recalls}")
     if task.paper:
         say(f"paper: {task.paper.source}; baseline there {task.paper.baseline:.1%}")
     say(
@@ -231,9 +249,9 @@ def _say(out: Path, task: Task, results: dict[str, Any]) -> None:
         f" formula.py agrees with the model on {results['agreement']:.0%} of the test pictures"
     )
     say(
-        f"probabilities: calibration error {results['ece']:.3f} (uncalibrated"
-        f" {results['ece_before']:.3f}); {results['coverage']:.1%} of the pictures have"
-        f" {REJECT_BELOW:.0%} or more, of which {results['accuracy_of_kept']:.1%} are right"
+        f"probabilities: calibration error {results['ece']:.3f}; {results['coverage']:.1%} of the"
+        f" pictures have {REJECT_BELOW:.0%} or more, of which {results['accuracy_of_kept']:.1%} are"
+        f" right ({between(results['interval_of_kept'])})"
     )
     if results["notice"]:
         say(f"notice: {results['notice']}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +13,7 @@ from occamhead.heads.attach import attach_head, attached_head, detach_head
 from occamhead.heads.collecting import collect_features
 from occamhead.rows.arrays import ArrayData, as_data, check_in_order
 from occamhead.training.fit import fit_head
+from occamhead.training.path import fit_head_by_path, fit_path
 from occamhead.training.results import Fit
 
 
@@ -22,7 +24,7 @@ def fit_model(
     *,
     name: str | None = None,
     classes: Sequence[str] | None = None,
-    fit: Callable[..., Fit] = fit_head,
+    fit: Callable[..., Fit] | None = None,
     sample_weight: Any = None,
     seed: int = 0,
     **options: Any,
@@ -39,15 +41,18 @@ def fit_model(
             `loader` aside, drawn by `seed`, which the package's log counts.
         name: Dotted name of the classifier, where it is not found by itself.
         classes: Names of the labels 0, 1, ...; None takes those of the loader's dataset, if any.
-        fit: :func:`occamhead.fit_head`, or
-            :func:`occamhead.training.evolution.fit_head_by_evolution`.
+        fit: How the head is fitted. None takes :func:`fit_head_by_path`, the simplest formula of
+            several sizes that is good enough; or :func:`occamhead.fit_head`, where the targets are
+            not one label a row or an option is one that a path has not, such as `bases`.
+            :func:`occamhead.training.evolution.fit_head_by_evolution` is the third.
         sample_weight: What each row counts, those of `loader` and then those of `validation`, in
             their order; the loaders must not shuffle then.
         seed: Seed of the fit.
         **options: Further arguments of `fit`, such as `max_features` and `class_weight`.
 
     Returns:
-        What `fit` returns; its head is part of the model, calibrated, in eval mode.
+        What `fit` returns; its head is part of the model, calibrated, in eval mode. Of a path
+        `fit.path` has the formulas of all sizes.
 
     Raises:
         ValueError: If no classifier is found, or the rows or their weights do not fit.
@@ -59,8 +64,7 @@ def fit_model(
         >>> model = torch.nn.Sequential(torch.nn.Linear(3, 6), torch.nn.Linear(6, 2))
         >>> x = torch.randn(60, 3)
         >>> loader = DataLoader(TensorDataset(x, (x[:, 0] > 0).long()), batch_size=20)
-        >>> quiet = {"accelerator": "cpu", "enable_progress_bar": False}
-        >>> fit = fit_model(model, loader, name="1", restarts=1, steps=20, trainer=quiet)
+        >>> fit = fit_model(model, loader, name="1")
         >>> model[1] is fit.head, model.eval()(x).shape
         (True, torch.Size([60, 2]))
     """
@@ -82,12 +86,21 @@ def fit_model(
             held_out = collect_features(model, validation, device="cpu")
             data = ArrayData(rows, held_out, held_out, classes=names)
         data.name_classes(classes)
+        fit = fit or _usual_fit(options)
         done = fit(data, seed=seed, sample_weight=sample_weight, **options)
     finally:
         if bare or done is not None:
             detach_head(model)
     attach_head(model, head=done.head, name=name)
     return done
+
+
+def _usual_fit(options: Mapping[str, Any]) -> Callable[..., Fit]:
+    """The path, where it knows all the options, and else :func:`occamhead.fit_head`."""
+    known = {"max_features", "trainer", *inspect.signature(fit_path).parameters}
+    one_label = options.get("loss", "cross_entropy") == "cross_entropy"
+    no_bases = options.get("bases") is None and set(options.get("head") or {}) <= {"digits"}
+    return fit_head_by_path if one_label and no_bases and set(options) <= known else fit_head
 
 
 def has_head(model: nn.Module) -> bool:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from occamhead.checks import check_counts
+from occamhead.heads.editing import BUDGETS
 from occamhead.heads.occam import OccamHead
 from occamhead.heads.sums import SumPath
 from occamhead.heads.writing import write_head
@@ -19,7 +20,7 @@ from occamhead.rows.objective import Rows, one_thread, standardisation
 from occamhead.rows.weights import ClassWeight
 from occamhead.training.blocks import BATCH, Pruning, prune_path
 from occamhead.training.course import Ground, prepare
-from occamhead.training.results import ParetoPath, PathPoint, points_of
+from occamhead.training.results import Fit, ParetoPath, PathPoint, points_of
 
 # A feature that varies less than this share of a typical one is not standardised in full: a pixel
 # that is lit in a few pictures would be huge in those.
@@ -29,7 +30,7 @@ LEAST_SPREAD = 1 / 3
 @one_thread()
 def fit_path(
     data: Any,
-    budgets: Sequence[int] = (1, 2, 4, 8, 16, 32),
+    budgets: Sequence[int] = BUDGETS,
     *,
     per_class: bool = False,
     nodes: int = 0,
@@ -128,6 +129,48 @@ def fit_path(
         assert origin is not None
         points = points_of(origin.fit(sizes))
     return ParetoPath(tuple(points), dense, select)
+
+
+def fit_head_by_path(
+    data: Any,
+    *,
+    max_features: int | None = None,
+    budgets: Sequence[int] = BUDGETS,
+    seed: int = 0,
+    sample_weight: Any = None,
+    trainer: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Fit:
+    """Fit formulas of several sizes by :func:`fit_path`, and take one: the head that is one rule.
+
+    Args:
+        data, seed, sample_weight: See :func:`fit_path`.
+        max_features: Most features of the formula that is taken; a budget of as many is added. None
+            takes the simplest formula that is good enough (:meth:`ParetoPath.select`).
+        budgets: Most features of each formula; `fit.path` has them all.
+        trainer: Arguments of the ``Trainer`` that writes the checkpoint.
+        **options: Further arguments of :func:`fit_path`.
+
+    Returns:
+        As :func:`occamhead.fit_head` returns, with the path that the head was taken from.
+
+    Raises:
+        ValueError: If a number is below 1, or :func:`fit_path` says so.
+
+    Example:
+        >>> import torch
+        >>> from occamhead.training.path import fit_head_by_path
+        >>> x = torch.randn(100, 6)
+        >>> fit = fit_head_by_path((x, (x[:, 1] > x[:, 4]).long()), budgets=(1, 2, 4))
+        >>> fit.head.formula().features, len(fit.path)
+        ((1, 4), 3)
+    """
+    check_counts(max_features=max_features)
+    if max_features is not None:
+        budgets = sorted({*budgets, max_features})
+    data, sample_weight = as_data(data, seed, sample_weight)
+    path = fit_path(data, budgets, seed=seed, sample_weight=sample_weight, **options)
+    return path.fit(path.select(max_features), data, trainer)
 
 
 def _digits(head: Mapping[str, Any]) -> int:
