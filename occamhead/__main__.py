@@ -1,44 +1,10 @@
-"""``python -m occamhead fit --config configs/NAME.yaml``: LightningCLI over modules with a head.
-
-A configuration whose `model` names no class is one of :class:`OccamModule`, that is of backprop;
-``class_path: occamhead.training.evolution_module.EvolutionModule`` searches by evolution instead.
-"""
+"""``python -m occamhead``: the same as the console command ``occamhead``."""
 
 from __future__ import annotations
 
-from typing import Any
+import sys
 
-from pytorch_lightning import LightningDataModule, LightningModule, Trainer
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
-
-from occamhead.training.module import OccamModule
-
-
-class OccamCLI(LightningCLI):
-    """LightningCLI that prints the formulas after fitting."""
-
-    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.set_defaults({"model": f"{OccamModule.__module__}.{OccamModule.__qualname__}"})
-
-    def after_fit(self) -> None:
-        module: Any = self.model
-        if self.trainer.is_global_zero:
-            head = module.head.eval()
-            print("\n".join(head.formula().rule(head.classes or ())))
-
-
-def main(args: Any = None) -> OccamCLI:
-    """Run the command line; `args` replaces sys.argv in tests."""
-    return OccamCLI(
-        LightningModule,
-        LightningDataModule,
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        trainer_class=Trainer,
-        seed_everything_default=0,
-        args=args,
-    )
-
+from occamhead.commands.entry import main
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -59,7 +59,7 @@ MOVED = {
     "requirements": "checks",
     "routes": "network.routes",
     "screening": "rows.screening",
-    "search.__main__": "__main__",
+    "search.__main__": "commands.train",
     "search.calibration": "tables.platt",
     "search.constants": "expression.tidy",
     "search.elementary": "search.judging.elementary",

@@ -1,4 +1,4 @@
-"""Test the formula, print the table, and write everything that a run leaves behind."""
+"""Test the formula, write everything that a run leaves behind, and print the table."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def write(
     train_seconds: float,
     tuning: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Test once, write the files and print the formulas and the table."""
+    """Test once, and write the files."""
     x, y = as_rows(data.arrays.test)
     formula, head, classes = fit.head.formula(), fit.head, data.classes
     source = formula.python(f"{task.name}: {', '.join(classes)} from {task.source}", classes)
@@ -101,7 +101,6 @@ def write(
     _save(out, task, formula, results, source, scores, predicted, labels)
     # Every process of a distributed run must call this; the first one writes.
     fit.module.trainer.save_checkpoint(out / "checkpoint.ckpt", weights_only=True)
-    _say(out, task, results)
     return results
 
 
@@ -129,7 +128,7 @@ def write_page(
         f" {results['train_seconds']:.1f} s on {results['device']}",
     }
     paper = (task.paper.accuracy, task.paper.source) if task.paper else None
-    page = report(
+    report(
         out / PAGE,
         fit,
         data,
@@ -139,7 +138,6 @@ def write_page(
         facts=facts,
         curve=fit.path.points if fit.path else (),
     )
-    say(f"explained in {page}")
 
 
 def calibration(head: OccamHead, x: Tensor, y: Tensor) -> dict[str, Any]:
@@ -220,7 +218,8 @@ def _save(
             table.writerow([name, classes[label], classes[guess], *row])
 
 
-def _say(out: Path, task: Task, results: dict[str, Any]) -> None:
+def say_results(out: Path, task: Task, results: dict[str, Any]) -> None:
+    """Print the formulas and the table."""
     say()
     for name, text in zip(results["classes"], results["formulas"], strict=True):
         say(f"{name} = {text}\n")

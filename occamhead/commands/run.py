@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from occamhead.commands import path, report
 from occamhead.commands.backbone import backbone_of
 from occamhead.commands.finetune import facts_of, schedule_of
 from occamhead.commands.output import quieten, say
-from occamhead.commands.results import MODEL, prepare
+from occamhead.commands.results import MODEL, PAGE, prepare
 from occamhead.commands.task import Task
 from occamhead.heads.model_file import save_model
 from occamhead.rows.arrays import ArrayDataModule
@@ -24,8 +25,18 @@ from occamhead.training.results import Fit
 from occamhead.vision import Backbone, PictureRows
 
 
-def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
-    """Features, head, test, report; the test pictures' labels are read in the last step only."""
+def run(
+    task: Task,
+    args: argparse.Namespace,
+    tell: Callable[[Path, Fit, ArrayDataModule, dict[str, Any]], None] | None = None,
+) -> dict[str, Any]:
+    """Features, head, test, report; the test pictures' labels are read in the last step only.
+
+    Args:
+        task: The pictures.
+        args: The flags of :func:`occamhead.commands.image_flags.add_image_flags`, and `out`.
+        tell: Says how it went, when all is written; None says all that the recipes do.
+    """
     quieten()
     save = args.mode == "finetune" if args.save_model is None else args.save_model
     if save and task.pixels:
@@ -76,11 +87,17 @@ def run(task: Task, args: argparse.Namespace) -> dict[str, object]:
     results = report.write(
         out, task, args.mode, fit, data, backbone, args.seed, feature_seconds, train_seconds, tuning
     )
+    if tell is None:
+        report.say_results(out, task, results)
     if save:
         assert backbone is not None
         write_model(out, task, backbone, fit, data, args)
     if args.report:
         report.write_page(out, task, fit, data, backbone, results)
+    if tell is not None:
+        tell(out, fit, data, results)
+    elif args.report:
+        say(f"explained in {out / PAGE}")
     return results
 
 

@@ -25,5 +25,5 @@ class Task:
     name: str
     splits: Splits
     source: str
-    paper: Paper | None
+    paper: Paper | None = None
     pixels: bool = False

@@ -16,7 +16,7 @@ import yaml
 from torch.utils.data import DataLoader, TensorDataset
 
 from occamhead import OccamHead
-from occamhead.__main__ import main
+from occamhead.commands.train import main
 from occamhead.search import Evolution, Strategy
 from occamhead.training.evolution_module import EvolutionModule, best_routes, is_on
 
@@ -197,7 +197,7 @@ def test_the_configuration_of_the_paper(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("sys.argv", ["occamhead"])
     monkeypatch.setenv("JSONARGPARSE_DEPRECATION_WARNINGS", "off")
     config = ROOT / "configs" / "mnist_evolution.yaml"
-    assert f"python -m occamhead fit --config configs/{config.name}" in config.read_text()
+    assert f"occamhead train fit --config configs/{config.name}" in config.read_text()
     assert set(yaml.safe_load(config.read_text())) == {"trainer", "model", "data"}
     found = main(
         ["fit", "--config", str(config), "--trainer.default_root_dir", str(tmp_path),

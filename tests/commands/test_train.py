@@ -1,4 +1,4 @@
-"""python -m occamhead: every configuration runs, and errors name what is wrong."""
+"""occamhead train: every configuration runs, and errors name what is wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 import yaml
 
-from occamhead.__main__ import main
+from occamhead.commands.train import main
 
 pytestmark = [
     pytest.mark.usefixtures("offline", "one_thread"),
@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*number of training batches .* is smaller than"),
 ]
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # What LightningCLI reads; laws.yaml is read by its recipe.
 CONFIGS = sorted(path for path in (ROOT / "configs").glob("*.yaml") if path.stem != "laws")
 BY_BACKPROP = [path for path in CONFIGS if path.stem != "mnist_evolution"]
@@ -71,7 +71,7 @@ def test_configurations_explain_their_numbers(path):
     """style.md, section 6: says what it is, how to run it, and that is how it runs."""
     text = path.read_text()
     assert text.startswith("#")
-    assert f"python -m occamhead fit --config configs/{path.name}" in text
+    assert f"occamhead train fit --config configs/{path.name}" in text
     assert set(yaml.safe_load(text)) == {"trainer", "model", "data"}
 
 

@@ -1,0 +1,123 @@
+"""What can be asked of ``occamhead``; said before anything that takes long to load is loaded."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from occamhead.commands.flags import add_out, positive
+from occamhead.version import __version__
+
+USAGE = 2
+"""The exit code of a command that cannot be read; 1 is that of data that cannot be used."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        if unknown := re.match(r"argument COMMAND: invalid choice: '(.*?)' \(choose", message):
+            near = difflib.get_close_matches(unknown[1], COMMANDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
+            message = f"no command {unknown[1]!r}; {hint}"
+        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help that fits a screen of 24 lines of 80 columns."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26, width=80)
+
+    def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
+        if action.nargs == "+" and isinstance(action.metavar, str):
+            return f"{action.metavar} ..."
+        return super()._format_args(action, default_metavar)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; what it gives knows its `command`."""
+    parser = Parser(
+        "occamhead",
+        usage="occamhead COMMAND ...",
+        description="Rules that a person can read, in place of what nobody can.",
+        epilog="example: occamhead photos pets --max-features 4\n"
+        "occamhead COMMAND --help says more of each, docs/command.md all.",
+        formatter_class=_Help,
+    )
+    parser.add_argument("--version", action="version", version=f"occamhead {__version__}")
+    commands = parser.add_subparsers(
+        dest="command", metavar="COMMAND", parser_class=Parser, prog="occamhead"
+    )
+    for name, (add, usage, about, more, example) in COMMANDS.items():
+        own = commands.add_parser(
+            name,
+            usage=f"occamhead {name} {usage}",
+            help=about,
+            description=f"{about[0].upper()}{about[1:]}.\n{more}",
+            epilog=f"example: {example}",
+            formatter_class=_Help,
+        )
+        add(own)
+    return parser
+
+
+def _photos(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folder", metavar="FOLDER", help=argparse.SUPPRESS)
+    add("--max-features", type=positive, metavar="N", help="most features of the rule; default: as"
+        " few as do well on held-out photographs")  # fmt: skip
+    add("--classes", nargs="+", metavar="NAME", help="class folders to use; default: all")
+    add("--class-weight", choices=("balanced",), metavar="balanced",
+        help="where one class is rare")  # fmt: skip
+    add("--backbone", metavar="NAME", help="network that reads the photographs; default resnet50")
+    add("--weights", metavar="FILE", help="its weights; default: torchvision's, downloaded")
+    add("--seed", type=int, default=0, metavar="N", help="of the split; default 0")
+    add("--save-model", action="store_true", help="also write backbone and rule as one file")
+    add("--cache", metavar="DIR", help="of features; default ~/.cache/occamhead/features")
+    _add_common(parser, "photos")
+
+
+def _train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("rest", nargs="+", metavar="(fit | ...)", help=argparse.SUPPRESS)
+
+
+def _add_common(parser: argparse.ArgumentParser, name: str) -> None:
+    add_out(parser, name)
+    parser.add_argument("--traceback", action="store_true", help="say where an error came from")
+
+
+Adder = Callable[[argparse.ArgumentParser], None]
+
+# Of each command: its flags, how it is called, what it does, more of that, an example.
+COMMANDS: dict[str, tuple[Adder, str, str, str, str]] = {
+    "photos": (
+        _photos,
+        "FOLDER [options]",
+        "tell classes of photographs apart by a short rule",
+        "FOLDER holds a folder of photographs per class, two or more, or train/ and val/\n"
+        "with these; what is not parted is, by the seed. Nothing is opened or asked.",
+        "occamhead photos pets --max-features 4",
+    ),
+    "train": (
+        _train,
+        "(fit | validate | test | predict) [Lightning's flags]",
+        "Lightning's command line, for configurations in YAML",
+        "All flags are those of LightningCLI: occamhead train fit --help lists them.",
+        "occamhead train fit --config configs/mnist_pixels.yaml",
+    ),
+}
+LIGHTNING = ("fit", "validate", "test", "predict")
+
+
+def for_lightning(words: Sequence[str]) -> Sequence[str] | None:
+    """What Lightning is to read, if it is asked: ``fit ...`` without ``train`` is understood too.
+
+    Its flags are not ours, so they do not pass through our parser.
+    """
+    if words[:1] == ["train"] and words[1:] not in ([], ["-h"], ["--help"]):
+        return words[1:]
+    return words if words and words[0] not in COMMANDS and {*words} & {*LIGHTNING} else None

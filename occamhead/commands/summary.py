@@ -1,0 +1,97 @@
+"""What a run on photographs says at its end: how good the rule is, the rule, and its features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from occamhead.commands.output import aligned
+from occamhead.commands.results import PAGE
+from occamhead.explain.example import Spread
+from occamhead.explain.features import Feature, explain_features
+from occamhead.rows.arrays import ArrayDataModule
+from occamhead.training.results import Fit, ParetoPath
+
+MOST_FEATURES, MOST_CLASSES = 12, 3
+
+
+def summary(
+    fit: Fit,
+    data: ArrayDataModule,
+    results: Mapping[str, Any],
+    out: Path,
+    names: Mapping[int, str] | None = None,
+) -> list[str]:
+    """The lines to print.
+
+    Args:
+        fit: The rule, and the path that it was chosen from.
+        data: The rows that it was fitted to and tested on.
+        results: What results.json says of it.
+        out: The folder of the files.
+        names: What features look at, in words, by index; those without one are left blank.
+    """
+    classes = data.classes
+    formula = fit.head.formula()
+    lines = [_headline(results, classes)]
+    lines += [f"  {line}" for line in formula.rule(classes)]
+    features = explain_features(
+        formula, Spread.of(data.arrays.train[0]), *data.arrays.test, examples=1, shuffles=1
+    )
+    cells = [_cells(feature, classes, (names or {}).get(feature.index, "")) for feature in features]
+    lines += [f"  {line}" for line in aligned(cells[:MOST_FEATURES], left=range(4))]
+    if len(features) > MOST_FEATURES:
+        lines.append(f"  and {len(features) - MOST_FEATURES} more")
+    if fit.path and (more := more_accurate(fit.path, fit)):
+        lines.append(more)
+    return [*lines, f"report: {out / PAGE}    code: {out / 'formula.py'}"]
+
+
+def _headline(results: Mapping[str, Any], classes: Sequence[str]) -> str:
+    about = " or ".join(classes) if len(classes) <= MOST_CLASSES else f"{len(classes)} classes"
+    low, high = (f"{100 * end:.0f}" for end in results["accuracy_interval"])
+    right = round(results["rule_accuracy"] * results["n_test"])
+    return (
+        f"{about}: {right} of {results['n_test']} test photographs right"
+        f" ({_percent(results['rule_accuracy'])}, {low} to {high});"
+        f" all features {_percent(results['dense_accuracy'])};"
+        f" the larger class {_percent(results['majority_accuracy'])}"
+    )
+
+
+def _cells(feature: Feature, classes: Sequence[str], words: str) -> list[str]:
+    return [feature.name, words, _side(feature, classes), f"without it {_percent(feature.without)}"]
+
+
+def _side(feature: Feature, classes: Sequence[str]) -> str:
+    """The class that the feature speaks for most, or against, where it stands in sums alone."""
+    weights = {k: weight for k, weight in feature.users if weight is not None}
+    if len(weights) < len(feature.users) or not weights:
+        return ""
+    if len(classes) == 2:
+        difference = weights.get(1, 0.0) - weights.get(0, 0.0)
+        return f"for {classes[difference > 0]}"
+    most = max(weights, key=lambda k: weights[k])
+    if weights[most] > 0:
+        return f"for {classes[most]}"
+    return f"against {classes[min(weights, key=lambda k: weights[k])]}"
+
+
+def more_accurate(path: ParetoPath, fit: Fit) -> str | None:
+    """What a larger point of the path would give, where one did better on rows held out."""
+    used = len(fit.head.formula().features)
+    larger = [
+        p for p in path if p.features > used and p.validation_accuracy > fit.validation_accuracy
+    ]
+    if not larger:
+        return None
+    best = max(larger, key=lambda point: point.validation_accuracy)
+    return (
+        f"more accurate: {best.features} features, {_percent(best.validation_accuracy)} held out"
+        f" (--max-features {best.budget})"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
