@@ -18,6 +18,7 @@ from occamhead.expression import Expression
 from occamhead.expression.derived import as_leaf
 from occamhead.heads.calibration import check_limit, fit_temperature
 from occamhead.heads.editable import Editable
+from occamhead.heads.naming import FeatureNames, abridged
 from occamhead.rows.objective import Objective, get_objective
 
 FORMAT, VERSION = "occamhead.head", 1
@@ -95,11 +96,11 @@ class SymbolicHead(Editable):
         """Scores of the soft network, [..., out_features], whatever the mode."""
 
     @abstractmethod
-    def formula(self, names: Sequence[str] | None = None) -> Expression:
+    def formula(self, names: FeatureNames = None) -> Expression:
         """The formula of each class over the raw features, whatever the mode.
 
         Args:
-            names: Names of the features; by default x0, x1, ...
+            names: Names of the features, as :attr:`names` takes them; by default the head's own.
         """
 
     @abstractmethod
@@ -262,8 +263,8 @@ class SymbolicHead(Editable):
         return head.eval()
 
     def export(self, path: str | Path, **options: Any) -> Path:
-        """Write the formula as .py, .json, .c, .sql or .onnx; see
-        :func:`occamhead.expression.formats.files.export`.
+        """Write the formula as .py, .json, .c, .sql or .onnx, with the head's names of features and
+        classes; see :func:`occamhead.expression.formats.files.export`.
 
         Example:
             >>> from occamhead import OccamHead
@@ -291,7 +292,9 @@ class SymbolicHead(Editable):
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *args, **kwargs)
 
     def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}"
+        sizes = f"in_features={self.in_features}, out_features={self.out_features}"
+        classes = f", classes=({abridged(self.classes)})" if self.classes else ""
+        return f"{sizes}{classes}{super().extra_repr()}"
 
 
 class Record(NamedTuple):

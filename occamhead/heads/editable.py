@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from occamhead.checks import check_width
 from occamhead.heads.limits import feature_number
+from occamhead.heads.naming import Named
 
 
-class Editable(nn.Module):
+class Editable(Named):
     """A head of which a person can say what it may read."""
 
     origin: Any = None
     """The rows of the fit that made the head, an :class:`occamhead.heads.editing.Origin`: what
     :meth:`edit` starts from. It is not saved, pickled or copied."""
-
-    @property
-    @abstractmethod
-    def in_features(self) -> int:
-        """Number of features."""
 
     def edit(
         self,
@@ -96,10 +91,8 @@ class Editable(nn.Module):
         check_width(x, self.in_features)
         changed = x.clone()
         for key, value in values.items():
-            names = getattr(self, "names", None)
-            changed[..., feature_number(key, self.in_features, names)] = torch.as_tensor(value).to(
-                x
-            )
+            number = feature_number(key, self.in_features, self.names)
+            changed[..., number] = torch.as_tensor(value).to(x)
         return self(changed)
 
     def __getstate__(self) -> dict[str, Any]:

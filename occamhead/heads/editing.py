@@ -60,6 +60,7 @@ class Origin:
         weight: What each row of both counts.
         classes: Number of classes.
         names: Names of the classes, if any.
+        feature_names: Names of the features, if any.
         penalty: Ridge penalty of the dense head that teaches; None learns from the labels.
         per_class: Whether each class has features of its own.
         folds: Folds that are held out in turn; 1 holds out the validation rows alone, None takes 5
@@ -76,6 +77,7 @@ class Origin:
     weight: Tensor | None
     classes: int
     names: tuple[str, ...] | None
+    feature_names: tuple[str, ...] | None
     penalty: float | None
     per_class: bool = False
     folds: int | None = None
@@ -90,8 +92,9 @@ class Origin:
         """The rows of a data module, with a penalty chosen by its validation rows."""
         train, validation = view_rows(data.arrays.train), view_rows(data.arrays.validation)
         _, penalty = choose_dense_head(train, validation, data.num_classes)
+        names = data.class_names, data.feature_names
         both = (None, None), None
-        return cls(train, validation, *both, data.num_classes, data.class_names, penalty, **options)
+        return cls(train, validation, *both, data.num_classes, *names, penalty, **options)
 
     def together(self) -> Rows:
         """Training and validation rows."""
@@ -122,6 +125,7 @@ class Origin:
         for size in sizes:
             held = held_out[size]
             head = write_head(sums[size], path.standardisation, self.digits, self.names)
+            head.names = self.feature_names
             head.calibrate(held.scores, held.labels)
             counts = Counter(itertools.chain.from_iterable(held.features))
             returns: dict[int, float] = {}
@@ -225,13 +229,12 @@ def origin_of(head: SymbolicHead, data: Any = None) -> Origin:
             f"data: wanted {head.in_features} features and {head.out_features} classes, got"
             f" {origin.train[0].shape[1]} and {origin.classes}"
         )
-    return origin
+    return replace(origin, feature_names=head.names)
 
 
 def limits_for(head: SymbolicHead, **limits: Any) -> Limits:
     """Limits by the numbers or names of a head's features and classes."""
-    names, classes = getattr(head, "names", None), head.classes or head.out_features
-    return limits_of(head.in_features, names, classes, **limits)
+    return limits_of(head.in_features, head.names, head.classes or head.out_features, **limits)
 
 
 def is_sums(formula: Expression) -> bool:

@@ -20,7 +20,8 @@ from occamhead.essence.terms import quadratic_terms
 from occamhead.expression import Expression, FormulaModule
 from occamhead.heads.base import SymbolicHead
 from occamhead.heads.calibration import share_out
-from occamhead.rows.intake import as_labels, as_numbers, as_targets
+from occamhead.heads.naming import FeatureNames, said
+from occamhead.rows.intake import as_labels, as_numbers, as_targets, feature_names
 from occamhead.rows.objective import Rows
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class EssenceHead(SymbolicHead):
             (:func:`occamhead.essence.fit_occam_circuit`), for real inputs.
         slope: Slope of the sigmoids in ``train()`` mode.
         classes: A name per class.
+        names: A name per feature, or for some by number: ``{2: "has feathers"}``; None takes the
+            columns of a frame that :meth:`fit` is given.
         **options: Further arguments of the function that fits the circuit.
 
     Shape:
@@ -81,6 +84,7 @@ class EssenceHead(SymbolicHead):
         differentiae: Differentiae = "linear",
         slope: float = 8.0,
         classes: Sequence[str] | None = None,
+        names: FeatureNames = None,
         **options: Any,
     ) -> None:
         super().__init__(out_features, classes=classes)
@@ -119,6 +123,7 @@ class EssenceHead(SymbolicHead):
         self._term_values: FormulaModule | None = None
         if differentiae == "quadratic":
             self._see(quadratic_terms(in_features))
+        self.names = names
 
     @property
     def in_features(self) -> int:
@@ -145,6 +150,8 @@ class EssenceHead(SymbolicHead):
         Raises:
             ValueError: On a wrong shape, or as the function that fits the circuit does.
         """
+        if self.names is None:
+            self.names = feature_names(x)
         x, y = self._rows("", x, y)
         if validation is None:
             validation = 0.2 if self.inputs == "real" else 0.0
@@ -240,12 +247,12 @@ class EssenceHead(SymbolicHead):
         values = self._term_values
         return x if values is None else values(x.to(self.dtype))
 
-    def formula(self, names: Sequence[str] | None = None) -> Expression:
+    def formula(self, names: FeatureNames = None) -> Expression:
         """The score of each class over the features; see :func:`occamhead.essence.class_scores`."""
         scores = class_scores(self._learned())
         if self.terms is not None:
             scores = scores.compose(self.terms)
-        return scores.renamed(names)
+        return scores.renamed(self.names_or(names))
 
     def program(self, spec: FeatureSpec) -> tuple[Expression, Certificate]:
         """The shortest program, with its certificate; see :func:`occamhead.distill.distill`.
@@ -270,6 +277,7 @@ class EssenceHead(SymbolicHead):
             "differentiae": self.differentiae,
             "slope": self.slope,
             "classes": None if self.classes is None else list(self.classes),
+            "names": said(self.names),
             **self.options,
         }
 

@@ -14,6 +14,7 @@ from occamhead.checks import check_counts, check_features, check_finite, check_w
 from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.expression.contrast import contrasted
 from occamhead.heads.freshness import Place, places
+from occamhead.heads.naming import FeatureNames, own_names, said
 from occamhead.heads.read_off import ReadHead
 from occamhead.network.bases import Basis
 from occamhead.network.occamnet import OccamNet
@@ -51,6 +52,7 @@ class OccamHead(ReadHead):
         loss: What the scores are trained towards: "cross_entropy" for one class per row,
             "binary_cross_entropy" for any number of labels, "squared_error" for numbers.
         classes: A name per output.
+        names: A name per feature, or for some by number: ``{538: "fuzzy body"}``.
 
     Shape:
         Input [..., in_features]; output [..., out_features].
@@ -88,6 +90,7 @@ class OccamHead(ReadHead):
         digits: int = 4,
         loss: str = "cross_entropy",
         classes: Sequence[str] | None = None,
+        names: FeatureNames = None,
     ) -> None:
         super().__init__(out_features, loss, classes)
         check_counts(digits=digits)
@@ -108,6 +111,7 @@ class OccamHead(ReadHead):
         self.digits = digits
         self.register_buffer("feature_mean", torch.zeros(in_features))
         self.register_buffer("feature_scale", torch.ones(in_features))
+        self.names = names
 
     @property
     def in_features(self) -> int:
@@ -170,7 +174,7 @@ class OccamHead(ReadHead):
     # --- formula ---------------------------------------------------------------------------------
 
     @torch.no_grad()
-    def formula(self, names: Sequence[str] | None = None) -> Expression:
+    def formula(self, names: FeatureNames = None) -> Expression:
         """The most probable formula of each class over the raw features.
 
         The standardisation is folded into its numbers, which are rounded to `digits` digits. Of the
@@ -178,7 +182,7 @@ class OccamHead(ReadHead):
         classes have the scores 0 and a sum; see :func:`occamhead.expression.contrast.contrasted`.
 
         Args:
-            names: Names of the features; by default x0, x1, ...
+            names: Names of the features, for each or for some by number; by default the head's.
         """
         literal = self.network.expression()
         mean, scale = self.feature_mean.tolist(), self.feature_scale.tolist()
@@ -188,7 +192,7 @@ class OccamHead(ReadHead):
             for i in literal.features
         }
         outputs = builder.copy(literal, standardised)
-        scores = builder.build(outputs, self.in_features, names)
+        scores = builder.build(outputs, self.in_features, self.names_or(names))
         one_class = self.loss == "cross_entropy"
         return (contrasted(scores) if one_class else scores.simplified()).rounded(self.digits)
 
@@ -331,6 +335,7 @@ class OccamHead(ReadHead):
         config, candidates = self.config(), self.network.candidates
         if candidates is not None:
             config["candidates"] = index[candidates.features].tolist()
+        config["names"] = {columns[i]: name for i, name in own_names(self.names).items()} or None
         head = type(self)(**{**config, "in_features": in_features})
         head.to(self.feature_mean)
         for layer, (old, new) in enumerate(
@@ -369,6 +374,7 @@ class OccamHead(ReadHead):
             "digits": self.digits,
             "loss": self.loss,
             "classes": None if self.classes is None else list(self.classes),
+            "names": said(self.names),
         }
 
     def _load_from_state_dict(

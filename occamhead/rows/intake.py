@@ -45,9 +45,12 @@ def as_features(name: str, x: Any) -> NDArray[np.float32]:
 
 
 def feature_names(x: Any) -> tuple[str, ...] | None:
-    """The names of a frame's columns; None where there are none."""
+    """The names of a frame's columns; None where there are none, or numbers count them."""
     columns = getattr(x, "columns", None)
-    return None if columns is None else tuple(str(column) for column in columns)
+    if columns is None or list(columns) == list(range(len(columns))):
+        return None
+    # What formulas put around a name cannot be part of it.
+    return tuple(str(column).replace("`", "'") for column in columns)
 
 
 def as_targets(name: str, y: Any) -> NDArray[Any]:

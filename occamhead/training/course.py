@@ -66,8 +66,9 @@ class Ground:
         rows = self.train, self.validation, self.weights, self.weight
         penalty = self.penalty if distil else None
         return Origin(
-            *rows, self.classes, self.data.class_names, penalty, seed=seed, digits=digits, **how
-        )
+            *rows, self.classes, self.data.class_names, self.data.feature_names, penalty, seed=seed,
+            digits=digits, **how,
+        )  # fmt: skip
 
     def dense_on_all(self) -> nn.Linear:
         """The dense head on training and validation rows, under the penalty that was chosen."""
@@ -323,6 +324,17 @@ def vote(heads: Iterable[OccamHead], count: int) -> list[int]:
         for feature, size in influence.items():
             votes[feature] += 1.0 + 1e-3 * size / largest  # the influence only breaks ties
     return sorted(votes, key=lambda feature: votes[feature], reverse=True)[:count]
+
+
+def feature_names_of(
+    head: dict[str, Any], data: ArrayDataModule
+) -> Mapping[Any, str] | Sequence[str] | None:
+    """What the features are to be called: taken out of the head's arguments, or as the rows say.
+
+    The heads of a course see some of the features only, so that none but the last has names.
+    """
+    names: Mapping[Any, str] | Sequence[str] | None = head.pop("names", None)
+    return data.feature_names if names is None else names
 
 
 def head_options(

@@ -23,7 +23,14 @@ from occamhead.search.evolution import Evolution
 from occamhead.search.judging.gram import sum_places
 from occamhead.search.judging.sampling import NONE
 from occamhead.search.strategy import Strategy
-from occamhead.training.course import Round, Settings, course, head_options, prepare
+from occamhead.training.course import (
+    Round,
+    Settings,
+    course,
+    feature_names_of,
+    head_options,
+    prepare,
+)
 from occamhead.training.results import Fit
 from occamhead.training.trainer import as_module, shape
 
@@ -184,6 +191,7 @@ def fit_head_by_evolution(
     if start is not None and names is None:
         names = [str(label) for label in range(start.out_features)]
     ground = prepare(data, loss, class_weight, sample_weight, seed, classes=names)
+    called = feature_names_of(options, ground.data)
     options = head_options(options, bases, loss, ground.data.class_names)
     searches = _Searches(
         ground.classes,
@@ -200,6 +208,7 @@ def fit_head_by_evolution(
     best = done.heads[done.best]
     if best is not first:
         best = best.widened(ground.data.num_features, done.columns)
+    best.names = called
     best.calibrate(*done.held_out)
     best.origin = ground.origin(distil, seed, best.digits)
     module = as_module(best, ground.data, trainer)

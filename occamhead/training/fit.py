@@ -10,7 +10,15 @@ from occamhead.checks import check_counts
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.objective import one_thread
 from occamhead.rows.weights import ClassWeight
-from occamhead.training.course import Ground, Round, Settings, course, head_options, prepare
+from occamhead.training.course import (
+    Ground,
+    Round,
+    Settings,
+    course,
+    feature_names_of,
+    head_options,
+    prepare,
+)
 from occamhead.training.module import OccamModule
 from occamhead.training.results import Fit
 from occamhead.training.trainer import short_trainer
@@ -110,11 +118,12 @@ def fit_head(
     ground = prepare(data, loss, class_weight, sample_weight, seed, classes=names)
     if steps is None:
         steps = max(300, 8 * len(ground.train[0]) // ground.data.batch_size)
+    called = feature_names_of(shape, ground.data)
     options["head"] = head_options(shape, bases, loss, ground.data.class_names)
     make = _ByBackprop(ground, steps, options, trainer or {})
     settings = Settings(max_features, screen, restarts, restarts, distil, select)
     done = course(ground, make, settings)
-    kept = make.module.keep(done.best)
+    kept = make.module.keep(done.best, called)
     kept.calibrate(*done.held_out)
     kept.origin = ground.origin(distil, seed, kept.digits)
     return Fit(

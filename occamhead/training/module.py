@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from occamhead.checks import check_counts, check_temperature
 from occamhead.heads.kinds import build_head
+from occamhead.heads.naming import FeatureNames, said
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import LabelledArrays, view_rows
 from occamhead.rows.dense import teach
@@ -203,14 +204,17 @@ class OccamModule(pl.LightningModule):
         """The head; the first one while several are trained side by side."""
         return self.heads[0]
 
-    def keep(self, restart: int) -> OccamHead:
-        """Keep one of the heads trained side by side, widened to all features."""
+    def keep(self, restart: int, names: FeatureNames = None) -> OccamHead:
+        """Keep one of the heads trained side by side, widened to all features, which get names."""
         head: OccamHead = self.heads[restart]
         if self.columns is not None:
             head = head.widened(self.in_features, self.columns.tolist())
         self._heads = nn.ModuleList([head])
         self.columns = self.hparams["columns"] = None
         self.hparams["restarts"] = 1
+        if names is not None:
+            head.names = names
+            self.hparams["head"] = {**(self.hparams["head"] or {}), "names": said(head.names)}
         return head
 
     def features(self, batch: Tensor) -> Tensor:
@@ -346,9 +350,16 @@ class OccamModule(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         theirs = checkpoint.get("hyper_parameters", {})
         for name in IN_ARCHITECTURE:
-            if name in theirs and theirs[name] != self.hparams[name]:
+            if name in theirs and _unnamed(theirs[name]) != _unnamed(self.hparams[name]):
                 raise ValueError(
                     f"the checkpoint is of another architecture: it has {name} ="
                     f" {theirs[name]!r}, this module {self.hparams[name]!r}; build the module"
                     " with the checkpoint's value"
                 )
+
+
+def _unnamed(argument: Any) -> Any:
+    """An argument of a module without the names of the head's features: they change no weight."""
+    if not isinstance(argument, dict):
+        return argument
+    return {name: value for name, value in argument.items() if name != "names"}

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from occamhead.expression.core import Expression
 from occamhead.expression.evaluate import FormulaModule
 from occamhead.expression.formats.c_source import to_c
+from occamhead.expression.formats.source import one_line
 from occamhead.expression.formats.sql import to_sql
 
 
@@ -50,8 +51,10 @@ def export(
     Args:
         model: A formula, or a head, whose formula is written (in whatever mode it is).
         path: The file.
-        names: Names of the features; by default the formula's own.
-        classes: A name per class, for comments (.py, .c), a column (.sql), metadata (.onnx).
+        names: Names of the features; by default the formula's or the head's own. They are columns
+            of the table (.sql), stand in comments (.py, .c) and in the metadata (.onnx).
+        classes: A name per class, for comments (.py, .c), a column (.sql), metadata (.onnx); by
+            default the head's own.
         overwrite: Whether an existing file may be replaced.
         **options: See the table, and :func:`to_sql` and :func:`export_onnx`.
 
@@ -79,6 +82,7 @@ def export(
         formula = model if names is None else model.renamed(names)
     else:
         formula = model.formula(names)
+        classes = classes or getattr(model, "classes", None) or ()
     if classes and len(classes) != len(formula):
         raise ValueError(f"{len(formula)} outputs need as many class names, got {len(classes)}")
     if path.exists() and not overwrite:
@@ -125,7 +129,8 @@ def export_onnx(
 ) -> None:
     """Write an ONNX model with one input ``x`` and one output ``scores``, for any batch size.
 
-    The formulas' text (and the classes, one a line) are in the model's metadata.
+    The formulas' text is in the model's metadata, with the features that they use (number and name,
+    one a line) if these have names, and the classes (one a line).
 
     Args:
         formula: The formulas.
@@ -166,6 +171,9 @@ def export_onnx(
     )
     assert program is not None
     program.model.metadata_props["formula"] = "\n".join(formula.text())
+    if formula.names is not None:
+        named = [f"{i} {one_line(formula.input_name(i))}" for i in formula.features]
+        program.model.metadata_props["features"] = "\n".join(named)
     if classes:
         program.model.metadata_props["classes"] = "\n".join(classes)
     program.save(path, external_data=False)

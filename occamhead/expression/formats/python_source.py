@@ -52,6 +52,10 @@ def to_python(expression: Graph, comment: str = "", classes: Sequence[str] = ())
         "def scores(x):",
         f'    """One score per class; x holds {expression.num_inputs} numbers."""',
     ]
+    if expression.names is not None:
+        source += [
+            f"    # x[{i}]: {one_line(expression.input_name(i))}" for i in expression.features
+        ]
     source += [f"    {line}" for line in lines]
     source.append("    return [")
     for k, result in enumerate(results):

@@ -76,9 +76,11 @@ def to_sql(
         classes: A name per output; with them comes a column ``class_name``.
 
     Raises:
-        ValueError: If there are classes, but not one per output, or an operator has no SQL form.
+        ValueError: If there are classes, but not one per output, two columns differ in no more than
+            upper and lower case, or an operator has no SQL form.
     """
     check_classes(expression, classes)
+    _check_columns(expression)
     writer = _SqlWriter(expression)
     results = [form for form, _ in writer.write()]
     inputs = [f"r.{_quoted(column)} AS k{i}" for i, column in enumerate(keep)]
@@ -105,6 +107,16 @@ def to_sql(
     if classes:
         chosen.append(f"{_class([_text(name) for name in classes])} AS class_name")
     return "WITH\n" + ",\n".join(steps) + f"\n{_select(chosen, 'ranked')};\n"
+
+
+def _check_columns(expression: Graph) -> None:
+    """SQLite would read one column for both."""
+    places: dict[str, str] = {}
+    for name in map(expression.input_name, expression.features):
+        if (other := places.setdefault(name.casefold(), name)) != name:
+            raise ValueError(
+                f"SQL does not tell the columns {other!r} and {name!r} apart; rename one"
+            )
 
 
 class _SqlWriter(Writer[tuple[str, int]]):

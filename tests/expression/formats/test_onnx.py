@@ -104,6 +104,7 @@ def test_onnx_tells_the_formula_and_the_classes(tmp_path):
     onnx.checker.check_model(model)
     told = {entry.key: entry.value for entry in model.metadata_props}
     assert told["formula"].splitlines() == formula.text()
+    assert told["features"].splitlines() == ["0 a", "1 b"]
     assert told["classes"].splitlines() == ["no", "yes"]
     assert [path.name for path in tmp_path.iterdir()] == ["f.onnx"]  # no file of weights beside it
 
