@@ -5,18 +5,23 @@ from occamhead.explain.example import Example, Flip, Score, Spread, Term, explai
 from occamhead.explain.features import Feature, explain_features
 from occamhead.explain.mathml import mathml_lines
 from occamhead.explain.report import report
+from occamhead.explain.suspects import Place, Suspect, find_suspects, suspects_among
 
 __all__ = [
     "ActivationMaps",
     "Example",
     "Feature",
     "Flip",
+    "Place",
     "Score",
     "Spread",
+    "Suspect",
     "Term",
     "explain_example",
     "explain_features",
     "find_maps",
+    "find_suspects",
     "mathml_lines",
     "report",
+    "suspects_among",
 ]

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from occamhead.checks import check_counts
 from occamhead.explain.activations import BATCH, ActivationMaps, find_maps
-from occamhead.explain.words import percent
+from occamhead.explain.words import count, percent
 from occamhead.expression import Expression
+from occamhead.heads.base import SymbolicHead
 
 if TYPE_CHECKING:
-    from occamhead.heads.base import SymbolicHead
     from occamhead.training.results import Fit
 
 # Cells along a side to which larger maps are averaged, and cells along a side of a spot.
@@ -24,8 +24,9 @@ CELLS, SPOT = 7, 2
 # from the border all around, which is half of the picture. Of 300 telling features of photographs
 # without a planted patch the highest shares were 0.40, 0.30 and 0.58.
 HALF, MOST = 0.5, 0.75
-# The place's part must be so many standard errors from none: of few pictures nothing is said.
-SURE = 4.0
+# The place's part must be so many standard errors from none, and these be known: of few pictures
+# of a class nothing is said.
+SURE, FEWEST = 4.0, 8
 # Other features answer to the same place if it moves the class means by so many standard
 # deviations of the feature, and makes up more of what it tells than it does usually.
 MOVED, MORE = 0.2, 0.1
@@ -119,7 +120,7 @@ def find_suspects(
         ...     head = head.edit(drop=suspect.features).head
     """
     check_counts(pictures_per_class=pictures_per_class)
-    formula = (head if hasattr(head, "formula") else head.head).formula()
+    own = head if isinstance(head, SymbolicHead) else head.head
     maps = maps_of(data)
     if maps is None:
         raise ValueError(
@@ -128,7 +129,7 @@ def find_suspects(
             " place"
         )
     shown, labels = _look(maps, data, pictures_per_class)
-    return suspects_among(formula, shown, labels, data.classes)
+    return suspects_among(own.formula(), shown, labels, data.classes)
 
 
 def maps_of(data: Any) -> ActivationMaps | None:
@@ -230,8 +231,8 @@ class _Contrast:
 
 
 def _gap(values: NDArray[Any], group: NDArray[np.bool_]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The mean of a group less that of the others, and its standard error; 0 if one is empty."""
-    if group.all() or not group.any():
+    """The mean of a group less that of the others, and its standard error; 0 if one is small."""
+    if not FEWEST <= group.sum() <= len(group) - FEWEST:
         none = np.zeros(values.shape[1:])
         return none, none
     parts = values[group], values[~group]
@@ -286,7 +287,8 @@ def _why(
         " picture"
     )
     if more:
-        said += f"; {more:,} other features of the backbone answer to the same place"
+        verb = "answers" if more == 1 else "answer"
+        said += f"; {count(more, 'other feature')} of the backbone {verb} to the same place"
     return f"{said}."
 
 
