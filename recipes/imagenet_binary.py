@@ -34,9 +34,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, object]:
     from occamhead.commands.run import run
     from occamhead.vision import photograph_splits
     from occamhead.vision.sources import MINIVAN_AND_PORCUPINE
+    from occamhead.vision.synsets import class_words
 
     splits, source = photograph_splits(args.data, args.classes, seed=args.seed)
-    own = args.data is None and set(splits.test.classes) == set(MINIVAN_AND_PORCUPINE)
+    own = args.data is None and {*splits.test.classes} == {*class_words(MINIVAN_AND_PORCUPINE)}
     paper = PAPER.get(args.mode) if own else None
     return run(Task("imagenet_binary", splits, source, paper), args)
 

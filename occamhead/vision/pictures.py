@@ -21,6 +21,7 @@ from occamhead.vision.decoding import (
     check_readable,
     read_rgb,
 )
+from occamhead.vision.synsets import class_words
 
 log = logging.getLogger("occamhead")
 
@@ -185,7 +186,8 @@ def read_folder(root: str | Path, classes: Sequence[str] | None = None) -> Pictu
         root: The folder that holds the class folders.
         classes: Folder names in the order of their labels; None means all, sorted by name.
     Returns:
-        The pictures, by class and then by path.
+        The pictures, by class and then by path. Classes are called as their folders are, those of
+        ImageNet in words; see :func:`occamhead.vision.synsets.class_words`.
     Raises:
         ValueError: If a folder is missing or holds no readable picture.
     """
@@ -208,7 +210,7 @@ def read_folder(root: str | Path, classes: Sequence[str] | None = None) -> Pictu
         skipped += bad
     if skipped:
         log.warning("%s: %d unreadable files left out", root, len(skipped))
-    return PictureFiles(names, labels, classes, skipped)
+    return PictureFiles(names, labels, class_words(classes), skipped)
 
 
 def _sort_out(folder: Path) -> tuple[list[str], list[str]]:

@@ -12,12 +12,6 @@ from occamhead.vision.pictures import PictureArrays, Splits, hold_out, read_fold
 log = logging.getLogger("occamhead")
 
 MINIVAN_AND_PORCUPINE = ("n03770679", "n02346627")
-SYNSETS = {
-    "n03770679": "minivan",
-    "n02346627": "porcupine",
-    "n02102040": "English springer",
-    "n03417042": "garbage truck",
-}
 
 
 def data_root() -> Path | None:
@@ -104,7 +98,8 @@ def _read_photographs(
         raise ValueError(f"classes: wanted two or more different ones, got {tuple(classes)}")
     train, validation = hold_out(read_folder(root / "train", classes), validation_fraction, seed)
     test = read_folder(root / "val", classes)
-    words = (f"{name} {SYNSETS[name]}" if name in SYNSETS else name for name in classes)
+    named = zip(classes, test.classes, strict=True)
+    words = (name if name == word else f"{name} {word}" for name, word in named)
     return Splits(train, validation, test), f"photographs in {root} ({', '.join(words)})"
 
 
