@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Mapping
 from typing import Any
 
-from occamhead.commands.output import between, say, say_table
+from occamhead.columns import between
+from occamhead.commands.output import say, say_table
 from occamhead.rows.arrays import ArrayDataModule
 from occamhead.training.path import fit_head_by_path
 from occamhead.training.results import Fit, ParetoPath, PathPoint

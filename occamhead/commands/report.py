@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
-from occamhead.commands.output import between, say, say_table
+from occamhead.columns import between
+from occamhead.commands.output import say, say_table
 from occamhead.commands.path import path_rows
 from occamhead.commands.printed import defined_by
 from occamhead.commands.results import PAGE, save_results

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from occamhead.explain.charts import histogram
 from occamhead.explain.features import Feature
-from occamhead.explain.markup import Markup, join, tag
 from occamhead.explain.material import Material
-from occamhead.explain.mathml import name_mathml
 from occamhead.explain.parts import folded, picture, scrolled, table
 from occamhead.explain.views import Views
 from occamhead.explain.words import count, number, percent, points, signed
+from occamhead.expression.formats.markup import Markup, join, tag
+from occamhead.expression.formats.mathml import name_mathml
 
 # Lines of the table that are shown at once.
 TABLE = 12

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from occamhead.explain.example import Example, Flip, Score
-from occamhead.explain.markup import Markup, join, tag
 from occamhead.explain.material import Material
 from occamhead.explain.parts import folded, picture, scrolled, table
 from occamhead.explain.words import count, number, signed
+from occamhead.expression.formats.markup import Markup, join, tag
 
 MOST_MISTAKES = 24
 

@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.explain.markup import Markup, tag
 from occamhead.expression import Affine, Apply, Constant, Expression, Input, get_operator
+from occamhead.expression.formats.markup import Markup, tag
 from occamhead.expression.formats.walk import number_text
 
 

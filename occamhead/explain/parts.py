@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from occamhead.explain.markup import Markup, tag
+from occamhead.expression.formats.markup import Markup, tag
 
 
 def scrolled(content: Markup, label: str) -> Markup:

@@ -10,7 +10,6 @@ from occamhead.checks import check_counts
 from occamhead.explain.cards import features_section
 from occamhead.explain.cases import examples_section, mistakes_section
 from occamhead.explain.charts import Point
-from occamhead.explain.markup import Markup, join, tag
 from occamhead.explain.material import Material, check_data, check_names
 from occamhead.explain.sections import (
     accuracy_section,
@@ -21,6 +20,7 @@ from occamhead.explain.sections import (
 from occamhead.explain.style import STYLE
 from occamhead.explain.views import views_of
 from occamhead.explain.words import listed
+from occamhead.expression.formats.markup import Markup, join, tag
 from occamhead.heads.base import SymbolicHead
 from occamhead.version import __version__
 

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from occamhead.explain.charts import Point, curve, graph
-from occamhead.explain.markup import Markup, join, tag
 from occamhead.explain.material import Material
-from occamhead.explain.mathml import mathml_lines
 from occamhead.explain.parts import folded, scrolled, table
 from occamhead.explain.words import count, in_words, listed, percent
+from occamhead.expression.formats.markup import Markup, join, tag
+from occamhead.expression.formats.mathml import mathml_lines
 from occamhead.rows.arrays import as_rows
 from occamhead.rows.metrics import ClassRates
 

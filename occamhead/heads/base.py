@@ -19,6 +19,7 @@ from occamhead.expression.derived import as_leaf
 from occamhead.heads.calibration import check_limit, fit_temperature
 from occamhead.heads.editable import Editable
 from occamhead.heads.naming import FeatureNames, abridged
+from occamhead.heads.shown import Shown
 from occamhead.rows.objective import Objective, get_objective
 
 FORMAT, VERSION = "occamhead.head", 1
@@ -33,7 +34,7 @@ _HOMES = {
 Head = TypeVar("Head", bound="SymbolicHead")
 
 
-class SymbolicHead(Editable):
+class SymbolicHead(Shown, Editable):
     """A head whose every class score is a formula of the features.
 
     In ``train()`` mode it is a soft network, through which a backbone can be trained; in

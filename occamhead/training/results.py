@@ -9,7 +9,10 @@ from typing import Any
 
 from torch import nn
 
+from occamhead.columns import aligned, between
 from occamhead.expression import Expression
+from occamhead.expression.formats.markup import Markup, tag
+from occamhead.expression.formats.mathml import mathml_rules
 from occamhead.heads.editing import Edited, FittedSums, limits_for, origin_of
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import ArrayDataModule
@@ -18,7 +21,7 @@ from occamhead.training.module import OccamModule
 from occamhead.training.trainer import as_module
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Fit:
     """A fitted head, the dense head beside it, and how they were chosen.
 
@@ -50,6 +53,27 @@ class Fit:
         """The head refitted under limits; see :meth:`occamhead.OccamHead.edit`."""
         edited: Edited = self.head.edit(**limits)
         return edited
+
+    def __str__(self) -> str:
+        """The rule, how good it is on rows held out, and the sizes that it was chosen from."""
+        lines = [*_rules(self.head), self._judged()]
+        return "\n".join(lines if self.path is None else [*lines, "", *self.path.table(self.head)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook."""
+        table = [] if self.path is None else [self.path.html_table(self.head)]
+        parts = [*_html_rules(self.head), tag("p", self._judged()), *table]
+        return tag("div", *parts)
+
+    def _judged(self) -> str:
+        features = len(self.head.formula().features)
+        of = f"{features} feature{'' if features == 1 else 's'} of {self.head.in_features:,}"
+        if self.head.loss == "squared_error":
+            return f"{of}; R2 {self.validation_accuracy:.3f} on rows held out"
+        said = f"{of}; right on {self.validation_accuracy:.1%} of the rows held out"
+        return said if self.rates is None else f"{said}, {between(self.rates.accuracy_interval)}"
 
 
 @dataclass(frozen=True)
@@ -109,7 +133,7 @@ def points_of(fitted: Mapping[int, FittedSums]) -> list[PathPoint]:
     ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ParetoPath:
     """Formulas of several budgets, fewest features first, and the dense head beside them.
 
@@ -155,6 +179,44 @@ class ParetoPath:
     def _rate(self, rates: ClassRates) -> float:
         return rates.rate(self.by)
 
+    def __str__(self) -> str:
+        """The rule that :meth:`select` takes, and what the other sizes cost."""
+        head = self.select().head
+        return "\n".join([*_rules(head), "", *self.table(head)])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook."""
+        head = self.select().head
+        return tag("div", *_html_rules(head), self.html_table(head))
+
+    def table(self, chosen: OccamHead) -> list[str]:
+        """A line for each size: features, accuracy on rows held out, a mark beside one head."""
+        return aligned([self._titles, *self._cells(chosen)], left=(4,))
+
+    def html_table(self, chosen: OccamHead) -> Markup:
+        """The same as HTML."""
+        head = tag("tr", *(tag("th", title, scope="col") for title in self._titles))
+        rows = [tag("tr", *(tag("td", cell) for cell in line)) for line in self._cells(chosen)]
+        return tag("table", tag("thead", head), tag("tbody", *rows))
+
+    @property
+    def _titles(self) -> tuple[str, ...]:
+        kind = "balanced, held out" if self.by == "balanced_accuracy" else "held out"
+        return "features", kind, "95 % interval", "operations", ""
+
+    def _cells(self, chosen: OccamHead) -> list[tuple[str, ...]]:
+        """The interval is that of the accuracy: a balanced one has none."""
+        formula = chosen.formula()
+        cells: list[tuple[str, ...]] = []
+        for point in self.points:
+            mark = "chosen" if point.formula == formula and not any(c[-1] for c in cells) else ""
+            ends = between(point.rates.accuracy_interval) if self.by == "accuracy" else ""
+            size, rate = str(point.features), f"{self._rate(point.rates):.1%}"
+            cells.append((size, rate, ends, str(point.operations), mark))
+        return cells
+
     def edit(self, **limits: Any) -> ParetoPath:
         """The formulas of all budgets refitted under limits, so that a size can be chosen anew.
 
@@ -189,3 +251,11 @@ class ParetoPath:
         module = as_module(point.head, data, trainer)
         accuracy, penalty = point.validation_accuracy, point.penalty
         return Fit(module.head, self.dense, module, accuracy, penalty, (), self, point.rates)
+
+
+def _rules(head: OccamHead) -> list[str]:
+    return head.formula().rule(head.classes or ())
+
+
+def _html_rules(head: OccamHead) -> list[Markup]:
+    return mathml_rules(head.formula(), head.classes or ())

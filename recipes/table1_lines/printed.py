@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from occamhead.commands.output import aligned
+from occamhead.columns import aligned
 from recipes.table1_lines.search import ENGINES
 from recipes.table1_lines.task import Task
 

@@ -15,8 +15,8 @@ import torch
 
 from occamhead import Expression, OccamHead
 from occamhead.explain import report
-from occamhead.explain.markup import Markup, escape, tag
 from occamhead.explain.style import STYLE
+from occamhead.expression.formats.markup import Markup, escape, tag
 from occamhead.rows.arrays import ArrayData
 from occamhead.rows.dense import fit_dense_head
 from occamhead.rows.metrics import accuracy

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 
 from occamhead import Expression
-from occamhead.explain import mathml_lines
 from occamhead.expression import ExpressionBuilder
+from occamhead.expression.formats.mathml import mathml_lines, mathml_rules
 from tests.expression.random_formulas import expressions
 
 
@@ -115,3 +115,21 @@ def test_every_formula_is_well_formed(formula):
 def test_titles_must_fit():
     with pytest.raises(ValueError, match="1 outputs need as many class names, got 2"):
         mathml_lines(Expression.parse("x0"), ["a", "b"])
+
+
+def test_rules_break_between_the_terms_of_both_sides():
+    text = ["0", "2*x0 - 3*x1 + x2 - 0.25"]
+    (paragraph,) = mathml_rules(Expression.parse(text), ["<ants>", "bees & co"])
+    found = ElementTree.fromstring(paragraph)
+    assert [spelt(math) for math in found.iter("math")] == ["2x_0", "+x_2", ">3x_1", "+0.25"]
+    assert [strong.text for strong in found.iter("strong")] == ["bees & co", "<ants>"]
+
+
+def test_rules_of_other_formulas():
+    assert len(mathml_rules(Expression.parse(["x0", "x1", "2"]), ["a", "b", "c"])) == 3
+    (paragraph,) = mathml_rules(Expression.parse(["0", "-1"], num_inputs=1))
+    assert re.sub("<[^>]+>", "", paragraph) == "always class 0"
+    shared = "max(x0, x1)*max(x0, x1) + sin(max(x0, x1))"
+    assert len(mathml_rules(Expression.parse(["0", shared]))) == 2
+    with pytest.raises(ValueError, match="2 outputs need as many class names, got 3"):
+        mathml_rules(Expression.parse(["0", "x0"]), ["a", "b", "c"])

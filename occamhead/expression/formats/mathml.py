@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from occamhead.explain.markup import Markup, join, tag
-from occamhead.expression import Expression, get_operator
+from occamhead.expression.formats.markup import Markup, join, tag
+from occamhead.expression.formats.rule import rule_of
 from occamhead.expression.formats.source import check_classes
 from occamhead.expression.formats.walk import (
     ATOM,
+    COMPARISON,
     CONDITIONAL,
     POWER,
     PRODUCT,
@@ -20,7 +21,9 @@ from occamhead.expression.formats.walk import (
     number_text,
     strength_of,
 )
-from occamhead.expression.operators import CONDITION
+from occamhead.expression.graph import Graph
+from occamhead.expression.nodes import Constant
+from occamhead.expression.operators import CONDITION, get_operator
 
 _RELATIONS = {"le": "≤", "lt": "<", "ge": "≥", "gt": ">", "eq": "=", "ne": "≠", "xor": "⊕"}
 _INVISIBLE_TIMES, _APPLY = "\u2062", "\u2061"
@@ -40,7 +43,7 @@ class Line:
     pieces: tuple[Markup, ...]
 
 
-def mathml_lines(expression: Expression, titles: Sequence[str] = ()) -> list[Line]:
+def mathml_lines(expression: Graph, titles: Sequence[str] = ()) -> list[Line]:
     """A line for each part that is used more than once, then one for each output.
 
     Args:
@@ -62,6 +65,38 @@ def mathml_lines(expression: Expression, titles: Sequence[str] = ()) -> list[Lin
     return lines
 
 
+def mathml_rules(expression: Graph, classes: Sequence[str] = ()) -> list[Markup]:
+    """What a person reads (:meth:`occamhead.Expression.rule`), a paragraph for each line.
+
+    Args:
+        expression: The formulas.
+        classes: A name per output; by default y0, y1, ..., or "class 0" and "class 1".
+
+    Raises:
+        ValueError: If there are names, but not one per output.
+    """
+    check_classes(expression, classes)
+    rule = rule_of(expression)
+    if rule is None:
+        return [_defined(line) for line in mathml_lines(expression, classes)]
+    condition = rule.comparison
+    names = [tag("strong", name) for name in classes or ("class 0", "class 1")]
+    if isinstance(answer := condition.nodes[-1], Constant):
+        return [_paragraph("always", names[bool(answer.value)])]
+    *parts, last = mathml_lines(condition)
+    pieces = [*last.pieces[:-1], join([last.pieces[-1], ","])]
+    said = names[1], "if", *pieces, "otherwise", names[0]
+    return [*map(_defined, parts), _paragraph(*said)]
+
+
+def _defined(line: Line) -> Markup:
+    return _paragraph(tag("math", line.name, tag("mo", "=")), *line.pieces)
+
+
+def _paragraph(*words: object) -> Markup:
+    return tag("p", join(words, " "), class_="formula")
+
+
 def name_mathml(name: str) -> Markup:
     """An input's name: digits after a letter become an index."""
     match = re.fullmatch(r"([A-Za-z])_?(\d+)", name)
@@ -73,7 +108,7 @@ def name_mathml(name: str) -> Markup:
 class _MathmlWriter(InfixWriter[Markup]):
     """Each node as it stands in others, and how it binds."""
 
-    def __init__(self, expression: Expression) -> None:
+    def __init__(self, expression: Graph) -> None:
         nodes = expression.nodes
         super().__init__(expression, Counter(child for node in nodes for child in node.children))
         self.names: dict[int, Markup] = {}
@@ -103,8 +138,17 @@ class _MathmlWriter(InfixWriter[Markup]):
         return self._row(SUM, *self._sum(constant, terms))
 
     def apply(self, operator: str, children: Sequence[int]) -> tuple[Markup, int]:
+        if operator in _RELATIONS and strength_of(operator) == COMPARISON:
+            left, (first, *rest) = (self._side(child) for child in children)
+            return self._row(COMPARISON, *left, _signed(_RELATIONS[operator], first), *rest)
         body, strength = self._apply(operator, children)
         return self._row(strength, body)
+
+    def _side(self, position: int) -> Sequence[Markup]:
+        """The terms of a side of a comparison, between which a line may break."""
+        if position in self.repeated or self.read(position)[1] < SUM:
+            return (self.slot(position, SUM),)
+        return self._terms[position]
 
     def _row(self, strength: int, *terms: Markup) -> tuple[Markup, int]:
         self._terms.append(terms)

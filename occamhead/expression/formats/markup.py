@@ -41,7 +41,7 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
             name, None and False leave the attribute out.
 
     Example:
-        >>> from occamhead.explain.markup import tag
+        >>> from occamhead.expression.formats.markup import tag
         >>> print(tag("a", "1 < 2", href="#x", class_="note"))
         <a href="#x" class="note">1 &lt; 2</a>
     """
