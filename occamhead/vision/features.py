@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from occamhead.rows.evaluating import evaluating
+from occamhead.vision.allocator import memory_kept
 from occamhead.vision.backbones import Backbone
 from occamhead.vision.pictures import Pictures, PictureTensors
 
@@ -69,6 +70,8 @@ def extract(
         evaluating(backbone.module),
         _placed(backbone.module, torch.device(device)) as module,
         torch.inference_mode(),
+        memory_kept(),
+        _pooling_by_channels(module),
         tqdm(total=len(pictures), desc=backbone.name, unit="picture", disable=not progress) as bar,
     ):
         for images, _ in loader:
@@ -91,6 +94,35 @@ def _placed(module: nn.Module, device: torch.device) -> Iterator[nn.Module]:
         yield module.to(device)
     finally:
         module.to(home)
+
+
+@contextmanager
+def _pooling_by_channels(module: nn.Module) -> Iterator[None]:
+    """Let layers that pool maxima on a CPU take their batches channels last, the quick way.
+
+    Torch's kernel for channels first takes thrice as long, 8 % of a ResNet-50. A maximum is the
+    same in any order, so that no bit of the features changes.
+    """
+
+    def arrange(pool: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        (x,) = inputs
+        if x.ndim == 4 and x.device.type == "cpu":
+            x = x.contiguous(memory_format=torch.channels_last)
+        return (x,)
+
+    def rearrange(pool: nn.Module, inputs: object, pooled: torch.Tensor) -> torch.Tensor:
+        return pooled.contiguous()
+
+    hooks = []
+    for part in module.modules():
+        if type(part) is nn.MaxPool2d and not part.return_indices:
+            hooks.append(part.register_forward_pre_hook(arrange))
+            hooks.append(part.register_forward_hook(rearrange))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def cached_features(

@@ -14,6 +14,7 @@ from occamhead.vision import (
     pixels,
     read_folder,
 )
+from occamhead.vision.features import _pooling_by_channels
 
 QUIET = {"workers": 0, "progress": False}
 
@@ -36,6 +37,35 @@ def test_extract_leaves_the_backbone_as_it_was(make_backbone, grey_pictures, tra
     wanted = backbone.module(torch.stack([x for x, _ in tensors])).detach().numpy()
     np.testing.assert_allclose(features, wanted, rtol=1e-5, atol=1e-6)
     assert features.dtype == np.float32
+
+
+def test_a_real_network_s_features_are_those_of_a_plain_pass_to_the_bit(make_backbone):
+    models = pytest.importorskip("torchvision.models")
+    torch.manual_seed(0)
+    module = models.resnet18(weights=None).eval()
+    module.fc = torch.nn.Identity()
+    backbone = dataclasses.replace(make_backbone(size=64), module=module, num_features=512)
+    images = np.random.default_rng(0).integers(0, 256, (5, 64, 64, 3), dtype=np.uint8)
+    pictures = PictureArrays(images, list("abcde"), [0] * 5, ["x"])
+    features = extract(backbone, pictures, **QUIET)
+    tensors = torch.stack([x for x, _ in PictureTensors(pictures, backbone.transform)])
+    with torch.inference_mode():
+        assert np.array_equal(features, module(tensors).numpy())
+    assert not module.maxpool._forward_hooks and not module.maxpool._forward_pre_hooks
+
+
+@pytest.mark.parametrize("ceil_mode", [False, True])
+def test_pooling_by_channels_is_exact_where_there_is_nan_too(
+    ceil_mode,
+):
+    pool = torch.nn.MaxPool2d(3, 2, 1, ceil_mode=ceil_mode)
+    x = torch.randn(2, 5, 8, 8, generator=torch.Generator().manual_seed(0))
+    x[0, 1, 2, 3] = torch.nan
+    with _pooling_by_channels(torch.nn.Sequential(pool)):
+        quick, single = pool(x), pool(x[1])
+    assert torch.equal(quick.isnan(), pool(x).isnan()) and quick.isnan().any()
+    assert torch.equal(quick.nan_to_num(), pool(x).nan_to_num())
+    assert quick.is_contiguous() and torch.equal(single, pool(x[1]))
 
 
 def test_worker_processes_change_nothing(make_backbone, grey_pictures):
