@@ -17,6 +17,7 @@ from occamhead.commands.output import say, say_table
 from occamhead.commands.path import path_rows
 from occamhead.commands.printed import defined_by
 from occamhead.commands.results import PAGE, save_results
+from occamhead.expression.formats.rule import rule_of
 from occamhead.heads.calibration import expected_calibration_error
 from occamhead.rows.arrays import as_rows
 from occamhead.rows.metrics import accuracy, rates_of, wilson_interval
@@ -50,6 +51,8 @@ def write(
     """Test once, and write the files."""
     x, y = as_rows(data.arrays.test)
     formula, head, classes = fit.head.formula(), fit.head, data.classes
+    rule = rule_of(formula)
+    sums = formula if rule is None else formula[1]
     source = formula.python(f"{task.name}: {', '.join(classes)} from {task.source}", classes)
     scores, predicted = run_source(source, x.numpy())
     with torch.no_grad():
@@ -87,9 +90,11 @@ def write(
         "paper_accuracy": task.paper.accuracy if task.paper else None,
         **calibration(head, x, y),
         "agreement": float(np.mean(predicted == model_predicted)),
-        "formulas": formula.text(),
+        # Of two classes one, and the rule in words.
+        "formulas": sums.text(),
+        "rule": formula.rule(classes),
         "features_used": len(formula.features),
-        "features_per_class": [len(formula[k].features) for k in range(len(formula))],
+        "features_per_class": [len(sums[k].features) for k in range(len(sums))],
         "operations": formula.operations,
         **({"path": path_rows(fit.path)} if fit.path else {}),
         "probability": float(np.exp(log_q)),
@@ -204,8 +209,10 @@ def _save(
 ) -> None:
     classes = results["classes"]
     (out / "formula.py").write_text(source)
-    (out / "formula.json").write_text(formula.to_json() + "\n")
+    (out / "formula.json").write_text(formula.to_json(classes) + "\n")
     lines = [f"y_{{{k}}} &= {tex}" for k, tex in enumerate(formula.latex())]
+    if (rule := rule_of(formula)) is not None:
+        lines = [f"y &= {rule.latex(classes)}"]
     (out / "formula.tex").write_text(
         "\\begin{align}\n" + " \\\\\n".join(lines) + "\n\\end{align}\n"
     )
@@ -222,8 +229,8 @@ def _save(
 def say_results(out: Path, task: Task, results: dict[str, Any]) -> None:
     """Print the formulas and the table."""
     say()
-    for name, text in zip(results["classes"], results["formulas"], strict=True):
-        say(f"{name} = {text}\n")
+    for line in results["rule"]:
+        say(f"{line}\n")
     say(f"test accuracy on {results['n_test']} pictures, and its 95 % interval")
     titles = ["formula", "soft network", "dense head", f"always {results['majority_class']}"]
     names = ("rule", "soft", "dense", "majority")

@@ -74,7 +74,7 @@ def _worked(title: str, row: int, example: Example, material: Material) -> Marku
         figure = [tag("figure", image)]
     shown = [example.scores[k] for k in (example.predicted, example.runner_up)]
     if len(classes) == 2:
-        shown = list(example.scores)
+        shown = [score for score in example.scores if score.terms or score.value]
     largest = max((abs(t.contribution) for score in shown for t in score.terms), default=0.0)
     sums = [
         scrolled(_filled_in(score, largest or 1.0), f"The score of {score.name}") for score in shown

@@ -14,6 +14,7 @@ from occamhead.explain.parts import folded, scrolled, table
 from occamhead.explain.words import count, in_words, listed, percent
 from occamhead.expression.formats.markup import Markup, join, tag
 from occamhead.expression.formats.mathml import mathml_lines
+from occamhead.expression.formats.rule import rule_of
 from occamhead.rows.arrays import as_rows
 from occamhead.rows.metrics import ClassRates
 
@@ -27,13 +28,17 @@ def opening(material: Material) -> list[Markup]:
     """What the page is about, in two sentences."""
     formula, classes = material.formula, material.classes
     right, rows = int(material.right.sum()), len(material.y)
+    size = f"{count(len(formula.features), 'feature')} and {count(formula.operations, 'operation')}"
+    said = (
+        f"These {in_words(len(classes))} formulas of {size} are the classifier: they tell"
+        f" {listed(classes)} apart, and are right on "
+    )
+    if rule_of(formula) is not None:
+        said = f"One formula of {size} tells {listed(classes)} apart, and is right on "
     return [
         tag(
             "p",
-            f"These {in_words(len(classes))} formulas of"
-            f" {count(len(formula.features), 'feature')} and"
-            f" {count(formula.operations, 'operation')} are the classifier: they tell"
-            f" {listed(classes)} apart, and are right on ",
+            said,
             tag("strong", f"{right:,} of {count(rows, f'test {material.noun}')}"),
             f" ({percent(right / rows)}).",
             class_="lede",
@@ -49,9 +54,7 @@ def formulas_section(material: Material) -> list[Markup]:
             class_="formula")
         for line in mathml_lines(formula, classes)
     ]  # fmt: skip
-    text = "\n\n".join(
-        f"{name} = {line}" for name, line in zip(classes, formula.text(), strict=True)
-    )
+    text = "\n\n".join(formula.rule(classes))
     python = formula.python(f"The class of the highest score: {', '.join(classes)}", classes)
     return [
         tag("div", *lines, class_="formulas", tabindex="0", role="region", aria_label="Formulas"),
@@ -92,6 +95,8 @@ def _graphs(material: Material) -> list[Markup]:
         "p", "A solid line adds and a dashed line subtracts; the thicker, the larger the"
         " coefficient within its sum.", class_="small",
     )  # fmt: skip
+    if rule_of(formula) is not None:
+        formula, classes = formula[1], classes[1:]  # the other score is 0
     if len(formula.nodes) <= READABLE_NODES:
         return [legend, scrolled(graph(formula, classes), "Graph of the formulas")]
     return [

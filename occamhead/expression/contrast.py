@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from occamhead.expression.graph import AnyGraph, GraphBuilder
 from occamhead.expression.nodes import Affine, Constant, Input
-from occamhead.expression.simplify import simplify
+from occamhead.expression.simplify import collect, simplify
 
 
 def contrasted(scores: AnyGraph) -> AnyGraph:
@@ -16,16 +16,17 @@ def contrasted(scores: AnyGraph) -> AnyGraph:
     are left as they are.
     """
     if len(scores) == 2:
-        return simplify(_difference(scores))
+        return simplify(difference(scores))
     simpler = simplify(scores)
     return simpler if len(scores) < 2 else _without_common(simpler)
 
 
-def _difference(scores: AnyGraph) -> AnyGraph:
+def difference(scores: AnyGraph) -> AnyGraph:
+    """Two scores as 0 and what the second is above the first; their parts stay as they are."""
     builder = GraphBuilder()
     first, second = builder.copy(scores, {i: builder.input(i) for i in scores.features})
-    difference = builder.affine(0.0, [(1.0, second), (-1.0, first)])
-    return scores.rebuilt(builder, [builder.constant(0.0), difference])
+    above = collect(builder, 0.0, [(1.0, second, 1), (-1.0, first, 1)])
+    return scores.rebuilt(builder, [builder.constant(0.0), above])
 
 
 def _without_common(scores: AnyGraph) -> AnyGraph:

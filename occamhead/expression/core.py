@@ -137,9 +137,9 @@ class Expression(Graph):
         """Source of a module that needs only ``math``: ``scores(x)`` and ``predict(x)``."""
         return to_python(self, comment=comment, classes=classes)
 
-    def to_json(self) -> str:
+    def to_json(self, classes: Sequence[str] = ()) -> str:
         """Versioned JSON text; :meth:`from_json` gives an equal expression."""
-        return to_json(self)
+        return to_json(self, classes)
 
     @classmethod
     def from_json(cls, text: str) -> Expression:

@@ -33,11 +33,9 @@ def _simplify_once(expression: AnyGraph) -> AnyGraph:
             case Constant(value):
                 index.append(builder.constant(value))
             case Affine(constant, terms):
-                index.append(
-                    _collect(builder, constant, [(c, index[t], uses[t]) for c, t in terms])
-                )
+                index.append(collect(builder, constant, [(c, index[t], uses[t]) for c, t in terms]))
             case Apply("div", (a, b)) if math.isfinite(factor := _inverse(builder, index[b])):
-                index.append(_collect(builder, 0.0, [(factor, index[a], uses[a])]))
+                index.append(collect(builder, 0.0, [(factor, index[a], uses[a])]))
             case Apply("mul", (a, b)):
                 index.append(_multiply(builder, index[a], index[b]))
             case Apply(operator, children):
@@ -51,7 +49,15 @@ def _inverse(builder: GraphBuilder, index: int) -> float:
     return 1 / value if value else math.nan
 
 
-def _collect(builder: GraphBuilder, constant: float, terms: list[tuple[float, int, int]]) -> int:
+def collect(builder: GraphBuilder, constant: float, terms: list[tuple[float, int, int]]) -> int:
+    """A sum without sums among its terms.
+
+    Args:
+        builder: Where the terms are.
+        constant: Added to them.
+        terms: Of each its coefficient, its node, and how many nodes use that: what others use too
+            is kept as it is, unless it is a mere multiple.
+    """
     collected: dict[int, float] = {}
     total = constant
     for coefficient, child, uses in terms:

@@ -231,7 +231,9 @@ class SymbolicHead(Shown, Editable):
                 "format": FORMAT,
                 "version": VERSION,
                 **record_of(self)._asdict(),
-                "formula": self.formula().text(),
+                # For people; not read back.
+                "formula": (formula := self.formula()).text(),
+                "rule": formula.rule(self.classes or ()),
             },
             path,
         )

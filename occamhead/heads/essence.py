@@ -18,6 +18,7 @@ from occamhead.essence.real import fit_real_circuit
 from occamhead.essence.searched import fit_occam_circuit
 from occamhead.essence.terms import quadratic_terms
 from occamhead.expression import Expression, FormulaModule
+from occamhead.expression.contrast import difference
 from occamhead.heads.base import SymbolicHead
 from occamhead.heads.calibration import share_out
 from occamhead.heads.naming import FeatureNames, said
@@ -194,8 +195,9 @@ class EssenceHead(SymbolicHead):
 
     def _scores_of(self, x: Tensor) -> Tensor:
         """What the circuit says, whatever the mode."""
-        network = self._network(x)
-        return network.exact(self._seen(x))
+        scores = self._network(x).exact(self._seen(x))
+        # Whole numbers: what is left is exact.
+        return scores - scores[..., :1] if self.out_features == 2 else scores
 
     def _learn(self, x: Tensor, y: Tensor) -> EssenceHead:
         rows, labels = x.detach().cpu().numpy(), y.detach().cpu().numpy()
@@ -248,8 +250,13 @@ class EssenceHead(SymbolicHead):
         return x if values is None else values(x.to(self.dtype))
 
     def formula(self, names: FeatureNames = None) -> Expression:
-        """The score of each class over the features; see :func:`occamhead.essence.class_scores`."""
+        """The score of each class over the features; see :func:`occamhead.essence.class_scores`.
+
+        Of two classes the scores are 0 and what the second one's is above the first one's.
+        """
         scores = class_scores(self._learned())
+        if self.out_features == 2:
+            scores = difference(scores)
         if self.terms is not None:
             scores = scores.compose(self.terms)
         return scores.renamed(self.names_or(names))

@@ -179,7 +179,7 @@ def save_model(
         "notice": backbone.notice,
         "transform": Preparation.of(backbone.transform).plain(),
         "classes": list(classes),
-        "formula": json.loads(formula.to_json()),
+        "formula": json.loads(formula.to_json(classes)),
         "kind": record.kind,
         "head": record.config,
         "dtype": record.dtype,

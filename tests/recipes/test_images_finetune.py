@@ -48,7 +48,7 @@ def check_tuned(found: Run, tuned: list[str]) -> None:
     assert model.predict([row["file"] for row in found.predictions]) == [
         row["prediction"] for row in found.predictions
     ]
-    assert list(model.formula.text()) == found.results["formulas"]
+    assert model.formula.rule(model.classes) == found.results["rule"]
     rows, scores = [], []
     for row in found.predictions:
         with Image.open(row["file"]) as picture, torch.no_grad():

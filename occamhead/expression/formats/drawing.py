@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from occamhead.expression.formats.rule import rule_of
 from occamhead.expression.formats.walk import number_text
-from occamhead.expression.graph import Graph
+from occamhead.expression.graph import AnyGraph, Graph
 from occamhead.expression.nodes import Affine, Apply, Constant, Input
 from occamhead.expression.operators import get_operator
 
 POSITIVE, NEGATIVE, NEUTRAL = "#2166ac", "#b2182b", "#555555"
 
 
-def draw(expression: Graph, path: str | Path, titles: Sequence[str] = ()) -> None:
+def draw(expression: AnyGraph, path: str | Path, titles: Sequence[str] = ()) -> None:
     """Draw the formulas, inputs at the left, outputs at the right.
 
     The edges into a sum carry their coefficients: blue adds, red subtracts, and the width grows
     with the size of the coefficient relative to the largest of its sum.
+
+    Of two classes the sum that tells the second is drawn, and not the score 0 of the first.
 
     Args:
         expression: The formulas.
@@ -35,6 +38,8 @@ def draw(expression: Graph, path: str | Path, titles: Sequence[str] = ()) -> Non
     if titles and len(titles) != len(expression):
         raise ValueError(f"{len(expression)} outputs need as many titles, got {len(titles)}")
     titles = titles or [f"y{k}" for k in range(len(expression))]
+    if rule_of(expression) is not None:
+        expression, titles = expression[1], titles[1:]  # the other is 0
 
     places = _layout(expression)
     width = 2.2 * (max(x for x, _ in places) + 2)

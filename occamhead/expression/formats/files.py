@@ -46,15 +46,15 @@ def export(
     ========  ==========================================================  =========================
 
     All but ``.onnx`` compute in double precision. Everywhere the class is the highest score's,
-    the first of equals.
+    the first of equals; of two classes whose first score is 0 each also says the rule in words.
 
     Args:
         model: A formula, or a head, whose formula is written (in whatever mode it is).
         path: The file.
         names: Names of the features; by default the formula's or the head's own. They are columns
             of the table (.sql), stand in comments (.py, .c) and in the metadata (.onnx).
-        classes: A name per class, for comments (.py, .c), a column (.sql), metadata (.onnx); by
-            default the head's own.
+        classes: A name per class, for comments (.py, .c), a column (.sql), what a person reads
+            (.json), metadata (.onnx); by default the head's own.
         overwrite: Whether an existing file may be replaced.
         **options: See the table, and :func:`to_sql` and :func:`export_onnx`.
 
@@ -100,7 +100,7 @@ def _write_python(
 
 
 def _write_json(formula: Expression, path: Path, classes: Sequence[str]) -> None:
-    path.write_text(formula.to_json() + "\n", encoding="utf-8")
+    path.write_text(formula.to_json(classes) + "\n", encoding="utf-8")
 
 
 def _write_c(formula: Expression, path: Path, classes: Sequence[str], comment: str = "") -> None:
@@ -129,8 +129,8 @@ def export_onnx(
 ) -> None:
     """Write an ONNX model with one input ``x`` and one output ``scores``, for any batch size.
 
-    The formulas' text is in the model's metadata, with the features that they use (number and name,
-    one a line) if these have names, and the classes (one a line).
+    The formulas' text and what a person reads are in the model's metadata, with the features that
+    they use (number and name, one a line) if these have names, and the classes (one a line).
 
     Args:
         formula: The formulas.
@@ -171,6 +171,7 @@ def export_onnx(
     )
     assert program is not None
     program.model.metadata_props["formula"] = "\n".join(formula.text())
+    program.model.metadata_props["rule"] = "\n".join(formula.rule(classes))
     if formula.names is not None:
         named = [f"{i} {one_line(formula.input_name(i))}" for i in formula.features]
         program.model.metadata_props["features"] = "\n".join(named)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
+from occamhead.expression.formats.rule import to_rules
 from occamhead.expression.formats.text import to_text
 from occamhead.expression.graph import AnyGraph, Graph
 from occamhead.expression.nodes import Affine, Apply, Constant, Input, Node
@@ -13,8 +15,16 @@ from occamhead.expression.nodes import Affine, Apply, Constant, Input, Node
 FORMAT, VERSION = "occamhead.expression", 1
 
 
-def to_json(expression: Graph) -> str:
-    """JSON text; floats are written so that they read back exactly."""
+def to_json(expression: Graph, classes: Sequence[str] = ()) -> str:
+    """JSON text; floats are written so that they read back exactly.
+
+    Args:
+        expression: The formulas.
+        classes: A name per output, for the lines that people read.
+
+    Raises:
+        ValueError: If there are classes, but not one per output.
+    """
 
     def row(node: Node) -> list[Any]:
         match node:
@@ -31,7 +41,9 @@ def to_json(expression: Graph) -> str:
         {
             "format": FORMAT,
             "version": VERSION,
-            "text": to_text(expression),  # for people; not read back
+            # For people; not read back.
+            "text": to_text(expression),
+            "rule": to_rules(expression, classes),
             "num_inputs": expression.num_inputs,
             "names": expression.names,
             "outputs": list(expression.outputs),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from occamhead.expression.formats.walk import (
     ATOM,
+    COMPARISON,
     CONDITIONAL,
     POWER,
     PRODUCT,
@@ -56,7 +57,8 @@ class _LatexWriter(InfixWriter[str]):
             return template.format(*bare), PRODUCT if operator == "div" else ATOM
         if operator == "pow":
             return template.format(self.slot(children[0], ATOM), bare[1]), POWER
-        inner = [self.slot(child, PRODUCT) for child in children]
+        around = SUM if strength_of(operator) == COMPARISON else PRODUCT
+        inner = [self.slot(child, around) for child in children]
         return template.format(*inner), min(PRODUCT, strength_of(operator))
 
     def bracketed(self, text: str) -> str:
@@ -75,5 +77,15 @@ def name_latex(name: str) -> str:
     match = re.fullmatch(r"([A-Za-z])_?(\d+)", name)
     if match:
         return f"{match[1]}_{{{match[2]}}}"
-    escaped = "".join(_SPECIAL.get(c, "\\" + c if c in "#$%&_{}" else c) for c in name)
+    escaped = "".join(_SPECIAL.get(c, _escaped(c)) for c in name)
     return escaped if len(name) == 1 else rf"\mathrm{{{escaped.replace(' ', '~')}}}"
+
+
+def words_latex(text: str) -> str:
+    """Words of a person, such as the name of a class, in a formula."""
+    escaped = "".join(f"${_SPECIAL[c]}$" if c in _SPECIAL else _escaped(c) for c in text)
+    return rf"\text{{{escaped}}}"
+
+
+def _escaped(character: str) -> str:
+    return "\\" + character if character in "#$%&_{}" else character

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from occamhead.expression.formats.rule import rule_of
 from occamhead.expression.formats.source import check_classes, folded, one_line
 from occamhead.expression.formats.walk import Writer, count_uses, number_text, signed_sum
 from occamhead.expression.graph import Graph
 from occamhead.expression.operators import CONDITION, get_operator
+
+_RULE = '''def predict(x):
+    """{rule}
+
+    A score that is NaN counts as above.
+    """
+    score = scores(x)[1]
+    return int(score > 0 or score != score)
+'''
 
 _PREDICT = '''def predict(x):
     """The class with the highest score; the first of equals, and NaN counts as highest."""
@@ -37,9 +47,12 @@ def to_python(expression: Graph, comment: str = "", classes: Sequence[str] = ())
     check_classes(expression, classes)
     writer = _PythonWriter(expression)
     results = [_bare(form) for form, _ in writer.write()]
+    rule = rule_of(expression)
+    if rule is not None:
+        results[0] = "0.0"
     lines, helpers = writer.lines, writer.helpers
     kept = "\n".join(one_line(line) for line in comment.strip().splitlines())
-    text = kept.replace("\\", "\\\\").replace('"""', "'''") or "A formula."
+    text = _docstring(kept or "A formula.")
     if text.endswith('"'):
         text += " "
     source = [f'"""{text}"""', ""]
@@ -62,8 +75,10 @@ def to_python(expression: Graph, comment: str = "", classes: Sequence[str] = ())
         if classes:
             source.append(f"        # {one_line(classes[k])}")
         source.append(f"        {folded(result, indent=8)},")
-    source += ["    ]", "", "", _PREDICT]
-    return "\n".join(source)
+    predict = _PREDICT
+    if rule is not None:
+        predict = _RULE.format(rule=_docstring(folded(one_line(rule.text(classes)), indent=4)))
+    return "\n".join([*source, "    ]", "", "", predict])
 
 
 class _PythonWriter(Writer[tuple[str, str | None]]):
@@ -98,6 +113,11 @@ class _PythonWriter(Writer[tuple[str, str | None]]):
         name = f"t{len(self.lines)}"
         self.lines.append(f"{name} = {folded(form[0], indent=8)}")
         return name, None
+
+
+def _docstring(text: str) -> str:
+    """Text that a docstring can hold."""
+    return text.replace("\\", "\\\\").replace('"""', "'''")
 
 
 def _bare(form: str) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic
 
+from occamhead.expression.formats.latex import to_latex, words_latex
 from occamhead.expression.formats.source import check_classes
 from occamhead.expression.formats.text import to_text
 from occamhead.expression.graph import AnyGraph, Graph, GraphBuilder
-from occamhead.expression.nodes import Affine, Constant
+from occamhead.expression.nodes import Affine, Apply, Constant, Node
+from occamhead.expression.operators import CONDITION, get_operator
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,8 @@ class Rule(Generic[AnyGraph]):
     threshold: float
 
     @property
-    def comparison(self) -> AnyGraph:
-        """The condition as a formula of one output.
+    def condition(self) -> tuple[AnyGraph, bool]:
+        """A condition as a formula of one output, and whether it tells the second class.
 
         What is subtracted stands on the other side, so that weighted sums have no minus signs.
         """
@@ -40,11 +42,16 @@ class Rule(Generic[AnyGraph]):
         added = [(c, child) for c, child in terms if c > 0]
         subtracted = [(-c, child) for c, child in terms if c < 0]
         less, more = max(-self.threshold, 0.0), max(self.threshold, 0.0)
-        if added:
+        if len(terms) == 1 and _is_condition(builder.nodes[terms[0][1]]):
+            # 1 or 0, of which one is above the threshold: the condition itself says which.
+            above = [value > self.threshold for value in (terms[0][0], 0.0)]
+            if above[0] != above[1]:
+                return self.score.rebuilt(builder, [terms[0][1]]), above[0]
+        if added or not subtracted:
             sides = builder.affine(less, added), builder.affine(more, subtracted)
-            return self.score.rebuilt(builder, [builder.apply("gt", *sides)])
+            return self.score.rebuilt(builder, [builder.apply("gt", *sides)]), True
         sides = builder.affine(more, subtracted), builder.constant(less)
-        return self.score.rebuilt(builder, [builder.apply("lt", *sides)])
+        return self.score.rebuilt(builder, [builder.apply("lt", *sides)]), True
 
     def text(self, classes: Sequence[str] = ()) -> str:
         """``bees if 2*x857 > 3*x230 + 0.25, otherwise ants``.
@@ -55,11 +62,21 @@ class Rule(Generic[AnyGraph]):
         Raises:
             ValueError: If there are names, but not two.
         """
-        first, second = _two(classes)
-        comparison = self.comparison
-        if isinstance(answer := comparison.nodes[-1], Constant):
-            return f"always {second if answer.value else first}"
-        return f"{second} if {to_text(comparison)[0]}, otherwise {first}"
+        condition, is_second = self.condition
+        names = _two(classes)
+        if isinstance(answer := condition.nodes[-1], Constant):
+            return f"always {names[bool(answer.value)]}"
+        return f"{names[is_second]} if {to_text(condition)[0]}, otherwise {names[not is_second]}"
+
+    def latex(self, classes: Sequence[str] = ()) -> str:
+        """LaTeX of the class as two cases, without delimiters; see :meth:`text`."""
+        condition, is_second = self.condition
+        names = [words_latex(name) for name in _two(classes)]
+        if isinstance(answer := condition.nodes[-1], Constant):
+            return names[bool(answer.value)]
+        first = rf"{names[is_second]} & \text{{if }} {to_latex(condition)[0]} \\"
+        second = rf"{names[not is_second]} & \text{{otherwise}}"
+        return rf"\begin{{cases}} {first} {second} \end{{cases}}"
 
 
 def rule_of(expression: AnyGraph) -> Rule[AnyGraph] | None:
@@ -92,6 +109,10 @@ def to_rules(expression: Graph, classes: Sequence[str] = ()) -> list[str]:
         return [rule.text(classes)]
     names = classes or [f"y{k}" for k in range(len(expression))]
     return [f"{name} = {text}" for name, text in zip(names, to_text(expression), strict=True)]
+
+
+def _is_condition(node: Node) -> bool:
+    return isinstance(node, Apply) and get_operator(node.operator).kind == CONDITION
 
 
 def _two(classes: Sequence[str]) -> Sequence[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from occamhead.expression.formats.rule import rule_of
 from occamhead.expression.formats.source import (
     check_classes,
     folded,
     number,
+    one_line,
     weighted_sum,
 )
 from occamhead.expression.formats.walk import Writer, count_uses
@@ -100,13 +102,20 @@ def to_sql(
         for score, result in zip(scores, results, strict=True)
     ]
     steps.append(f"scored AS MATERIALIZED ({_select(['*', *defined], before)})")
-    best = f"{_extreme('max', scores)} AS best"
-    steps.append(f"ranked AS MATERIALIZED ({_select(['*', best], 'scored')})")
+    rule = rule_of(expression)
+    last, said, choice = "scored", "", _above
+    if rule is None:
+        best = f"{_extreme('max', scores)} AS best"
+        steps.append(f"ranked AS MATERIALIZED ({_select(['*', best], last)})")
+        last, choice = "ranked", _highest
+    else:
+        words = folded(one_line(rule.text(classes)), indent=3)
+        said = f"-- {words}\n".replace("\n   ", "\n-- ")
     chosen = [f"k{i} AS {_quoted(column)}" for i, column in enumerate(keep)]
-    chosen += [*scores, f"{_class([str(k) for k in range(len(scores))])} AS class"]
+    chosen += [*scores, f"{choice([str(k) for k in range(len(scores))])} AS class"]
     if classes:
-        chosen.append(f"{_class([_text(name) for name in classes])} AS class_name")
-    return "WITH\n" + ",\n".join(steps) + f"\n{_select(chosen, 'ranked')};\n"
+        chosen.append(f"{choice([_text(name) for name in classes])} AS class_name")
+    return f"{said}WITH\n" + ",\n".join(steps) + f"\n{_select(chosen, last)};\n"
 
 
 def _check_columns(expression: Graph) -> None:
@@ -172,7 +181,12 @@ def _extreme(name: str, arguments: list[str]) -> str:
     return arguments[0]
 
 
-def _class(names: Sequence[str]) -> str:
+def _above(names: Sequence[str]) -> str:
+    """Of two classes the second if its score is above 0, or NaN."""
+    return f"CASE WHEN score_1 > 0 OR score_1 IS NULL THEN {names[1]} ELSE {names[0]} END"
+
+
+def _highest(names: Sequence[str]) -> str:
     """The first class whose score is NaN, or else the first whose score is the highest."""
     cases = [f"WHEN score_{k} IS NULL THEN {name}" for k, name in enumerate(names)]
     cases += [f"WHEN score_{k} = best THEN {name}" for k, name in enumerate(names)]
