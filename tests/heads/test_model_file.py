@@ -152,6 +152,20 @@ def test_pictures_and_files_are_prepared_and_named(resnet, head, file, tmp_path)
         model.predict(shown, reject_below=1.5)
 
 
+def test_an_older_file_runs_the_formula_that_it_holds(resnet, head, tmp_path, images, monkeypatch):
+    """Which had a sum for each of two classes, where the head's own says 0 and the difference."""
+    two_sums = head.network.expression().simplified().rounded(4)
+    with monkeypatch.context() as patch:
+        patch.setattr(OccamHead, "formula", lambda head, names=None: two_sums)
+        file = save_model(tmp_path / "old.safetensors", resnet, head, CLASSES)
+    model = load_model(file)
+    assert model.formula == two_sums and model.head.formula() == head.formula()
+    with torch.no_grad():
+        wanted = two_sums.torch()(model.backbone(images))
+        assert torch.equal(model(images), wanted) and wanted[:, 0].any()
+        torch.testing.assert_close(model.probabilities(images), model.head.probabilities_of(wanted))
+
+
 def test_it_stays_in_eval_mode(file, images):
     model = load_model(file)
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -235,6 +249,7 @@ def test_the_formula_can_be_read_without_this_package(file, head):
     content = json.loads(metadata["occamhead"])
     assert metadata["format"] == "pt"  # what other readers of safetensors look for
     assert content["formula"]["text"] == list(head.formula().text())
+    assert content["formula"]["rule"] == head.formula().rule(CLASSES)
     assert content["classes"] == list(CLASSES)
 
 

@@ -8,7 +8,7 @@ import math
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -91,12 +91,16 @@ def highest(scores: np.ndarray) -> np.ndarray:
     return scores.argmax(axis=1)
 
 
-def run_all(source: OccamHead | Expression, folder: Path, rows: np.ndarray) -> dict:
+def run_all(
+    source: OccamHead | Expression, folder: Path, rows: np.ndarray, classes: Sequence[str] = ()
+) -> dict:
     """Scores and classes by every language, over the same rows."""
     formula = source if isinstance(source, Expression) else source.formula()
     columns = {i: formula.input_name(i) for i in formula.features}
     files = {
-        suffix: export(source, folder / f"formula{suffix}", overwrite=True, **options)
+        suffix: export(
+            source, folder / f"formula{suffix}", overwrite=True, classes=classes, **options
+        )
         for suffix, options in ((".py", {}), (".json", {}), (".c", {}),
                                 (".sql", {"table": 'my "rows"', "keep": ["number"]}))
     }  # fmt: skip
