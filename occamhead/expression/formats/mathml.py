@@ -79,13 +79,13 @@ def mathml_rules(expression: Graph, classes: Sequence[str] = ()) -> list[Markup]
     rule = rule_of(expression)
     if rule is None:
         return [_defined(line) for line in mathml_lines(expression, classes)]
-    condition = rule.comparison
+    condition, is_second = rule.condition
     names = [tag("strong", name) for name in classes or ("class 0", "class 1")]
     if isinstance(answer := condition.nodes[-1], Constant):
         return [_paragraph("always", names[bool(answer.value)])]
     *parts, last = mathml_lines(condition)
     pieces = [*last.pieces[:-1], join([last.pieces[-1], ","])]
-    said = names[1], "if", *pieces, "otherwise", names[0]
+    said = names[is_second], "if", *pieces, "otherwise", names[not is_second]
     return [*map(_defined, parts), _paragraph(*said)]
 
 
