@@ -49,12 +49,15 @@ MAY_IMPORT = {
         "explain",
         "training",
         "heads",
+        "distill",
+        "essence",
+        "tables",
         "vision",
         "rows",
         "expression",
+        "columns",
         "checks",
         "version",
-        "columns",
     },
 }
 # Lightning is for training and for data; the head itself works without it.
@@ -65,7 +68,7 @@ OPTIONAL = {"matplotlib", "sklearn", "timm", "torchvision", "skimage", "mlxtend"
             "huggingface_hub", "pandas", "tqdm", "jsonargparse"}  # fmt: skip
 # What these packages are for: they import it at module level.
 NEEDS = {"tables": {"sklearn"}, "vision": {"PIL", "tqdm"}}
-KNOWN = {"torch", "numpy", "numba", "scipy", "sympy", "pytorch_lightning", "torchmetrics",
+KNOWN = {"torch", "numpy", "numba", "scipy", "sympy", "pytorch_lightning", "torchmetrics", "yaml",
          "occamhead", *OPTIONAL}  # fmt: skip
 
 

@@ -6,9 +6,10 @@ import argparse
 import difflib
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
-from occamhead.commands.flags import add_out, positive
+from occamhead.commands.flags import add_out, positive, positive_seconds
 from occamhead.version import __version__
 
 USAGE = 2
@@ -81,6 +82,38 @@ def _photos(parser: argparse.ArgumentParser) -> None:
     _add_common(parser, "photos")
 
 
+def _law(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("file", metavar="FILE.csv", type=Path, help=argparse.SUPPRESS)
+    add("--target", required=True, metavar="COLUMN", help="the column to find a formula for")
+    add("--inputs", nargs="+", metavar="COLUMN", help="columns it may use; default: all others")
+    add("--units", type=Path, metavar="FILE", help="YAML with a line `column: unit` each, such as"
+        " `v: m/s`")  # fmt: skip
+    add("--seconds", type=positive_seconds, metavar="S", help="CPU seconds to search for; default:"
+        " 200,000 formulas")  # fmt: skip
+    add("--max-complexity", type=positive, default=30, metavar="N",
+        help="most nodes and numbers of a formula; default 30")  # fmt: skip
+    add("--seed", type=int, default=0, metavar="N", help="of the search; default 0")
+    _add_common(parser, "law")
+
+
+def _distill(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("file", metavar="FILE", type=Path, help=argparse.SUPPRESS)
+    add("--target", metavar="COLUMN", help="of a table: the column of the classes")
+    add("--inputs", nargs="+", metavar="COLUMN", help="columns to use; default: all others")
+    add("--rows", type=Path, metavar="FILE.csv", help="of a model: the inputs to ask it about")
+    add("--seed", type=int, default=0, metavar="N", help="of the rows held out; default 0")
+    _add_common(parser, "distill")
+
+
+def _demo(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--max-features", type=positive, default=8, metavar="N",
+                        help="most pixels of the rule; default 8")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default 0")
+    _add_common(parser, "demo")
+
+
 def _train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("rest", nargs="+", metavar="(fit | ...)", help=argparse.SUPPRESS)
 
@@ -101,6 +134,29 @@ COMMANDS: dict[str, tuple[Adder, str, str, str, str]] = {
         "FOLDER holds a folder of photographs per class, two or more, or train/ and val/\n"
         "with these; what is not parted is, by the seed. Nothing is opened or asked.",
         "occamhead photos pets --max-features 4",
+    ),
+    "law": (
+        _law,
+        "FILE.csv --target COLUMN [options]",
+        "find the formula behind a column of numbers in a table",
+        "The columns are numbers below a line of names; held-out rows choose the formula.",
+        "occamhead law pendulum.csv --target period --seconds 20",
+    ),
+    "distill": (
+        _distill,
+        "(FILE.csv --target COLUMN | MODEL --rows FILE.csv)",
+        "write a table's classes, or a model's answers, as a program",
+        "MODEL is a file of TorchScript, or of a head's own save; no pickle is opened.\n"
+        "Inputs of few whole numbers give a short program with a certificate, other\n"
+        "numbers a formula per class; the share of held-out rows that agree is said.",
+        "occamhead distill loans.csv --target granted",
+    ),
+    "demo": (
+        _demo,
+        "[options]",
+        "a first look, in seconds, on pictures that pip installed",
+        "Handwritten digits told apart by a few pixels, and a page that explains how.",
+        "occamhead demo",
     ),
     "train": (
         _train,

@@ -8,7 +8,8 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,18 @@ def prepare(out: Path | None, name: str, overwrite: bool) -> Path:
     for file in (PAGE, MODEL):
         (out / file).unlink(missing_ok=True)
     return out
+
+
+@contextmanager
+def results_folder(out: Path | None, name: str, overwrite: bool) -> Iterator[Path]:
+    """The folder of :func:`prepare`; gone again if nothing was written to it before an error."""
+    folder = prepare(out, name, overwrite)
+    try:
+        yield folder
+    except BaseException:
+        if first_process() and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
 
 
 def write_results(out: Path, results: Mapping[str, Any], *packages: str) -> dict[str, Any]:
@@ -89,6 +102,9 @@ def _finite(value: Any) -> Any:
 
 def command_line() -> str:
     """The command that this process was started with."""
+    script, *words = sys.orig_argv[1:] or [""]
+    if Path(script).name == "occamhead":
+        return shlex.join(["occamhead", *words])
     return shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]])
 
 

@@ -15,7 +15,7 @@ from occamhead.commands import path, report
 from occamhead.commands.backbone import backbone_of
 from occamhead.commands.finetune import facts_of, schedule_of
 from occamhead.commands.output import quieten, say
-from occamhead.commands.results import MODEL, PAGE, prepare
+from occamhead.commands.results import MODEL, PAGE, results_folder
 from occamhead.commands.task import Task
 from occamhead.heads.model_file import save_model
 from occamhead.rows.arrays import ArrayDataModule
@@ -24,11 +24,14 @@ from occamhead.training.fit import fit_head
 from occamhead.training.results import Fit
 from occamhead.vision import Backbone, PictureRows
 
+Tell = Callable[[Path, Fit, ArrayDataModule, dict[str, Any]], None]
+"""Says how a run went: the folder of its files, the fit, its rows and results."""
+
 
 def run(
     task: Task,
     args: argparse.Namespace,
-    tell: Callable[[Path, Fit, ArrayDataModule, dict[str, Any]], None] | None = None,
+    tell: Tell | None = None,
 ) -> dict[str, Any]:
     """Features, head, test, report; the test pictures' labels are read in the last step only.
 
@@ -45,7 +48,13 @@ def run(
         raise ValueError(
             "--class-weight is for heads on frozen features: leave it out, or --mode finetune"
         )
-    out = prepare(args.out, task.name, args.overwrite)
+    with results_folder(args.out, task.name, args.overwrite) as out:
+        return _run(task, args, tell, out, save)
+
+
+def _run(
+    task: Task, args: argparse.Namespace, tell: Tell | None, out: Path, save: bool
+) -> dict[str, Any]:
     backbone = None if task.pixels else backbone_of(args)
     say(f"data: {task.source}")
     say("features: " + (f"{backbone.name}, {backbone.weights}" if backbone else "pixels"))

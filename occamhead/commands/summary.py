@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from occamhead.commands.output import aligned
+from occamhead.columns import aligned
 from occamhead.commands.results import PAGE
 from occamhead.explain.example import Spread
 from occamhead.explain.features import Feature, explain_features
 from occamhead.rows.arrays import ArrayDataModule
-from occamhead.training.results import Fit, ParetoPath
+from occamhead.training.results import Fit
 
 MOST_FEATURES, MOST_CLASSES = 12, 3
 
@@ -21,16 +21,16 @@ def summary(
     data: ArrayDataModule,
     results: Mapping[str, Any],
     out: Path,
-    names: Mapping[int, str] | None = None,
+    words: Mapping[int, str] | None = None,
 ) -> list[str]:
     """The lines to print.
 
     Args:
-        fit: The rule, and the path that it was chosen from.
+        fit: The rule.
         data: The rows that it was fitted to and tested on.
         results: What results.json says of it.
         out: The folder of the files.
-        names: What features look at, in words, by index; those without one are left blank.
+        words: What features look at, by index; those without are left blank.
     """
     classes = data.classes
     formula = fit.head.formula()
@@ -39,12 +39,10 @@ def summary(
     features = explain_features(
         formula, Spread.of(data.arrays.train[0]), *data.arrays.test, examples=1, shuffles=1
     )
-    cells = [_cells(feature, classes, (names or {}).get(feature.index, "")) for feature in features]
+    cells = [_cells(feature, classes, (words or {}).get(feature.index, "")) for feature in features]
     lines += [f"  {line}" for line in aligned(cells[:MOST_FEATURES], left=range(4))]
     if len(features) > MOST_FEATURES:
         lines.append(f"  and {len(features) - MOST_FEATURES} more")
-    if fit.path and (more := more_accurate(fit.path, fit)):
-        lines.append(more)
     return [*lines, f"report: {out / PAGE}    code: {out / 'formula.py'}"]
 
 
@@ -76,21 +74,6 @@ def _side(feature: Feature, classes: Sequence[str]) -> str:
     if weights[most] > 0:
         return f"for {classes[most]}"
     return f"against {classes[min(weights, key=lambda k: weights[k])]}"
-
-
-def more_accurate(path: ParetoPath, fit: Fit) -> str | None:
-    """What a larger point of the path would give, where one did better on rows held out."""
-    used = len(fit.head.formula().features)
-    larger = [
-        p for p in path if p.features > used and p.validation_accuracy > fit.validation_accuracy
-    ]
-    if not larger:
-        return None
-    best = max(larger, key=lambda point: point.validation_accuracy)
-    return (
-        f"more accurate: {best.features} features, {_percent(best.validation_accuracy)} held out"
-        f" (--max-features {best.budget})"
-    )
 
 
 def _percent(share: float) -> str:

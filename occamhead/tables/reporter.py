@@ -10,7 +10,7 @@ from occamhead.search.evolution import Progress
 from occamhead.search.strategy import Strategy
 
 # The bar proper is short: the formula needs the rest of the line.
-FORMAT = "{desc}: {percentage:3.0f}%|{bar:10}| {elapsed}{postfix}"
+FORMAT = "{desc}: {percentage:3.0f}%|{bar:10}| {elapsed}<{remaining}{postfix}"
 
 
 def reporter(strategy: Strategy, title: str) -> Callable[[Progress], None]:

@@ -1,0 +1,123 @@
+"""``occamhead law FILE.csv --target COLUMN``: the formula behind a column of a table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from occamhead.checks import needs
+from occamhead.commands.compiling import compiling_announced
+from occamhead.commands.csv_table import read_csv
+from occamhead.commands.output import say, say_table
+from occamhead.commands.results import results_folder, save_results
+from occamhead.commands.units import read_units
+from occamhead.expression import Expression
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """Read the table, search, print the law and the sizes beside it, and write the files."""
+    table = read_csv(args.file)
+    inputs = table.others(args.target, args.inputs)
+    units = read_units(args.units, [args.target, *inputs]) if args.units else {}
+    x, y = table.numbers(inputs), table.numbers([args.target])[:, 0]
+    with needs("scikit-learn and pandas", "occamhead law", "tabular"):
+        import pandas as pd
+        import sklearn  # noqa: F401
+    from occamhead.tables import OccamRegressor
+
+    with results_folder(args.out, "law", args.overwrite) as out:
+        say(f"{len(table)} rows, {len(inputs)} columns: {', '.join(inputs)}")
+        began = time.process_time()
+        model = OccamRegressor(
+            max_complexity=args.max_complexity,
+            time_budget=args.seconds,
+            random_state=args.seed,
+            verbose=sys.stderr.isatty(),
+        )
+        with warnings.catch_warnings(record=True) as notes, compiling_announced():
+            warnings.simplefilter("always")
+            model.fit(pd.DataFrame(x, columns=inputs), y)
+        results = {
+            "task": "law",
+            "data": str(args.file),
+            "target": args.target,
+            "inputs": inputs,
+            "units": units,
+            "rows": len(table),
+            "formula": str(model.best_),
+            "r2": model.score(pd.DataFrame(x, columns=inputs), y),
+            "sizes": _sizes(model.equations_, float(np.var(y))),
+            "notes": [str(note.message) for note in notes],
+            "functions": model.n_functions_,
+            "seconds": time.process_time() - began,
+            "seed": args.seed,
+        }
+        _write(out, args.target, model.best_)
+        results = save_results(out, results, "scikit-learn", "pandas", "numba")
+        _say(out, results)
+    return results
+
+
+def _sizes(equations: Any, variance: float) -> list[dict[str, Any]]:
+    """The formulas of all sizes, with the share of the target's variance that each explains."""
+    return [
+        {
+            "complexity": int(row.complexity),
+            "r2": 1 - row.loss / variance if variance else 1.0,
+            "held_out_r2": 1 - row.cross_validated_loss / variance if variance else 1.0,
+            "formula": row.equation,
+            "kind": row.kind,
+            "chosen": bool(row.chosen),
+        }
+        for row in equations.itertuples()
+    ]
+
+
+def _write(out: Path, target: str, formula: Expression) -> None:
+    (out / "formula.py").write_text(formula.python(f"{target}, by occamhead law"))
+    (out / "formula.json").write_text(formula.to_json() + "\n")
+    (out / "formula.tex").write_text("".join(f"{line}\n" for line in formula.latex()))
+
+
+def _say(out: Path, results: Mapping[str, Any]) -> None:
+    say()
+    say(f"{results['target']} = {results['formula']}")
+    if results["units"]:
+        say("  " + ", ".join(f"{name} in {unit}" for name, unit in results["units"].items()))
+    linear = any(size["chosen"] and size["kind"] == "linear model" for size in results["sizes"])
+    kind = "a formula that the search found"
+    if linear:
+        kind = "a linear model, for no formula was clearly better on held-out rows"
+    share = _percent(results["r2"])
+    say(f"  {kind}; it explains {share} of the variance of {results['rows']} rows")
+    for note in results["notes"]:
+        say(f"  note: {note}")
+    lines = [
+        (
+            size["complexity"],
+            _percent(size["r2"]),
+            _percent(size["held_out_r2"]),
+            "chosen" if size["chosen"] else "",
+            size["formula"],
+        )
+        for size in results["sizes"]
+    ]
+    say()
+    say_table(("size", "explained", "held out", "", "formula"), lines, left=(3, 4))
+    say(f"code: {out / 'formula.py'}    results: {out / 'results.json'}")
+
+
+def _percent(share: float) -> str:
+    """A share of the variance, as precise as it is near to all of it; a dash where unknown."""
+    if not np.isfinite(share):
+        return "-"
+    missing = 1 - share
+    digits = 1 if missing > 0.001 else min(8, int(-np.log10(missing))) if missing > 0 else 1
+    return f"{100 * share:.{digits}f} %"

@@ -1,0 +1,88 @@
+"""``occamhead law``: the law, its files, and tables that cannot be used."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from numba.core import event
+
+from occamhead.commands.compiling import TEXT, compiling_announced
+from occamhead.commands.entry import main
+from occamhead.expression import Expression
+
+
+@pytest.fixture
+def pendulum(tmp_path):
+    """Forty pendulums."""
+    generator = np.random.default_rng(0)
+    length, gravity = generator.uniform(0.1, 2, 40), generator.uniform(9, 10, 40)
+    rows = np.c_[length, gravity, 2 * np.pi * np.sqrt(length / gravity)]
+    np.savetxt(tmp_path / "t.csv", rows, delimiter=",", header="length,gravity,period", comments="")
+    return tmp_path / "t.csv"
+
+
+def test_the_law_of_the_pendulum(pendulum, tmp_path, capsys):
+    units, out = tmp_path / "units.yaml", tmp_path / "out"
+    units.write_text("length: m\nperiod: s\n")
+    flags = ["--target", "period", "--units", str(units), "--out", str(out)]
+    assert main(["law", str(pendulum), *flags]) == 0
+    said = capsys.readouterr().out
+    assert "period = 6.283185307179586*(length/gravity)**0.5\n  length in m, period in s\n" in said
+    assert "chosen" in said and "explained" in said
+    assert {file.name for file in out.iterdir()} == {
+        "results.json", "formula.py", "formula.json", "formula.tex"}  # fmt: skip
+    results = json.loads((out / "results.json").read_text())
+    assert results["r2"] == pytest.approx(1) and results["inputs"] == ["length", "gravity"]
+    formula = Expression.from_json((out / "formula.json").read_text())
+    assert float(formula(np.array([[1.0, 9.81]]))[0, 0]) == pytest.approx(2.00607, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "flags, said",
+    [
+        (["--target", "perod"], "unknown column 'perod'; did you mean period?"),
+        (
+            ["--target", "period", "--inputs", "lenght"],
+            "unknown column 'lenght'; did you mean",
+        ),
+        (["--target", "period", "--units", "no.yaml"], "no.yaml: no such file or directory"),
+    ],
+)
+def test_bad_flags_end_in_one_line(pendulum, flags, said, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["law", str(pendulum), *flags, "--out", str(out)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("occamhead law: ") and said in line
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("a,day,y\n1,2020-01-31,2\n", "line 2: day is '2020-01-31', not a number; leave the col"),
+        ("a,y\n1,2\n,3\n", "line 3: a is missing"),
+        ("a,a,y\n1,2,3\n", "'a' is there twice"),
+        ("a,y\n1,2\n", "1"),
+    ],
+    ids=["date", "missing", "twice", "one row"],
+)
+def test_bad_tables_end_in_one_line(text, said, tmp_path, capsys):
+    (tmp_path / "t.csv").write_text(text)
+    out = tmp_path / "out"
+    assert main(["law", str(tmp_path / "t.csv"), "--target", "y", "--out", str(out)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("occamhead law: ") and said in line
+    assert not out.exists()
+
+
+def test_compiling_is_announced_only_where_it_happens(capsys):
+    with compiling_announced():
+        pass
+    assert not capsys.readouterr().err
+    with compiling_announced():
+        for _ in range(2):
+            event.broadcast(event.Event("numba:compile", event.EventStatus.START))
+            event.broadcast(event.Event("numba:compile", event.EventStatus.END))
+    assert capsys.readouterr().err.strip() == TEXT
