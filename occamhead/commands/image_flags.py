@@ -23,6 +23,7 @@ def add_image_flags(parser: argparse.ArgumentParser) -> None:
     add_backbone(parser)
     add("--seed", type=int, default=0)
     add("--report", action="store_true", help="also write report.html: the formulas explained")
+    add("--names", metavar="FILE", help="names of features, as names.yaml of another run has them")
     add(
         "--max-features",
         type=positive,

@@ -74,6 +74,7 @@ def _photos(parser: argparse.ArgumentParser) -> None:
     add("--classes", nargs="+", metavar="NAME", help="class folders to use; default: all")
     add("--class-weight", choices=("balanced",), metavar="balanced",
         help="where one class is rare")  # fmt: skip
+    add("--names", metavar="FILE", help="names of features: an edited names.yaml of another run")
     add("--backbone", metavar="NAME", help="network that reads the photographs; default resnet50")
     add("--weights", metavar="FILE", help="its weights; default: torchvision's, downloaded")
     add("--seed", type=int, default=0, metavar="N", help="of the split; default 0")

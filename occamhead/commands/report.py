@@ -13,12 +13,14 @@ import torch
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from occamhead.columns import between
-from occamhead.commands.output import say, say_table
+from occamhead.commands.names import NAMES, write_names
+from occamhead.commands.output import first_process, say, say_table
 from occamhead.commands.path import path_rows
 from occamhead.commands.printed import defined_by
 from occamhead.commands.results import PAGE, save_results
 from occamhead.expression.formats.rule import rule_of
 from occamhead.heads.calibration import expected_calibration_error
+from occamhead.heads.naming import said
 from occamhead.rows.arrays import as_rows
 from occamhead.rows.metrics import accuracy, rates_of, wilson_interval
 
@@ -93,6 +95,8 @@ def write(
         # Of two classes one, and the rule in words.
         "formulas": sums.text(),
         "rule": formula.rule(classes),
+        "names": said(head.names),
+        "hints": {f"x{i}": head.hints[i] for i in formula.features} if head.hints else None,
         "features_used": len(formula.features),
         "features_per_class": [len(sums[k].features) for k in range(len(sums))],
         "operations": formula.operations,
@@ -105,6 +109,8 @@ def write(
     }
     results = save_results(out, results)
     _save(out, task, formula, results, source, scores, predicted, labels)
+    if first_process():
+        write_names(out / NAMES, head, formula.features)
     # Every process of a distributed run must call this; the first one writes.
     fit.module.trainer.save_checkpoint(out / "checkpoint.ckpt", weights_only=True)
     return results

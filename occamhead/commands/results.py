@@ -23,6 +23,7 @@ FILES = (
     "formula.tex",
     "formula.png",
     "predictions.csv",
+    "names.yaml",
     "checkpoint.ckpt",
 )
 PAGE, MODEL = "report.html", "model.safetensors"

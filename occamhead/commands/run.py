@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from occamhead.commands import path, report
 from occamhead.commands.backbone import backbone_of
 from occamhead.commands.finetune import facts_of, schedule_of
+from occamhead.commands.names import read_names
 from occamhead.commands.output import quieten, say
 from occamhead.commands.results import MODEL, PAGE, results_folder
 from occamhead.commands.task import Task
 from occamhead.heads.model_file import save_model
+from occamhead.heads.naming import as_names
 from occamhead.rows.arrays import ArrayDataModule
 from occamhead.training.finetune import finetune
 from occamhead.training.fit import fit_head
@@ -48,12 +50,18 @@ def run(
         raise ValueError(
             "--class-weight is for heads on frozen features: leave it out, or --mode finetune"
         )
+    names = read_names(args.names) if args.names else None
     with results_folder(args.out, task.name, args.overwrite) as out:
-        return _run(task, args, tell, out, save)
+        return _run(task, args, tell, out, save, names)
 
 
 def _run(
-    task: Task, args: argparse.Namespace, tell: Tell | None, out: Path, save: bool
+    task: Task,
+    args: argparse.Namespace,
+    tell: Tell | None,
+    out: Path,
+    save: bool,
+    names: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     backbone = None if task.pixels else backbone_of(args)
     say(f"data: {task.source}")
@@ -82,7 +90,7 @@ def _run(
             task.splits,
             backbone,
             schedule_of(args),
-            fit=lambda rows: fit_features(rows, args, trainer),
+            fit=lambda rows: fit_features(rows, args, trainer, names),
             description=task.source,
             weights=args.weights,
             cache=args.cache,
@@ -91,7 +99,7 @@ def _run(
         backbone, data, fit = tuned.backbone, tuned.data, tuned.fit
         tuning = facts_of(tuned, args)
     else:
-        fit = fit_features(data, args, trainer)
+        fit = fit_features(data, args, trainer, names)
     train_seconds = time.perf_counter() - start
     results = report.write(
         out, task, args.mode, fit, data, backbone, args.seed, feature_seconds, train_seconds, tuning
@@ -110,8 +118,14 @@ def _run(
     return results
 
 
-def fit_features(data: ArrayDataModule, args: argparse.Namespace, trainer: dict[str, Any]) -> Fit:
-    """A head on frozen features, fitted as the mode says."""
+def fit_features(
+    data: ArrayDataModule,
+    args: argparse.Namespace,
+    trainer: dict[str, Any],
+    names: Mapping[str, str] | None = None,
+) -> Fit:
+    """A head on frozen features, fitted as the mode says, which are called by these names."""
+    data.feature_names = as_names(names, data.num_features)
     if args.mode == "path":
         return path.fit(data, args, trainer)
     given = {name: getattr(args, name) for name in ("restarts", "steps")}

@@ -30,7 +30,7 @@ def summary(
         data: The rows that it was fitted to and tested on.
         results: What results.json says of it.
         out: The folder of the files.
-        words: What features look at, by index; those without are left blank.
+        words: What features look at, by index, where the head does not know.
     """
     classes = data.classes
     formula = fit.head.formula()
@@ -39,7 +39,8 @@ def summary(
     features = explain_features(
         formula, Spread.of(data.arrays.train[0]), *data.arrays.test, examples=1, shuffles=1
     )
-    cells = [_cells(feature, classes, (words or {}).get(feature.index, "")) for feature in features]
+    told = dict(enumerate(fit.head.hints or ())) or words or {}
+    cells = [_cells(feature, classes, told.get(feature.index, "")) for feature in features]
     lines += [f"  {line}" for line in aligned(cells[:MOST_FEATURES], left=range(4))]
     if len(features) > MOST_FEATURES:
         lines.append(f"  and {len(features) - MOST_FEATURES} more")

@@ -78,6 +78,7 @@ def _card(feature: Feature, material: Material) -> Markup:
     title = [tag("math", name_mathml(feature.name)), f" · {where}" if where else ""]
     loss = feature.without - feature.accuracy
     facts = [
+        *_told(feature, material),
         _uses(feature, material.classes),
         f"Without it {percent(feature.without)} instead of {percent(feature.accuracy)}"
         f" ({points(loss)} points); {count(feature.changed, 'decision')}"
@@ -102,6 +103,12 @@ def _card(feature: Feature, material: Material) -> Markup:
         sides,
         class_="card",
     )
+
+
+def _told(feature: Feature, material: Material) -> list[str]:
+    """For which classes the layer that the formulas replace read the feature most, if known."""
+    hints = material.head.hints
+    return [f"Before, it spoke most for {hints[feature.index]}."] if hints else []
 
 
 def _uses(feature: Feature, classes: tuple[str, ...]) -> str:

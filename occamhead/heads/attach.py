@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
+from occamhead.heads.base import SymbolicHead
 from occamhead.heads.class_count import StatedClasses, state_count, stated_count
 from occamhead.heads.classifiers import find_place
 from occamhead.heads.kinds import build_head
 from occamhead.heads.places import Place, put_module
+from occamhead.heads.replaced import hints_at
 
 _MEMORY = "_occamhead_original"
 
@@ -32,6 +35,7 @@ def attach_head(
     head: nn.Module | None = None,
     kind: str = "occam",
     example: Any = None,
+    categories: Sequence[str] | None = None,
     **options: Any,
 ) -> Any:
     """Replace the classifier of a model by a head that is a formula, in place.
@@ -54,6 +58,9 @@ def attach_head(
             :class:`occamhead.heads.essence.EssenceHead`, which has to be fitted before it is used.
         example: An input of the model, or a tuple or dictionary of its arguments. With it the model
             is tried, to make sure that in eval mode its scores are those of the head.
+        categories: Names of the classes of the replaced classifier, after which the head's hints
+            call each feature, see :attr:`SymbolicHead.hints`; None takes those that the model
+            knows, or ImageNet's for one of torchvision or timm.
         **options: Further arguments of the head.
 
     Returns:
@@ -83,6 +90,8 @@ def attach_head(
         head = build_head(kind, place.in_features, count, **options)
     else:
         _check_fit(head, place, bool(options) or num_classes is not None or kind != "occam")
+    if isinstance(head, SymbolicHead) and (head.hints is None or categories is not None):
+        head.hints = hints_at(model, place, categories)
     weight = place.tensor(model)
     head.to(weight.device, weight.dtype).train(model.training)
     stated = {

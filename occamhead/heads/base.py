@@ -102,6 +102,7 @@ class SymbolicHead(Shown, Editable):
 
         Args:
             names: Names of the features, as :attr:`names` takes them; by default the head's own.
+                "auto" calls those that have none by their :attr:`hints`.
         """
 
     @abstractmethod
@@ -308,17 +309,20 @@ class Record(NamedTuple):
         state_dict: Weights, and what the head knows beside tensors, such as a circuit.
         kind: Name of its class. Files written before there were two kinds name none.
         dtype: Of its arithmetic, by name; None, as in older files, for that of its weights.
+        hints: What each feature looks at, if known; older files do not say.
     """
 
     config: Mapping[str, Any]
     state_dict: Mapping[str, Any]
     kind: str = "occam"
     dtype: str | None = None
+    hints: Sequence[str] | None = None
 
 
 def record_of(head: SymbolicHead) -> Record:
     """A head taken apart, to be stored; its tensors are the head's own."""
-    return Record(head.config(), head.state_dict(), head.kind, dtype_name(head.dtype))
+    hints = None if head.hints is None else list(head.hints)
+    return Record(head.config(), head.state_dict(), head.kind, dtype_name(head.dtype), hints)
 
 
 def head_of(record: Record) -> SymbolicHead:
@@ -330,6 +334,7 @@ def head_of(record: Record) -> SymbolicHead:
     head = head_class(record.kind)(**record.config)
     # Assigned, not copied: weights of another precision come back as they were.
     head.load_state_dict(record.state_dict, assign=True)
+    head.hints = None if record.hints is None else tuple(record.hints)
     return head.to(getattr(torch, record.dtype or dtype_name(head.dtype)))
 
 

@@ -60,7 +60,7 @@ class Origin:
         weight: What each row of both counts.
         classes: Number of classes.
         names: Names of the classes, if any.
-        feature_names: Names of the features, if any.
+        feature_names, hints: Names of the features, and what they look at, if known.
         penalty: Ridge penalty of the dense head that teaches; None learns from the labels.
         per_class: Whether each class has features of its own.
         folds: Folds that are held out in turn; 1 holds out the validation rows alone, None takes 5
@@ -78,6 +78,7 @@ class Origin:
     classes: int
     names: tuple[str, ...] | None
     feature_names: tuple[str, ...] | None
+    hints: tuple[str, ...] | None
     penalty: float | None
     per_class: bool = False
     folds: int | None = None
@@ -92,7 +93,7 @@ class Origin:
         """The rows of a data module, with a penalty chosen by its validation rows."""
         train, validation = view_rows(data.arrays.train), view_rows(data.arrays.validation)
         _, penalty = choose_dense_head(train, validation, data.num_classes)
-        names = data.class_names, data.feature_names
+        names = data.class_names, data.feature_names, data.feature_hints
         both = (None, None), None
         return cls(train, validation, *both, data.num_classes, *names, penalty, **options)
 
@@ -125,7 +126,7 @@ class Origin:
         for size in sizes:
             held = held_out[size]
             head = write_head(sums[size], path.standardisation, self.digits, self.names)
-            head.names = self.feature_names
+            head.names, head.hints = self.feature_names, self.hints
             head.calibrate(held.scores, held.labels)
             counts = Counter(itertools.chain.from_iterable(held.features))
             returns: dict[int, float] = {}
@@ -229,7 +230,7 @@ def origin_of(head: SymbolicHead, data: Any = None) -> Origin:
             f"data: wanted {head.in_features} features and {head.out_features} classes, got"
             f" {origin.train[0].shape[1]} and {origin.classes}"
         )
-    return replace(origin, feature_names=head.names)
+    return replace(origin, feature_names=head.names, hints=head.hints)
 
 
 def limits_for(head: SymbolicHead, **limits: Any) -> Limits:

@@ -183,6 +183,7 @@ def save_model(
         "kind": record.kind,
         "head": record.config,
         "dtype": record.dtype,
+        "hints": record.hints,
         # What the head's state holds beside tensors, such as a circuit.
         "plain": plain,
         "facts": dict(facts or {}),
@@ -233,8 +234,8 @@ def load_model(path: str | Path) -> FormulaModel:
         # Assigned, not copied: weights of another precision come back as they were.
         network = build_backbone(content["backbone"])
         network.load_state_dict(_part(state, "backbone"), assign=True)
-        # Older files say no kind and no dtype, and hold nothing beside tensors.
-        said = {part: content[part] for part in ("kind", "dtype") if part in content}
+        # Older files say no kind, no dtype and no hints, and hold nothing beside tensors.
+        said = {part: content[part] for part in ("kind", "dtype", "hints") if part in content}
         head_state = _part(state, "head") | content.get("plain", {})
         head = head_of(Record(content["head"], head_state, **said))
         backbone = Backbone(

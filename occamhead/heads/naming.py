@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -18,6 +19,10 @@ _REMEDY = "give a name for each feature, or for some by number: names={538: 'fuz
 
 class Named(nn.Module):
     """A head whose features have names."""
+
+    hints: tuple[str, ...] | None = None
+    """What each feature looks at, in words: the classes for which a classifier that was replaced
+    read it most, such as "mask, snorkel, ram". None where nobody knows."""
 
     _names: tuple[str, ...] | None = None
 
@@ -46,9 +51,40 @@ class Named(nn.Module):
     def names(self, names: FeatureNames) -> None:
         self._names = as_names(names, self.in_features)
 
+    def words(self, feature: int) -> str:
+        """What a feature is called, or else looks at; nothing if nobody knows."""
+        own = own_names(self.names)
+        return own.get(feature) or ("" if self.hints is None else self.hints[feature])
+
     def names_or(self, names: FeatureNames) -> tuple[str, ...] | None:
-        """These names, or the head's own where none are given."""
+        """These names, or the head's own where none are given.
+
+        "auto" calls a feature that has no name of its own by its :attr:`hints`.
+        """
+        if isinstance(names, str) and names == "auto":
+            return self._hinted()
         return self.names if names is None else as_names(names, self.in_features)
+
+    def _hinted(self) -> tuple[str, ...] | None:
+        if self.hints is None:
+            if self.names is None:
+                raise ValueError(
+                    "names='auto': nobody knows what this head's features are; name them, as"
+                    " head.names = {538: 'fuzzy body'}, or attach the head to a model with"
+                    " categories=[...]"
+                )
+            return self.names
+        own = own_names(self.names)
+        words = [own.get(i, hint.replace("`", "'")) for i, hint in enumerate(self.hints)]
+        times = Counter(words)
+        # Features of equal words are told apart by their numbers.
+        return as_names(
+            [
+                word if i in own or times[word] == 1 else f"{word} (x{i})"
+                for i, word in enumerate(words)
+            ],
+            self.in_features,
+        )
 
     def extra_repr(self) -> str:
         own = [f"{number}: {name!r}" for number, name in own_names(self.names).items()]

@@ -183,6 +183,7 @@ class OccamHead(ReadHead):
 
         Args:
             names: Names of the features, for each or for some by number; by default the head's.
+                "auto" calls those that have none by their hints.
         """
         literal = self.network.expression()
         mean, scale = self.feature_mean.tolist(), self.feature_scale.tolist()

@@ -163,6 +163,8 @@ class ArrayDataModule(pl.LightningDataModule, ABC):
         # What each row of train and of validation counts; None where all count alike.
         self.weights: NDArray[np.float32] | None = None
         self.feature_names: tuple[str, ...] | None = None
+        # What each feature looks at, as far as the classes say for which it was read before.
+        self.feature_hints: tuple[str, ...] | None = None
         self._arrays: LabelledArrays | None = None
 
     @abstractmethod
@@ -211,7 +213,8 @@ class ArrayDataModule(pl.LightningDataModule, ABC):
         x = np.concatenate([train[0], validation[0]])
         y = np.concatenate([train[1], validation[1]])
         both = ArrayData((x, y), validation, self.arrays.test, self.batch_size, self.classes)
-        both.weights, both.feature_names = self.weights, self.feature_names
+        both.weights = self.weights
+        both.feature_names, both.feature_hints = self.feature_names, self.feature_hints
         return both
 
     def weighted(self, weights: NDArray[np.float32] | None) -> ArrayData:
@@ -220,7 +223,8 @@ class ArrayDataModule(pl.LightningDataModule, ABC):
         data = ArrayData(
             arrays.train, arrays.validation, arrays.test, self.batch_size, self.classes
         )
-        data.weights, data.feature_names = weights, self.feature_names
+        data.weights = weights
+        data.feature_names, data.feature_hints = self.feature_names, self.feature_hints
         return data
 
     @property

@@ -86,6 +86,7 @@ def fit_model(
             held_out = collect_features(model, validation, device="cpu")
             data = ArrayData(rows, held_out, held_out, classes=names)
         data.name_classes(classes)
+        data.feature_hints = getattr(attached_head(model), "hints", None)
         fit = fit or _usual_fit(options)
         done = fit(data, seed=seed, sample_weight=sample_weight, **options)
     finally:

@@ -66,8 +66,8 @@ class Ground:
         rows = self.train, self.validation, self.weights, self.weight
         penalty = self.penalty if distil else None
         return Origin(
-            *rows, self.classes, self.data.class_names, self.data.feature_names, penalty, seed=seed,
-            digits=digits, **how,
+            *rows, self.classes, self.data.class_names, self.data.feature_names,
+            self.data.feature_hints, penalty, seed=seed, digits=digits, **how,
         )  # fmt: skip
 
     def dense_on_all(self) -> nn.Linear:

@@ -208,7 +208,7 @@ def fit_head_by_evolution(
     best = done.heads[done.best]
     if best is not first:
         best = best.widened(ground.data.num_features, done.columns)
-    best.names = called
+    best.names, best.hints = called, ground.data.feature_hints
     best.calibrate(*done.held_out)
     best.origin = ground.origin(distil, seed, best.digits)
     module = as_module(best, ground.data, trainer)

