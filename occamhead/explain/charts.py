@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.expression import Affine, Apply, Constant, Expression, Input, get_operator
+from occamhead.expression import Expression
 from occamhead.expression.formats.markup import Markup, tag
-from occamhead.expression.formats.walk import number_text
+from occamhead.expression.formats.picture import FONT, Box, Line, Picture, Text
+
+_MARGIN = 4.0
 
 
 class Point(Protocol):
@@ -108,88 +109,46 @@ def curve(points: Sequence[Point], chosen: int | None = None) -> Markup:
     return _svg(width, height, parts, said)
 
 
-def graph(expression: Expression, titles: Sequence[str]) -> Markup:
-    """The formulas as a graph: features at the left, classes at the right.
-
-    Edges into a sum are as wide as their coefficient is large, full where they add and dashed
-    where they subtract.
-    """
-    nodes = expression.nodes
-    depth: list[int] = []
-    for node in nodes:
-        depth.append(1 + max((depth[child] for child in node.children), default=-1))
-    last = max(1, *(depth[output] for output in expression.outputs))
-    read = {child for node in nodes for child in node.children}
-    for output in expression.outputs:
-        if nodes[output].children and output not in read:
-            depth[output] = last
-    rows = _rows(expression, depth)
-    left, right, gap, line = 74.0, 112.0, 200.0 if last == 1 else 150.0, 18.0
-    width = left + gap * last + right
-    height = line * (max(rows) + 1) + 8
-
-    def place(position: int) -> tuple[float, float]:
-        return left + gap * depth[position], line * (rows[position] + 0.5) + 4
-
-    edges, labels = [], []
-    for position, node in enumerate(nodes):
-        x1, y1 = place(position)
-        terms = node.terms if isinstance(node, Affine) else [(1.0, c) for c in node.children]
-        largest = max((abs(c) for c, _ in terms), default=1.0)
-        for coefficient, child in terms:
-            x0, y0 = place(child)
-            middle = (x0 + x1) / 2
-            shape = (
-                f"M{x0:.1f} {y0:.1f} C{middle:.1f} {y0:.1f} {middle:.1f} {y1:.1f}"
-                f" {x1 - 4:.1f} {y1:.1f}"
-            )
-            weight = 0.6 + 2.4 * abs(coefficient) / largest if isinstance(node, Affine) else 1.0
-            kind = "adds" if coefficient > 0 else "takes"
-            label = tag("title", f"{coefficient:g}") if isinstance(node, Affine) else ""
-            edges.append(tag("path", label, d=shape, class_=kind, stroke_width=f"{weight:.2f}"))
-        where, anchor = (x1 - 6, "end") if depth[position] == 0 else (x1, "middle")
-        if position not in expression.outputs or not isinstance(node, (Affine, Constant, Input)):
-            labels.append(_text(where, y1 + 4, _node_label(expression, position), anchor))
-    ends = Counter(expression.outputs)
-    for title, output in zip(titles, expression.outputs, strict=True):
-        x, y = place(output)
-        same = [k for k, other in enumerate(expression.outputs) if other == output]
-        shift = 14.0 * same.index(titles.index(title)) if ends[output] > 1 else 0.0
-        if not nodes[output].children:
-            edges.append(_line(x, y, left + gap * last, y, "adds"))
-        text = _short(title, 15)
-        labels.append(_text(left + gap * last + 8, y + 4 + shift, text, "start", "output"))
-    said = f"Graph of the formulas of {', '.join(titles)} over {len(expression.features)} features"
-    return _svg(width, height, [*edges, *labels], said)
+def drawn(picture: Picture) -> Markup:
+    """A picture of a formula, in the colours of the page."""
+    left, top, right, bottom = picture.bounds
+    x, y = _MARGIN - left, _MARGIN - top
+    parts = [
+        *(_curve(line, x, y) for line in picture.lines),
+        *(_box(box, x, y) for box in picture.boxes),
+        *(
+            _text(text.x + x, text.y + y + 0.34 * FONT, text.text, text.anchor, _classes(text))
+            for text in picture.texts
+        ),
+    ]
+    width, height = right - left + 2 * _MARGIN, bottom - top + 2 * _MARGIN
+    return _svg(width, height, parts, picture.said)
 
 
-def _rows(expression: Expression, depth: Sequence[int]) -> list[float]:
-    """A row per node: leaves one below the other in order of use, the others near theirs."""
-    rows: dict[int, float] = {}
-    for position, node in enumerate(expression.nodes):
-        if not node.children:
-            rows[position] = float(sum(depth[p] == 0 for p in rows))
-    for column in sorted(set(depth) - {0}):
-        members = [p for p in range(len(depth)) if depth[p] == column]
-        children = {p: expression.nodes[p].children for p in members}
-        wanted = {p: sum(rows[c] for c in children[p]) / len(children[p]) for p in members}
-        step = max(1.0, sum(d == 0 for d in depth) / len(members))
-        for rank, p in enumerate(sorted(members, key=wanted.__getitem__)):
-            rows[p] = (rank + 0.5) * step - 0.5
-    return [rows[position] for position in range(len(expression.nodes))]
+def _classes(text: Text) -> str:
+    strong, backed = "strong" * text.strong, "backed" * text.backed
+    return " ".join(filter(None, ("word", text.sign, strong, backed)))
 
 
-def _node_label(expression: Expression, position: int) -> str:
-    match expression.nodes[position]:
-        case Input(index):
-            return _short(expression.input_name(index), 10)
-        case Constant(value):
-            return number_text(value)
-        case Affine():
-            return "sum"
-        case Apply(operator, _):
-            return get_operator(operator).infix or operator
-    raise AssertionError("unreachable")
+def _curve(line: Line, x: float, y: float) -> Markup:
+    (x0, y0), (x1, y1), end = line.start, line.bend, line.end[0]
+    middle = (x0 + x1) / 2 + x
+    shape = (
+        f"M{x0 + x:.1f} {y0 + y:.1f} C{middle:.1f} {y0 + y:.1f} {middle:.1f} {y1 + y:.1f}"
+        f" {x1 + x:.1f} {y1 + y:.1f} H{end + x:.1f}"
+    )
+    return tag("path", d=shape, class_=f"edge {line.sign}", stroke_width=f"{line.width:.2f}")
+
+
+def _box(box: Box, x: float, y: float) -> Markup:
+    left, top, right, bottom = box.bounds
+    said = tag("title", box.said) if box.said else ""
+    return tag(
+        "rect", said, x=f"{left + x:.1f}", y=f"{top + y:.1f}", width=f"{right - left:.1f}",
+        height=f"{bottom - top:.1f}", class_=f"{box.kind} {box.sign}",
+        rx=None if box.kind in ("cell", "frame") else 4,
+        fill_opacity=f"{box.strength:.2f}" if box.kind == "cell" else None,
+    )  # fmt: skip
 
 
 def _svg(width: float, height: float, parts: Sequence[Markup], description: str) -> Markup:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -146,9 +146,18 @@ class Expression(Graph):
         """Read what :meth:`to_json` wrote; ValueError on another format or version."""
         return from_json(cls, text)
 
-    def draw(self, path: str | Path, titles: Sequence[str] = ()) -> None:
-        """Draw the DAG into a picture file; needs matplotlib (``occamhead[recipes]``)."""
-        draw(self, path, titles=titles)
+    def draw(
+        self,
+        path: str | Path,
+        titles: Sequence[str] = (),
+        deviations: Mapping[int, float] | None = None,
+        shape: tuple[int, ...] | None = None,
+    ) -> None:
+        """Draw the formulas into a picture file; needs matplotlib (``occamhead[recipes]``).
+
+        See :func:`occamhead.expression.formats.drawing.draw`.
+        """
+        draw(self, path, titles, deviations, shape)
 
 
 class ExpressionBuilder(GraphBuilder):

@@ -1,140 +1,133 @@
-"""The DAG of a formula as a picture."""
+"""A formula as a picture: which one suits it, and matplotlib's drawing of it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from occamhead.expression.formats.graph_picture import graph_picture
+from occamhead.expression.formats.picture import FONT, Picture, shortened
 from occamhead.expression.formats.rule import rule_of
-from occamhead.expression.formats.walk import number_text
-from occamhead.expression.graph import AnyGraph, Graph
-from occamhead.expression.nodes import Affine, Apply, Constant, Input
-from occamhead.expression.operators import get_operator
+from occamhead.expression.formats.source import check_classes
+from occamhead.expression.formats.weights_picture import pixels_picture, table_picture, weights_of
+from occamhead.expression.graph import AnyGraph
 
-POSITIVE, NEGATIVE, NEUTRAL = "#2166ac", "#b2182b", "#555555"
+COLOURS = {"adds": "#2166ac", "takes": "#b2182b", "plain": "#555555"}
+GROUNDS = {"input": "white", "node": "white", "output": "#fff3c4", "frame": "#f5f7f9"}
+# Sums of more terms, of features that most classes read, are a table: lines would cross.
+FOLLOWED = 60
+MARGIN, INCH, POINT = 10.0, 96.0, 0.75
 
 
-def draw(expression: AnyGraph, path: str | Path, titles: Sequence[str] = ()) -> None:
-    """Draw the formulas, inputs at the left, outputs at the right.
+def picture_of(
+    expression: AnyGraph,
+    titles: Sequence[str] = (),
+    deviations: Mapping[int, float] | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> Picture:
+    """The picture that suits a formula; see :func:`draw`."""
+    check_classes(expression, titles)
+    if shape is not None and _size(shape) != expression.num_inputs:
+        raise ValueError(
+            f"shape: a picture of {' x '.join(map(str, shape))} has {_size(shape)} numbers, the"
+            f" formula {expression.num_inputs} inputs"
+        )
+    if deviations is not None and (unknown := set(expression.features) - set(deviations)):
+        raise ValueError(f"deviations: input {min(unknown)} of the formula has none")
+    rule = rule_of(expression)
+    if rule is None:
+        names = titles or [f"y{k}" for k in range(len(expression))]
+        endings: list[list[str]] = [[shortened(name)] for name in names]
+    else:
+        first, second = (shortened(name) for name in titles or ("class 0", "class 1"))
+        expression = rule.score
+        least = f"{rule.threshold:.4g}".replace("-", "−")
+        endings = [[second, f"if the sum is above {least},", f"otherwise {first}"]]
+    weights = weights_of(expression)
+    if weights is not None and shape is not None:
+        return pixels_picture(weights, endings, shape, deviations)
+    terms = sum(map(len, weights or ()))
+    shared = terms > 1.5 * len(expression.features)
+    if weights is not None and len(weights) > 1 and shared and terms > FOLLOWED:
+        return table_picture(expression, weights, endings, deviations)
+    return graph_picture(expression, endings, deviations)
 
-    The edges into a sum carry their coefficients: blue adds, red subtracts, and the width grows
-    with the size of the coefficient relative to the largest of its sum.
 
-    Of two classes the sum that tells the second is drawn, and not the score 0 of the first.
+def draw(
+    expression: AnyGraph,
+    path: str | Path,
+    titles: Sequence[str] = (),
+    deviations: Mapping[int, float] | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> None:
+    """Draw the formulas: inputs at the left, outputs at the right, or a map of pixels.
+
+    Of two classes the one sum is drawn, and its threshold. Blue adds and red subtracts. Sums of
+    pixels are maps, many sums of the same inputs a table, and all else is a graph, in which the
+    edges into a sum are as wide as they count.
 
     Args:
         expression: The formulas.
         path: Picture file; the suffix chooses the format (.png, .svg, .pdf).
         titles: A name per output; by default y0, y1, ...
+        deviations: The standard deviation of each input that is used, by its number. A term of a
+            sum of inputs then counts as much as it usually moves the sum; without them, as its
+            coefficient is large.
+        shape: Of the picture whose pixels the inputs are, [height, width] or [height, width,
+            channel].
 
     Raises:
         ImportError: If matplotlib is missing.
-        ValueError: If there are titles, but not one per output.
+        ValueError: If there are titles, but not one per output, an input has no deviation, or the
+            shape is not that of the inputs.
     """
+    picture = picture_of(expression, titles, deviations, shape)
     try:
         from matplotlib.figure import Figure
+        from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
+        from matplotlib.path import Path as Curve
     except ImportError as error:
         raise ImportError("drawing needs matplotlib: pip install 'occamhead[recipes]'") from error
-    if titles and len(titles) != len(expression):
-        raise ValueError(f"{len(expression)} outputs need as many titles, got {len(titles)}")
-    titles = titles or [f"y{k}" for k in range(len(expression))]
-    if rule_of(expression) is not None:
-        expression, titles = expression[1], titles[1:]  # the other is 0
 
-    places = _layout(expression)
-    width = 2.2 * (max(x for x, _ in places) + 2)
-    height = max(2.4, 0.34 * (1 + max(y for _, y in places)))
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
+    left, top, right, bottom = picture.bounds
+    left, top, right, bottom = left - MARGIN, top - MARGIN, right + MARGIN, bottom + MARGIN
+    figure = Figure(figsize=((right - left) / INCH, (bottom - top) / INCH))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(left, right), ylim=(bottom, top))
     axes.axis("off")
-
-    def edge(start: int, end: int, label: str, colour: str, thickness: float) -> None:
-        (x0, y0), (x1, y1) = places[start], places[end]
-        axes.plot([x0, x1], [y0, y1], color=colour, linewidth=thickness, zorder=1, alpha=0.75)
-        if label:
-            near = 0.22  # beside the start, where the edges into one sum are still apart
-            axes.text(
-                x0 + near * (x1 - x0),
-                y0 + near * (y1 - y0),
-                label,
-                fontsize=7,
-                color=colour,
-                ha="center",
-                va="center",
-                zorder=3,
-                bbox={"boxstyle": "square,pad=0.08", "facecolor": "white", "edgecolor": "none"},
+    for line in picture.lines:
+        middle = (line.start[0] + line.bend[0]) / 2
+        points = [line.start, (middle, line.start[1]), (middle, line.bend[1]), line.bend, line.end]
+        codes = [Curve.MOVETO, Curve.CURVE4, Curve.CURVE4, Curve.CURVE4, Curve.LINETO]
+        look = {"edgecolor": COLOURS[line.sign], "linewidth": line.width * POINT, "alpha": 0.7}
+        axes.add_patch(PathPatch(Curve(points, codes), facecolor="none", zorder=1, **look))
+    for box in picture.boxes:
+        x0, y0, x1, y1 = box.bounds
+        corner, size = (x0, y0), (x1 - x0, y1 - y0)
+        if box.kind == "cell":
+            colour, strength = COLOURS[box.sign], box.strength
+            axes.add_patch(Rectangle(corner, *size, color=colour, alpha=strength, lw=0, zorder=2))
+        elif box.kind == "frame":
+            ground, edge = GROUNDS["frame"], COLOURS["plain"]
+            axes.add_patch(Rectangle(corner, *size, facecolor=ground, edgecolor=edge, lw=0.5))
+        else:
+            style = "round,pad=0,rounding_size=4"
+            ground, edge = GROUNDS[box.kind], COLOURS["plain"]
+            axes.add_patch(
+                FancyBboxPatch(corner, *size, style, facecolor=ground, edgecolor=edge, zorder=2)
             )
-
-    for position, node in enumerate(expression.nodes):
-        match node:
-            case Affine(_, terms):
-                largest = max(abs(c) for c, _ in terms)
-                for c, child in terms:
-                    colour = POSITIVE if c > 0 else NEGATIVE
-                    label = "" if c == 1 else f"{c:.3g}"
-                    edge(child, position, label, colour, 0.5 + 2.5 * abs(c) / largest)
-            case Apply(operator, children):
-                ordered = not get_operator(operator).commutative and len(children) > 1
-                for place, child in enumerate(children):
-                    edge(child, position, str(place + 1) if ordered else "", NEUTRAL, 1.0)
-    box = {"boxstyle": "round,pad=0.35", "facecolor": "white", "edgecolor": NEUTRAL}
-    for position, (x, y) in enumerate(places):
-        label = _label(expression, position)
-        axes.text(x, y, label, ha="center", va="center", fontsize=9, bbox=box, zorder=4)
-    for k, output in enumerate(expression.outputs):
-        x, y = places[output]
-        column = max(place[0] for place in places) + 0.8
-        axes.plot([x, column], [y, y], color=NEUTRAL, linewidth=1.0, zorder=1)
-        text = axes.text(column, y, titles[k], ha="center", va="center", fontsize=10, zorder=4)
-        text.set_bbox({**box, "facecolor": "#fff3c4"})
-    axes.set_xlim(-0.7, max(x for x, _ in places) + 1.5)
-    axes.set_ylim(max(y for _, y in places) + 0.8, -0.8)
-    figure.savefig(path, dpi=130)
+    for text in picture.texts:
+        behind = {"facecolor": "white", "edgecolor": "none", "pad": 1.0} if text.backed else None
+        axes.text(
+            text.x, text.y, text.text, fontsize=FONT * POINT, zorder=3, parse_math=False,
+            color="black" if text.sign == "plain" else COLOURS[text.sign], va="center",
+            ha={"start": "left", "middle": "center", "end": "right"}[text.anchor],
+            weight="bold" if text.strong else "normal", bbox=behind,
+        )  # fmt: skip
+    figure.savefig(path, dpi=1.5 * INCH)
 
 
-def _label(expression: Graph, position: int) -> str:
-    match expression.nodes[position]:
-        case Input(index):
-            return expression.input_name(index)
-        case Constant(value):
-            return number_text(value)
-        case Affine(0, ((coefficient, _),)):
-            return f"{coefficient:.4g} \u00d7"
-        case Affine(constant, _):
-            sign = "+" if constant > 0 else "-"
-            return f"sum {sign} {abs(constant):.4g}" if constant else "sum"
-        case Apply(operator, _):
-            return get_operator(operator).infix or operator
-    raise AssertionError("unreachable")
-
-
-def _layout(expression: Graph) -> list[tuple[float, float]]:
-    """A place per node: the column is the depth; a column's nodes stand in order of their users."""
-    depth: list[int] = []
-    for node in expression.nodes:
-        depth.append(1 + max((depth[child] for child in node.children), default=-1))
-    last = max(depth)
-    for output in expression.outputs:
-        if expression.nodes[output].children:
-            depth[output] = last
-    columns: dict[int, list[int]] = {}
-    for position, column in enumerate(depth):
-        columns.setdefault(column, []).append(position)
-    users: dict[int, list[int]] = {}
-    for position, node in enumerate(expression.nodes):
-        for child in node.children:
-            users.setdefault(child, []).append(position)
-    tallest = max(len(members) for members in columns.values())
-    places: dict[int, tuple[float, float]] = {}
-    for column in sorted(columns, reverse=True):
-
-        def height(position: int) -> float:
-            """Mean height of the users that are placed already."""
-            above = [places[user][1] for user in users.get(position, []) if user in places]
-            return sum(above) / len(above) if above else 0.0
-
-        members = sorted(columns[column], key=height)
-        step = tallest / len(members)
-        for rank, position in enumerate(members):
-            places[position] = (float(column), (rank + 0.5) * step - 0.5)
-    return [places[position] for position in range(len(expression.nodes))]
+def _size(shape: Sequence[int]) -> int:
+    size = 1
+    for side in shape:
+        size *= side
+    return size
