@@ -18,6 +18,7 @@ from occamhead.commands.output import first_process, say, say_table
 from occamhead.commands.path import path_rows
 from occamhead.commands.printed import defined_by
 from occamhead.commands.results import PAGE, save_results
+from occamhead.explain.example import spread_of
 from occamhead.expression.formats.rule import rule_of
 from occamhead.heads.calibration import expected_calibration_error
 from occamhead.heads.naming import said
@@ -108,7 +109,7 @@ def write(
         **({"finetuning": tuning} if tuning else {}),
     }
     results = save_results(out, results)
-    _save(out, task, formula, results, source, scores, predicted, labels)
+    _save(out, task, data, formula, results, source, scores, predicted, labels)
     if first_process():
         write_names(out / NAMES, head, formula.features)
     # Every process of a distributed run must call this; the first one writes.
@@ -206,6 +207,7 @@ def run_source(source: str, x: np.ndarray) -> tuple[list[list[float]], np.ndarra
 def _save(
     out: Path,
     task: Task,
+    data: ArrayDataModule,
     formula: Expression,
     results: dict[str, Any],
     source: str,
@@ -222,7 +224,9 @@ def _save(
     (out / "formula.tex").write_text(
         "\\begin{align}\n" + " \\\\\n".join(lines) + "\n\\end{align}\n"
     )
-    formula.draw(out / "formula.png", titles=classes)
+    deviations = spread_of(data).deviations(formula.features)
+    shape = np.asarray(task.splits.test.picture(0)).shape if task.pixels else None
+    formula.draw(out / "formula.png", classes, deviations, shape)
     with (out / "predictions.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["file", "label", "prediction", *(f"score_{name}" for name in classes)])

@@ -125,6 +125,15 @@ class Spread:
         deviation[deviation == 0] = 1.0
         return cls(mean, deviation, low, high)
 
+    def deviations(self, features: Iterable[int]) -> dict[int, float]:
+        """The deviations of some features, by number."""
+        return {feature: float(self.deviation[feature]) for feature in features}
+
+
+def spread_of(data: Any) -> Spread:
+    """How the features are spread over the rows of training and validation of a data module."""
+    return Spread.of(np.concatenate([data.arrays.train[0], data.arrays.validation[0]]))
+
 
 @np.errstate(all="ignore")  # formulas give inf and NaN where they are not defined
 def explain_example(

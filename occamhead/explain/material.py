@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.explain.example import Example, Spread, check_classifier, compact, explain_example
+from occamhead.explain.example import (
+    Example,
+    Spread,
+    check_classifier,
+    compact,
+    explain_example,
+    spread_of,
+)
 from occamhead.explain.features import Feature, explain_features
 from occamhead.explain.views import PhotographViews, Views
 from occamhead.expression import Expression
@@ -97,8 +104,7 @@ class Material:
     @cached_property
     def spread(self) -> Spread:
         """How the features are spread over the rows of training and validation."""
-        arrays = self.data.arrays
-        return Spread.of(np.concatenate([arrays.train[0], arrays.validation[0]]))
+        return spread_of(self.data)
 
     @cached_property
     def features(self) -> list[Feature]:

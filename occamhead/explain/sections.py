@@ -8,20 +8,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from occamhead.explain.charts import Point, curve, graph
+from occamhead.explain.charts import Point, curve, drawn
 from occamhead.explain.material import Material
 from occamhead.explain.parts import folded, scrolled, table
 from occamhead.explain.words import count, in_words, listed, percent
+from occamhead.expression.formats.drawing import picture_of
 from occamhead.expression.formats.markup import Markup, join, tag
 from occamhead.expression.formats.mathml import mathml_lines
 from occamhead.expression.formats.rule import rule_of
 from occamhead.rows.arrays import as_rows
 from occamhead.rows.metrics import ClassRates
 
-# Nodes of a graph that can still be followed by eye.
-READABLE_NODES = 70
-# And of one that is shown without being asked for.
-SMALL_GRAPH = 32
+# Features of a graph that is shown without being asked for.
+SMALL_GRAPH = 16
 
 
 def opening(material: Material) -> list[Markup]:
@@ -59,7 +58,7 @@ def formulas_section(material: Material) -> list[Markup]:
     return [
         tag("div", *lines, class_="formulas", tabindex="0", role="region", aria_label="Formulas"),
         tag("p", "The class with the highest score wins.", class_="small"),
-        folded("As a graph", *_graphs(material), opened=len(formula.nodes) <= SMALL_GRAPH),
+        folded("As a graph", *_graph(material), opened=len(formula.features) <= SMALL_GRAPH),
         folded("As plain text", _source(text, "The formulas as text")),
         folded("As Python, to copy into a file", _source(python, "The formulas as Python")),
     ]
@@ -89,23 +88,16 @@ def made_section(material: Material, facts: Mapping[str, str]) -> list[Markup]:
     return [tag("dl", *entries)]
 
 
-def _graphs(material: Material) -> list[Markup]:
-    formula, classes = material.formula, material.classes
-    legend = tag(
-        "p", "A solid line adds and a dashed line subtracts; the thicker, the larger the"
-        " coefficient within its sum.", class_="small",
-    )  # fmt: skip
-    if rule_of(formula) is not None:
-        formula, classes = formula[1], classes[1:]  # the other score is 0
-    if len(formula.nodes) <= READABLE_NODES:
-        return [legend, scrolled(graph(formula, classes), "Graph of the formulas")]
-    return [
-        legend,
-        *(
-            scrolled(graph(formula[k], [name]), f"Graph of the formula of {name}")
-            for k, name in enumerate(classes)
-        ),
-    ]
+def _graph(material: Material) -> list[Markup]:
+    shape = None if material.views is None else material.views.shape
+    deviations = material.spread.deviations(material.formula.features)
+    picture = picture_of(material.formula, material.classes, deviations, shape)
+    kind = "the darker a pixel" if shape else "the wider a line"
+    legend = (
+        f"Blue adds and red, dashed where it is a line, subtracts; {kind}, the more the feature"
+        " usually moves the sum: its coefficient times its standard deviation."
+    )
+    return [scrolled(drawn(picture), "Graph of the formulas"), tag("p", legend, class_="small")]
 
 
 def _source(text: str, label: str) -> Markup:

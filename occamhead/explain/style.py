@@ -68,13 +68,20 @@ img { display: block; width: 100%; height: auto; border-radius: 4px; background:
 .chart { margin-top: .9rem; max-width: 22rem; } .chart.wide { max-width: 36rem; }
 svg { display: block; max-width: 100%; height: auto; font: 11px system-ui, sans-serif; }
 .scroll svg { max-width: none; }
-.scroll svg text { stroke: var(--paper); stroke-width: 4px; paint-order: stroke; }
-svg text { fill: var(--soft); } svg .output { fill: var(--ink); font-weight: 600; }
+svg text { fill: var(--soft); } svg .word { font-size: 12px; fill: var(--ink); }
+svg .word.adds { fill: var(--blue); } svg .word.takes { fill: var(--red); }
+svg .strong { font-weight: 600; }
+svg .backed { stroke: var(--paper); stroke-width: 5px; paint-order: stroke; }
+svg rect.input, svg rect.node { fill: var(--card); stroke: var(--soft); }
+svg rect.output { fill: var(--tint); stroke: var(--soft); }
+svg rect.frame { fill: var(--tint); stroke: var(--line); }
+svg .cell.adds { fill: var(--blue); } svg .cell.takes { fill: var(--red); }
+svg .edge { fill: none; stroke: var(--soft); stroke-opacity: .75; }
+svg .edge.adds { stroke: var(--blue); }
+svg .edge.takes { stroke: var(--red); stroke-dasharray: 5 2; }
 svg .bar { fill: var(--bar); } svg .axis, svg .grid { stroke: var(--line); }
 svg .curve { fill: none; stroke: var(--bar); stroke-width: 1.5; }
 svg .dot { fill: var(--bar); } svg .dot.chosen { fill: var(--red); }
-svg .adds { fill: none; stroke: var(--blue); stroke-opacity: .75; }
-svg .takes { fill: none; stroke: var(--red); stroke-opacity: .75; stroke-dasharray: 4 3; }
 .beside { display: flex; gap: 1rem; align-items: start; }
 .beside figure { flex: 0 0 128px; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr));

@@ -32,6 +32,9 @@ class Views(ABC):
     pixelated = False
     """Whether the pictures are so small that their pixels are shown as squares."""
 
+    shape: tuple[int, ...] | None = None
+    """Of the picture whose pixels the features are, [height, width, ...]; None if they are not."""
+
     def __init__(self, pictures: Pictures) -> None:
         self.pictures = pictures
 
@@ -63,9 +66,9 @@ class PixelViews(Views):
 
     def __init__(self, pictures: Pictures) -> None:
         super().__init__(pictures)
-        shape = np.asarray(pictures.picture(0)).shape
-        self.height, self.width = shape[:2]
-        self.channels = shape[2] if len(shape) == 3 else 1
+        self.shape = np.asarray(pictures.picture(0)).shape
+        self.height, self.width = self.shape[:2]
+        self.channels = self.shape[2] if len(self.shape) == 3 else 1
         self._scale = max(1, SIDE // max(self.height, self.width))
 
     @property

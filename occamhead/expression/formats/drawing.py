@@ -39,10 +39,17 @@ def picture_of(
         names = titles or [f"y{k}" for k in range(len(expression))]
         endings: list[list[str]] = [[shortened(name)] for name in names]
     else:
-        first, second = (shortened(name) for name in titles or ("class 0", "class 1"))
-        expression = rule.score
-        least = f"{rule.threshold:.4g}".replace("-", "−")
-        endings = [[second, f"if the sum is above {least},", f"otherwise {first}"]]
+        (condition, is_second), score = rule.condition, rule.score
+        names = [shortened(name) for name in titles or ("class 0", "class 1")]
+        if not expression.features:
+            expression, endings = score, [[f"always {names[rule.threshold < 0]}"]]
+        elif condition.nodes[-1] in score.nodes:  # true or false: there is no threshold
+            endings = [[names[is_second], "if true,", f"otherwise {names[not is_second]}"]]
+            expression = condition
+        else:
+            least = f"{rule.threshold:.4g}".replace("-", "−")
+            endings = [[names[1], f"if the sum is above {least},", f"otherwise {names[0]}"]]
+            expression = score
     weights = weights_of(expression)
     if weights is not None and shape is not None:
         return pixels_picture(weights, endings, shape, deviations)
