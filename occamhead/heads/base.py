@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from occamhead.expression import Expression
 from occamhead.expression.derived import as_leaf
-from occamhead.heads.calibration import check_limit, fit_temperature
+from occamhead.heads.calibration import check_limit, choose_temperature
 from occamhead.heads.editable import Editable
 from occamhead.heads.naming import FeatureNames, abridged
 from occamhead.heads.shown import Shown
@@ -158,7 +158,9 @@ class SymbolicHead(Shown, Editable):
 
     @torch.no_grad()
     def calibrate(self, scores: Tensor, labels: Tensor) -> None:
-        """Fit the temperature of the probabilities; it changes no answer.
+        """Fit the temperature of the probabilities, where rows held out clearly ask for one.
+
+        It changes no answer.
 
         Numbers (the loss "squared_error") have no probabilities: then there is nothing to fit.
 
@@ -168,10 +170,11 @@ class SymbolicHead(Shown, Editable):
             labels: Class of each row, [rows], or 0 and 1 for each label, [rows, out_features].
 
         Raises:
-            ValueError: As :func:`occamhead.heads.calibration.fit_temperature` does.
+            ValueError: As :func:`occamhead.heads.calibration.choose_temperature` does.
         """
         if self.loss != "squared_error":
-            self.calibration.fill_(math.log(fit_temperature(scores, labels, self.objective)))
+            temperature = choose_temperature(scores, labels, self.objective)
+            self.calibration.fill_(math.log(temperature))
 
     def probabilities(self, x: Tensor) -> Tensor:
         """Probability of each class, [batch, out_features], at the temperature that was fitted.

@@ -57,6 +57,40 @@ def fit_temperature(scores: Tensor, labels: Tensor, objective: Objective = CROSS
     return math.exp(max(-GREATEST, min(GREATEST, log_temperature.item())))
 
 
+def choose_temperature(
+    scores: Tensor, labels: Tensor, objective: Objective = CROSS_ENTROPY, folds: int = 5
+) -> float:
+    """The temperature of :func:`fit_temperature` where one is clearly needed, else 1.
+
+    It is needed if temperatures that were fitted to four fifths of the rows make the labels of the
+    others likelier than the scores as they are do, by more than one standard error.
+
+    Args:
+        scores, labels, objective: See :func:`fit_temperature`.
+        folds: How many parts are held out in turn, fewer where there are fewer rows.
+
+    Raises:
+        ValueError: As :func:`fit_temperature` does.
+    """
+    temperature = fit_temperature(scores, labels, objective)
+    rows, classes = scores.shape[-2:]
+    folds = min(folds, rows)
+    if folds < 2:
+        return 1.0
+    each = scores.detach().double().reshape(-1, rows, classes)
+    strata = labels if labels.dim() == 1 else torch.zeros(rows, dtype=torch.long)
+    fold = share_out(strata.cpu(), folds).to(labels.device)
+    gains = torch.zeros(rows, dtype=torch.float64, device=scores.device)
+    for place in range(folds):
+        out = fold == place
+        found = fit_temperature(each[:, ~out], labels[~out], objective)
+        for formula in each[:, out]:
+            gains[out] += objective.losses(formula, labels[out])
+            gains[out] -= objective.losses(formula / found, labels[out])
+    clear = float(gains.mean()) > float(gains.std()) / math.sqrt(rows)
+    return temperature if clear else 1.0
+
+
 def share_out(labels: Tensor, folds: int) -> Tensor:
     """A fold for each row, [rows], in which classes are shared out evenly."""
     generator = torch.Generator().manual_seed(0)

@@ -13,9 +13,11 @@ from torch import Tensor
 
 from occamhead.expression import Affine, Constant, Expression, Input
 from occamhead.heads.base import SymbolicHead
+from occamhead.heads.digits import ALL, choose_digits
 from occamhead.heads.limits import Limits, limits_of
 from occamhead.heads.occam import OccamHead
 from occamhead.heads.sums import HeldOut, SumPath, folds, hold_out
+from occamhead.heads.threshold import Goal, cut
 from occamhead.heads.writing import write_head
 from occamhead.rows.arrays import ArrayDataModule, as_data, view_rows
 from occamhead.rows.dense import Weights, choose_dense_head
@@ -66,6 +68,8 @@ class Origin:
         folds: Folds that are held out in turn; 1 holds out the validation rows alone, None takes 5
             on up to 5000 rows, else 1.
         seed: Seed of the folds.
+        digits: Significant digits; None takes as few as change no answer on the rows.
+        goal: What the threshold of two classes is best in.
         budgets: Sizes on the way to any size: each starts from the one before.
         limits: What the sums are held to.
         rates: Of the head, on rows held out of fits made as it was; None where none were.
@@ -83,7 +87,8 @@ class Origin:
     per_class: bool = False
     folds: int | None = None
     seed: int = 0
-    digits: int = 4
+    digits: int | None = None
+    goal: Goal = field(default_factory=Goal)
     budgets: Sequence[int] = BUDGETS
     limits: Limits = field(default_factory=Limits)
     rates: ClassRates | None = None
@@ -115,7 +120,7 @@ class Origin:
         together = self.together()
         count = self.folds or (5 if len(together[1]) <= FEW_ROWS else 1)
         if count == 1:
-            splits = iter([(self.train, self.validation, self.weights[0])])
+            splits = iter([(self.train, self.validation, self.weights)])
         else:
             splits = folds(together, self.classes, count, self.seed, self.weight)
         how = self.classes, self.per_class, self.penalty
@@ -124,8 +129,12 @@ class Origin:
         sums = path.sums(sizes)
         found = {}
         for size in sizes:
-            held = held_out[size]
-            head = write_head(sums[size], path.standardisation, self.digits, self.names)
+            made, held = sums[size], held_out[size]
+            if self.classes == 2:
+                said = path.scores(made, together[0]), together[1], self.weight
+                made, held = cut(made, said, held, self.goal, firm=size > 1)
+            head = write_head(made, path.standardisation, ALL, self.names)
+            choose_digits(head, [together[0]], self.digits)
             head.names, head.hints = self.feature_names, self.hints
             head.calibrate(held.scores, held.labels)
             counts = Counter(itertools.chain.from_iterable(held.features))
@@ -219,7 +228,7 @@ def origin_of(head: SymbolicHead, data: Any = None) -> Origin:
     origin: Origin | None = head.origin
     if data is not None:
         rows, _ = as_data(data)
-        origin = Origin.of(rows, digits=head.digits, per_class=reads_per_class(formula))
+        origin = Origin.of(rows, per_class=reads_per_class(formula))
     if origin is None:
         raise ValueError(
             "this head does not know the rows that it was fitted to: it was loaded, copied or made"

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from occamhead.heads.limits import Limits
 from occamhead.heads.writing import Sums
 from occamhead.rows.best_subsets import best_subsets, fit_weights
-from occamhead.rows.dense import fit_dense_head, teach
+from occamhead.rows.dense import Weights, fit_dense_head, teach
 from occamhead.rows.objective import Rows, standardisation
 from occamhead.rows.weights import scaled
 
@@ -36,6 +36,9 @@ class Aim:
 
 # The scores of a dense head, and the labels.
 SCORES, LABELS = Aim(0.1, 1e-3), Aim(0.3, 1e-2)
+# Keeps features that hardly vary within the classes from coming first (Tusher et al. 2001, PNAS
+# 98:5116), in deviations of the feature.
+FLOOR = 0.1
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,18 @@ class HeldOut:
 
     Args:
         scores, labels: Of all held-out rows.
+        weight: What each of them counts, or None.
+        splits: The split that each of them was held out in.
+        fitted: In each of the splits, scores and labels of the rows that were fitted to, and what
+            each counts.
         features: The features that were read, in each of the splits.
     """
 
     scores: Tensor
     labels: Tensor
+    weight: Tensor | None
+    splits: Tensor
+    fitted: tuple[tuple[Tensor, Tensor, Tensor | None], ...]
     features: tuple[frozenset[int], ...]
 
 
@@ -107,6 +117,12 @@ class SumPath:
         mean, scale = self.standardisation
         return (features - mean).div_(scale)
 
+    def scores(self, sums: Sums, features: Tensor) -> Tensor:
+        """What sums say of other rows, [rows, classes]."""
+        used = sums.weight.any(dim=0).nonzero().flatten()
+        mean, scale = (each[used] for each in self.standardisation)
+        return (features[:, used] - mean).div_(scale) @ sums.weight[:, used].T + sums.bias
+
     def _weighed(self, values: Tensor) -> Tensor:
         """Values [rows, n], each row times its weight."""
         return values if self.weight is None else values * self.weight.unsqueeze(1)
@@ -126,6 +142,9 @@ class SumPath:
             barred: Places of features, among those that may be read, that are not.
         """
         masks: dict[int, Tensor] = {}
+        if self.classes == 2 and not self.limits.force:
+            budgets, single = [b for b in budgets if b > 1], [b for b in budgets if b == 1]
+            masks |= {budget: self._most_telling(barred) for budget in single}
         for aim in dict.fromkeys(map(self.aim, budgets)):
             gram = (1 - aim.shrinkage) * self.covariance
             gram.diagonal().add_(aim.shrinkage)
@@ -137,6 +156,26 @@ class SumPath:
             mine = [budget for budget in budgets if self.aim(budget) is aim]
             masks |= self._subsets(gram, moments, mine, barred)
         return masks
+
+    def _most_telling(self, barred: Sequence[int]) -> Tensor:
+        """The mask of the one feature that tells two classes apart best.
+
+        It has the largest distance between the classes' means beside the sum of their deviations:
+        a cut has to lie that many deviations from either. With correlation, which weighs the
+        deviations by the rows, a feature that is silent in one class and varies much in the other
+        comes off too well.
+
+        Source: the signal-to-noise ratio of Golub et al. 1999 (Science 286:531).
+        """
+        shares = F.one_hot(self.targets[LABELS], 2).to(self.z)
+        shares = self._weighed(shares) / self._weighed(shares).sum(dim=0).clamp_min(1e-9)
+        means = shares.T @ self.z
+        deviations = (shares.T @ self.z.square() - means.square()).clamp_min(0.0).sqrt()
+        ratio = (means[1] - means[0]).abs() / (deviations.sum(dim=0) + FLOOR)
+        ratio[list(barred)] = -1.0
+        mask = torch.zeros(len(ratio), 2, dtype=torch.bool)
+        mask[int(ratio.argmax())] = True
+        return mask
 
     def _subsets(
         self, gram: Tensor, moments: Tensor, budgets: Sequence[int], barred: Sequence[int]
@@ -216,7 +255,7 @@ class SumPath:
 
 
 def hold_out(
-    splits: Iterator[tuple[Rows, Rows, Tensor | None]],
+    splits: Iterator[tuple[Rows, Rows, Weights]],
     classes: int,
     budgets: Sequence[int],
     per_class: bool,
@@ -226,34 +265,39 @@ def hold_out(
     """What the sums of each budget say of rows held out.
 
     Args:
-        splits: Rows to fit, rows held out, and what each of those to fit counts; each row may be
-            held out once.
+        splits: Rows to fit, rows held out, and what each of either counts; each row may be held
+            out once.
         classes, per_class, penalty, limits: See :class:`SumPath`.
         budgets: Most features of each class, or in all.
     """
     said: dict[int, list[Tensor]] = {budget: [] for budget in budgets}
     read: dict[int, list[frozenset[int]]] = {budget: [] for budget in budgets}
-    labels = []
-    for fitted, (features, held), weight in splits:
+    own: dict[int, list[tuple[Tensor, Tensor, Tensor | None]]] = {budget: [] for budget in budgets}
+    labels, weights, places = [], [], []
+    for place, (fitted, (features, held), (weight, weight_held)) in enumerate(splits):
         path = SumPath(fitted, classes, per_class, penalty, weight, limits)
-        z = path.standardised(features)
         labels.append(held)
+        weights.append(weight_held)
+        places.append(torch.full_like(held, place))
         for budget, sums in path.sums(budgets).items():
             used = sums.weight.any(dim=0).nonzero().flatten()
-            said[budget].append(z[:, used] @ sums.weight[:, used].T + sums.bias)
+            said[budget].append(path.scores(sums, features))
+            own[budget].append((path.scores(sums, fitted[0]), fitted[1], weight))
             read[budget].append(frozenset(used.tolist()))
+    counts = [each for each in weights if each is not None]
+    of_rows = torch.cat(labels), torch.cat(counts) if counts else None, torch.cat(places)
     return {
-        budget: HeldOut(torch.cat(said[budget]), torch.cat(labels), tuple(read[budget]))
+        budget: HeldOut(torch.cat(said[budget]), *of_rows, tuple(own[budget]), tuple(read[budget]))
         for budget in budgets
     }
 
 
 def folds(
     rows: Rows, classes: int, count: int, seed: int, weight: Tensor | None = None
-) -> Iterator[tuple[Rows, Rows, Tensor | None]]:
+) -> Iterator[tuple[Rows, Rows, Weights]]:
     """Rows to fit and rows held out, each row once, with as many of a class in every fold.
 
-    Third comes what each of the rows to fit counts.
+    Third comes what each row of either counts.
     """
     features, labels = rows
     if count > len(labels):
@@ -268,8 +312,10 @@ def folds(
         start += len(mine)  # so that the folds differ by a row at most
     for place in range(count):
         out = fold == place
-        kept = None if weight is None else scaled(weight[~out])
-        yield (features[~out], labels[~out]), (features[out], labels[out]), kept
+        counts: Weights = (None, None)
+        if weight is not None:
+            counts = scaled(weight[~out]), weight[out]
+        yield (features[~out], labels[~out]), (features[out], labels[out]), counts
 
 
 def _share(weight: Tensor, bias: Tensor) -> Sums:

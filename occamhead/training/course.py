@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from occamhead.expression import Affine, Input
+from occamhead.heads.digits import choose_digits
 from occamhead.heads.editing import Origin
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import ArrayDataModule, as_data, view_rows
@@ -59,7 +60,7 @@ class Ground:
         x, y = (torch.cat(parts) for parts in both)
         return x, y
 
-    def origin(self, distil: bool, seed: int, digits: int, **how: Any) -> Origin | None:
+    def origin(self, distil: bool, seed: int, digits: int | None, **how: Any) -> Origin | None:
         """What a head of weighted sums is refitted from; see :class:`Origin`."""
         if self.objective is not CROSS_ENTROPY:
             return None
@@ -254,6 +255,27 @@ def course(ground: Ground, make: Maker, settings: Settings) -> Outcome:
         [head for head, _ in judged], columns, best, dense, validation_accuracy, rates, penalty,
         tuple(losses), (scores, ground.validation[1]),
     )  # fmt: skip
+
+
+def finish(
+    head: OccamHead,
+    ground: Ground,
+    done: Outcome,
+    settings: Settings,
+    seed: int,
+    digits: int | None,
+) -> None:
+    """Give the head that was chosen its digits, its temperature and the rows to refit it from.
+
+    Args:
+        head: Over all features.
+        ground, done, settings: What the course started from, and how it ended.
+        seed: Seed of the fit.
+        digits: Significant digits; None takes as few as change no answer.
+    """
+    choose_digits(head, [ground.train[0], ground.validation[0]], digits)
+    head.calibrate(*done.held_out)
+    head.origin = ground.origin(settings.distil, seed, digits)
 
 
 def _trial(

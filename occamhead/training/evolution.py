@@ -28,6 +28,7 @@ from occamhead.training.course import (
     Settings,
     course,
     feature_names_of,
+    finish,
     head_options,
     prepare,
 )
@@ -209,8 +210,7 @@ def fit_head_by_evolution(
     if best is not first:
         best = best.widened(ground.data.num_features, done.columns)
     best.names, best.hints = called, ground.data.feature_hints
-    best.calibrate(*done.held_out)
-    best.origin = ground.origin(distil, seed, best.digits)
+    finish(best, ground, done, settings, seed, (head or {}).get("digits"))
     module = as_module(best, ground.data, trainer)
     return Fit(
         module.head, done.dense, module, done.validation_accuracy, done.penalty, done.losses,

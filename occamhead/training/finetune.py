@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
+from occamhead.heads.digits import USUAL, choose_digits
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import ArrayData, view_rows
 from occamhead.rows.dense import choose_dense_head, fit_dense_head, teach
@@ -129,7 +130,8 @@ def finetune(
         module.head.load_state_dict(final.head.state_dict())
         final = replace(final, head=module.head.eval(), module=module)
     else:
-        final = _refit(module, new)
+        asked = None if first.origin is None else first.origin.digits
+        final = _refit(module, new, asked)
     return FineTuned(tuned, new, final, facts)
 
 
@@ -146,7 +148,7 @@ def _train(
         num_classes=head.out_features,
         backbone=backbone.name,
         weights=weights,
-        head=shape(head),
+        head={**shape(head), "digits": USUAL},
         initialise=False,
         anneal_fraction=0.0,
         learning_rate=HEAD_RATE,
@@ -180,7 +182,7 @@ def _moved(first: OccamHead, last: OccamHead, old: ArrayData, new: ArrayData) ->
     }
 
 
-def _refit(module: OccamModule, data: ArrayData) -> Fit:
+def _refit(module: OccamModule, data: ArrayData, digits: int | None) -> Fit:
     """The numbers of the tuned head's formulas, and a dense head, fitted on the final features.
 
     Penalties and temperature are chosen on the validation rows; then all numbers are fitted on
@@ -198,5 +200,7 @@ def _refit(module: OccamModule, data: ArrayData) -> Fit:
     rates = rates_of(scores, validation[1])
     dense = fit_dense_head(together, data.num_classes, dense_penalty, start=dense)
     renew(head, together, penalty, teach(dense, *together))
+    choose_digits(head, [together[0]], digits)
+    module.hparams["head"] = {**module.hparams["head"], "digits": head.digits}
     head.calibrate(scores, validation[1])
     return Fit(head.eval(), dense, module, rates.accuracy, penalty, (), rates=rates)

@@ -16,6 +16,7 @@ from occamhead.training.course import (
     Settings,
     course,
     feature_names_of,
+    finish,
     head_options,
     prepare,
 )
@@ -125,8 +126,9 @@ def fit_head(
     done = course(ground, make, settings)
     kept = make.module.keep(done.best, called)
     kept.hints = ground.data.feature_hints
-    kept.calibrate(*done.held_out)
-    kept.origin = ground.origin(distil, seed, kept.digits)
+    finish(kept, ground, done, settings, seed, shape.get("digits"))
+    # What a checkpoint makes the head from.
+    make.module.hparams["head"] = {**make.module.hparams["head"], "digits": kept.digits}
     return Fit(
         kept.eval(), done.dense, make.module, done.validation_accuracy, done.penalty, done.losses,
         rates=done.rates,

@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from occamhead.checks import check_counts
+from occamhead.heads.digits import ALL, choose_digits
 from occamhead.heads.editing import BUDGETS
 from occamhead.heads.occam import OccamHead
 from occamhead.heads.sums import SumPath
+from occamhead.heads.threshold import Threshold, goal_of
 from occamhead.heads.writing import write_head
 from occamhead.rows.arrays import as_data
 from occamhead.rows.metrics import check_criterion, rates_of
@@ -46,6 +48,7 @@ def fit_path(
     class_weight: ClassWeight = None,
     sample_weight: Any = None,
     select: str = "accuracy",
+    threshold: Threshold = None,
 ) -> ParetoPath:
     """Fit formulas of several budgets of features to training and validation rows.
 
@@ -79,9 +82,16 @@ def fit_path(
         loss: "cross_entropy"; for several labels a row, or numbers, take
             :func:`occamhead.fit_head`.
         bases: None: a path decides them itself, as nodes, terms and family say.
-        head: Arguments of :class:`OccamHead` that a path leaves open: `digits`.
+        head: Arguments of :class:`OccamHead` that a path leaves open: `digits`; by default as few
+            as leave the answers on all rows as they are.
         class_weight, sample_weight: See :func:`occamhead.fit_head`.
         select: What :meth:`ParetoPath.select` goes by: "accuracy" or "balanced_accuracy".
+        threshold: What the sum of two classes is cut for: "accuracy", "balanced_accuracy",
+            `{"recall": {"bees": 0.95}}` (as few of the other class as leave this one its recall) or
+            `{"cost": {"bees": 5.0}}` (the price of missing one, beside 1 for the other class);
+            None is what `select` says. It is chosen on rows held out and those of the fit, see
+            :func:`occamhead.heads.threshold.choose_threshold`; the accuracy held out is that above
+            thresholds chosen on other rows. Probabilities move with it.
 
     Raises:
         ValueError: If a number is out of range, there are no budgets, or features are not finite.
@@ -116,6 +126,11 @@ def fit_path(
         )
     digits = _digits({**(head or {}), **({} if bases is None else {"bases": bases})})
     ground = prepare(data, loss, class_weight, sample_weight, seed, seed_all=False)
+    if threshold is not None and (nodes or ground.classes != 2):
+        raise ValueError(
+            f"threshold: weighted sums of two classes are cut at one, got {ground.classes} classes"
+            f" and nodes={nodes}; leave threshold out"
+        )
     # More features than there are make no other formula.
     sizes = sorted({min(budget, ground.data.num_features) for budget in budgets})
     dense = ground.dense_on_all()
@@ -125,6 +140,8 @@ def fit_path(
         points = _block_points(ground, sizes, pruning, digits)
     else:
         how: dict[str, Any] = {"per_class": per_class, "folds": folds, "budgets": sizes}
+        if ground.classes == 2:
+            how["goal"] = goal_of(threshold, select, ground.data.class_names)
         origin = ground.origin(distil, seed, digits, **how)
         assert origin is not None
         points = points_of(origin.fit(sizes))
@@ -173,14 +190,15 @@ def fit_head_by_path(
     return path.fit(path.select(max_features), data, trainer)
 
 
-def _digits(head: Mapping[str, Any]) -> int:
+def _digits(head: Mapping[str, Any]) -> int | None:
     """Significant digits; ValueError for arguments of a head that a path decides itself."""
     if decided := sorted(set(head) - {"digits"}):
         raise ValueError(
             f"a path decides the head's {decided[0]} itself, as nodes, terms and family say; only"
             " digits is open, and for other heads take fit_head"
         )
-    return int(head.get("digits", 4))
+    digits = head.get("digits")
+    return None if digits is None else int(digits)
 
 
 @one_thread()
@@ -225,7 +243,7 @@ def bootstrap_returns(
 
 
 def _block_points(
-    ground: Ground, sizes: Sequence[int], pruning: Pruning, digits: int
+    ground: Ground, sizes: Sequence[int], pruning: Pruning, digits: int | None
 ) -> list[PathPoint]:
     names = ground.data.class_names
 
@@ -235,16 +253,18 @@ def _block_points(
         scale = scale.clamp_min(LEAST_SPREAD * float(typical))
         z = (rows[0] - mean).div_(scale), rows[1]
         for size, blocks in prune_path(z, ground.classes, sizes, pruning, weight):
-            yield size, write_head(blocks, (mean, scale), digits, names)
+            yield size, write_head(blocks, (mean, scale), ALL, names)
 
     said = {}
     for size, head in pruned(ground.train, ground.weights[0]):
         with torch.no_grad():
             said[size] = head(ground.validation[0])
+    features = [ground.train[0], ground.validation[0]]
     heads = dict(pruned(ground.together(), ground.weight))
     labels = ground.validation[1]
     for size, head in heads.items():
         head.names, head.hints = ground.data.feature_names, ground.data.feature_hints
+        choose_digits(head, features, digits)
         head.calibrate(said[size], labels)
     # Only what is pruned is held back, so that there is no penalty.
     return [PathPoint(b, heads[b], rates_of(said[b], labels), 0.0, {}) for b in sizes]

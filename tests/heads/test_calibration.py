@@ -11,7 +11,11 @@ import torch
 
 from occamhead import OccamHead
 from occamhead.commands.report import REJECT_BELOW, calibration
-from occamhead.heads.calibration import expected_calibration_error, fit_temperature
+from occamhead.heads.calibration import (
+    choose_temperature,
+    expected_calibration_error,
+    fit_temperature,
+)
 from occamhead.rows.arrays import as_rows
 from occamhead.training.fit import fit_head
 
@@ -60,6 +64,19 @@ def test_scores_that_are_always_wrong_become_a_coin():
     labels = torch.arange(50) % 2
     temperature = fit_temperature(5.0 * torch.nn.functional.one_hot(1 - labels, 2), labels)
     assert 20 < temperature <= 1000.0 * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_temperature_is_fitted_only_where_held_out_rows_ask_for_it(classes):
+    true = [choose_temperature(*drawn(100, classes, seed)) for seed in range(20)]
+    assert sum(found == 1.0 for found in true) >= 15
+    scores, labels = drawn(100, classes)
+    for factor in (0.2, 8.0):
+        found = choose_temperature(factor * scores, labels)
+        assert found == fit_temperature(factor * scores, labels) != 1.0
+    assert choose_temperature(scores[:1], labels[:1]) == 1.0
+    several = torch.stack([8 * scores, 9 * scores])
+    assert choose_temperature(several, labels) == fit_temperature(several, labels)
 
 
 def test_several_formulas_share_a_temperature():
@@ -160,17 +177,17 @@ def test_the_temperature_is_stored_and_old_files_have_none():
 @pytest.mark.usefixtures("offline", "one_thread")
 @pytest.mark.filterwarnings("ignore:.*in eval mode at the start of training")
 def test_a_fit_calibrates_on_rows_that_its_formulas_did_not_see(planted):
-    """Moving a validation label moves the temperature; moving a test label moves nothing."""
+    """Wrong validation labels raise the temperature; wrong test labels move nothing."""
     data = planted(rows=160, features=30, strength=0.8)
     fits = []
     for change in ("none", "test", "validation"):
         arrays = data.data().arrays
         y = getattr(arrays, change, data.train)[1]
         if change != "none":
-            y[:20] = 1 - y[:20]
+            y[:] = 1 - y
         fits.append(fit_head(data.data(), max_features=6, restarts=2, steps=60, trainer=QUIET))
     temperatures = [float(fit.head.calibration.exp()) for fit in fits]
-    assert temperatures[0] == temperatures[1] != 1.0
+    assert temperatures[0] == temperatures[1]
     assert temperatures[2] > temperatures[0]
     assert fits[0].head.formula() == fits[1].head.formula()
 
