@@ -12,6 +12,10 @@ from occamhead.rows.objective import CROSS_ENTROPY, Objective, minimise
 
 # Beyond these log-temperatures probabilities are those of a coin, or of the arg max.
 GREATEST = math.log(1000.0)
+# Standard errors of the likelihood that a temperature has to gain on rows it was not fitted to. On
+# 200 pairs of classes of Tiny ImageNet a whole one or half of one left more error, and none made
+# probabilities worse more often.
+CLEAR = 0.25
 
 
 def fit_temperature(scores: Tensor, labels: Tensor, objective: Objective = CROSS_ENTROPY) -> float:
@@ -63,7 +67,8 @@ def choose_temperature(
     """The temperature of :func:`fit_temperature` where one is clearly needed, else 1.
 
     It is needed if temperatures that were fitted to four fifths of the rows make the labels of the
-    others likelier than the scores as they are do, by more than one standard error.
+    others likelier than the scores as they are do, by more than a quarter of the
+    standard error.
 
     Args:
         scores, labels, objective: See :func:`fit_temperature`.
@@ -87,7 +92,7 @@ def choose_temperature(
         for formula in each[:, out]:
             gains[out] += objective.losses(formula, labels[out])
             gains[out] -= objective.losses(formula / found, labels[out])
-    clear = float(gains.mean()) > float(gains.std()) / math.sqrt(rows)
+    clear = float(gains.mean()) > CLEAR * float(gains.std()) / math.sqrt(rows)
     return temperature if clear else 1.0
 
 

@@ -136,7 +136,8 @@ def test_calibrating_changes_no_answer(case):
     head, x, y = case
     scores, answers = head(x), head.predict(x)
     head.calibration.zero_()
-    head.calibrate(torch.stack([5 * scores, 5 * scores]), y)
+    # Scores that are sure and wrong ask for a temperature.
+    head.calibrate(torch.stack([-5 * scores, -5 * scores]), answers)
     assert torch.equal(head(x), scores) and torch.equal(head.predict(x), answers)
     scaled = head.loss != "squared_error" and head.out_features > 1
     assert (head.calibration != 0) == scaled
