@@ -133,7 +133,7 @@ def test_answers_are_those_of_the_loss(case):
 
 
 def test_calibrating_changes_no_answer(case):
-    head, x, y = case
+    head, x, _ = case
     scores, answers = head(x), head.predict(x)
     head.calibration.zero_()
     # Scores that are sure and wrong ask for a temperature.
