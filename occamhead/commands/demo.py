@@ -17,7 +17,7 @@ DIGITS = (3, 8)
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Tell two of scikit-learn's digits apart by a few of their 64 pixels."""
-    with needs("scikit-learn", "occamhead demo", "tabular"):
+    with needs("scikit-learn", "the pictures of the demo", "tabular"):
         from sklearn.datasets import load_digits
     found = load_digits()
     chosen = np.flatnonzero(np.isin(found.target, DIGITS))

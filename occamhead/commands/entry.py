@@ -31,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _end(args.command, "stopped", STOPPED)
     except (ValueError, OSError, ImportError) as error:
-        if getattr(args, "traceback", True):  # Lightning's errors are its own
+        # Lightning's errors are its own.
+        lightning = args.command == "train" and not isinstance(error, ImportError)
+        if lightning or getattr(args, "traceback", False):
             raise
         return _end(args.command, _line(error), FAILED)
     return 0

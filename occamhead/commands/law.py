@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     inputs = table.others(args.target, args.inputs)
     units = read_units(args.units, [args.target, *inputs]) if args.units else {}
     x, y = table.numbers(inputs), table.numbers([args.target])[:, 0]
-    with needs("scikit-learn and pandas", "occamhead law", "tabular"):
+    with needs("scikit-learn and pandas", "the search in tables", "tabular"):
         import pandas as pd
         import sklearn  # noqa: F401
     from occamhead.tables import OccamRegressor

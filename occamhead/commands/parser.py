@@ -46,7 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
         usage="occamhead COMMAND ...",
         description="Rules that a person can read, in place of what nobody can.",
         epilog="example: occamhead photos pets --max-features 4\n"
-        "occamhead COMMAND --help says more of each, docs/command.md all.",
+        "occamhead COMMAND --help says more of each.",
         formatter_class=_Help,
     )
     parser.add_argument("--version", action="version", version=f"occamhead {__version__}")

@@ -10,10 +10,14 @@ import argparse
 import sys
 from typing import Any
 
+from occamhead.checks import needs
+
+with needs("jsonargparse", "LightningCLI", "cli"):
+    import jsonargparse  # noqa: F401
+
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
-from occamhead.checks import needs
 from occamhead.training.module import OccamModule
 
 
@@ -38,8 +42,6 @@ def run(args: argparse.Namespace) -> None:
 
 def main(args: Any = None) -> OccamCLI:
     """Run Lightning's command line; `args` replaces sys.argv in tests."""
-    with needs("jsonargparse", "occamhead train", "cli"):
-        import jsonargparse  # noqa: F401
     return OccamCLI(
         LightningModule,
         LightningDataModule,

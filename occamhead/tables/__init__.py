@@ -1,5 +1,10 @@
 """Laws and classes from tables: the scikit-learn estimators."""
 
+from occamhead.checks import needs
+
+with needs("scikit-learn", "occamhead.tables (OccamRegressor)", "tabular"):
+    import sklearn  # noqa: F401
+
 from occamhead.tables.estimators import OccamClassifier, OccamRegressor
 
 __all__ = ["OccamClassifier", "OccamRegressor"]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from occamhead.checks import check_counts
+from occamhead.checks import check_counts, needs
 from occamhead.expression import Expression
 from occamhead.network.bases import get_bases
 from occamhead.network.occamnet import OccamNet
@@ -235,7 +235,8 @@ def _equations(
     scale: float,
 ) -> Any:
     """The front and the linear model as a data frame; `scale` is the loss of the mean."""
-    import pandas as pd
+    with needs("pandas", "the table of formulas", "tabular"):
+        import pandas as pd
 
     listed: list[Candidate] = []
     for candidate in front:

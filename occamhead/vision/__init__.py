@@ -1,5 +1,10 @@
 """Labelled pictures, frozen pretrained backbones, and their features cached on disk."""
 
+from occamhead.checks import needs
+
+with needs("Pillow", "occamhead.vision (pictures)"):
+    import PIL  # noqa: F401
+
 from occamhead.vision.backbones import (
     Backbone,
     build_backbone,

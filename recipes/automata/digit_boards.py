@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from occamhead.checks import needs
 from recipes.automata.rules import LIFE, WINDOW
 
 Ints = NDArray[np.int64]
@@ -42,7 +43,8 @@ class Boards:
 
 def digits() -> tuple[Digits, Digits]:
     """Scikit-learn's 1797 digits of 8 x 8 pixels: those to train with and those to test with."""
-    from sklearn.datasets import load_digits
+    with needs("scikit-learn", "boards of digits"):
+        from sklearn.datasets import load_digits
 
     small = load_digits()
     order = np.random.default_rng(0).permutation(len(small.target))

@@ -9,6 +9,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from occamhead.checks import needs
 from occamhead.vision import Backbone, featurise, load_backbone, photograph_splits
 from recipes.shared.rows import Part
 
@@ -26,8 +27,9 @@ SHAPES: Mapping[str, Callable[[Floats], NDArray[np.bool_]]] = {
 
 def table(name: str, seed: int) -> tuple[Part, Part, Part]:
     """Rows to fit to, to choose on and to test on: 56, 14 and 30 of 100, each class alike."""
-    from sklearn import datasets
-    from sklearn.model_selection import train_test_split
+    with needs("scikit-learn", "these rows"):
+        from sklearn import datasets
+        from sklearn.model_selection import train_test_split
 
     loads = {"cancer": datasets.load_breast_cancer, "digits": datasets.load_digits,
              "iris": datasets.load_iris, "wine": datasets.load_wine}  # fmt: skip

@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 
+from occamhead.checks import needs
 from occamhead.rows.arrays import LabelledArrays
 from occamhead.vision import Backbone, featurise, mnist_splits, photograph_splits
 
@@ -26,8 +27,9 @@ def read(args: argparse.Namespace, backbone: Backbone | None, seed: int) -> Labe
 
 def small_digits(seed: int) -> LabelledArrays:
     """Scikit-learn's digits; a tenth of each class to test on and another to validate, by seed."""
-    from sklearn.datasets import load_digits
-    from sklearn.model_selection import train_test_split
+    with needs("scikit-learn", "the digits"):
+        from sklearn.datasets import load_digits
+        from sklearn.model_selection import train_test_split
 
     digits = load_digits()
     x, y = (digits.data / 16).astype(np.float32), digits.target.astype(np.int64)

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from occamhead.checks import needs
+
 Ints = NDArray[np.int64]
 Predictor = Callable[[Ints], Ints]
 BASELINES = ("decision_tree", "mlp", "logistic_regression")
@@ -16,9 +18,10 @@ BASELINES = ("decision_tree", "mlp", "logistic_regression")
 
 def fitted(method: str, x: Ints, y: Ints, seed: int) -> Any:
     """One of `BASELINES`, fitted to rows [rows, inputs] and classes [rows]."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.neural_network import MLPClassifier
-    from sklearn.tree import DecisionTreeClassifier
+    with needs("scikit-learn", "other classifiers"):
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.neural_network import MLPClassifier
+        from sklearn.tree import DecisionTreeClassifier
 
     makers: Mapping[str, Callable[[], Any]] = {
         "decision_tree": lambda: DecisionTreeClassifier(random_state=seed),

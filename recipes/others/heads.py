@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from occamhead.checks import needs
 from occamhead.rows.arrays import as_rows
 from recipes.others.linear_heads import (
     Clock,
@@ -33,7 +34,8 @@ SCREEN = 256  # features that the slower methods see: those with the largest uni
 
 def most_telling(train: Part, count: int) -> np.ndarray:
     """The `count` features with the largest univariate F, largest first."""
-    from sklearn.feature_selection import f_classif
+    with needs("scikit-learn", "other heads"):
+        from sklearn.feature_selection import f_classif
 
     with np.errstate(all="ignore"), quiet():  # about constant features
         scores = np.nan_to_num(f_classif(*train)[0], nan=-1.0)
@@ -94,7 +96,8 @@ DEPTHS, LEAVES, SMALLEST = (1, 2, 3, 4), (2, 3, 4, 6, 8, 12, 16), (1, 3, 6, 12)
 
 def tree(train: Part, validation: Part, counts: Sequence[int], seconds: float, seed: int) -> Heads:
     """A decision tree of depth at most 4; depth, leaves, their rows and the criterion chosen."""
-    from sklearn.tree import DecisionTreeClassifier
+    with needs("scikit-learn", "other heads"):
+        from sklearn.tree import DecisionTreeClassifier
 
     clock, heads = Clock(seconds), Heads()
 
@@ -283,7 +286,9 @@ def gplearn(
         ValueError: If there are more than two classes.
     """
     from gplearn.genetic import SymbolicClassifier
-    from sklearn.linear_model import LogisticRegression
+
+    with needs("scikit-learn", "other heads"):
+        from sklearn.linear_model import LogisticRegression
 
     if count_classes(train) != 2:
         raise ValueError(

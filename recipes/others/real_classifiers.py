@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from occamhead.checks import needs
 from occamhead.rows.dense import choose_dense_head, fit_dense_head
 from recipes.shared.rows import Part, together
 
@@ -30,7 +31,8 @@ def dense(train: Part, validation: Part, seed: int) -> Callable[[Floats], Ints]:
 
 
 def rbf(train: Part, validation: Part, seed: int) -> Callable[[Floats], Ints]:
-    from sklearn.svm import SVC
+    with needs("scikit-learn", "other classifiers"):
+        from sklearn.svm import SVC
 
     count = train[0].shape[1]
     grid = {
@@ -42,7 +44,8 @@ def rbf(train: Part, validation: Part, seed: int) -> Callable[[Floats], Ints]:
 
 
 def mlp(train: Part, validation: Part, seed: int) -> Callable[[Floats], Ints]:
-    from sklearn.neural_network import MLPClassifier
+    with needs("scikit-learn", "other classifiers"):
+        from sklearn.neural_network import MLPClassifier
 
     model = MLPClassifier((64, 64), max_iter=200, random_state=seed)
     return _chosen(model, {"model__alpha": [1e-4, 1.0]}, together(train, validation))
@@ -52,9 +55,10 @@ def _chosen(
     model: Any, grid: Mapping[str, Sequence[float]], rows: Part
 ) -> Callable[[Floats], Ints]:
     """A model of scikit-learn on standardised inputs, or on inputs divided by one number."""
-    from sklearn.model_selection import GridSearchCV
-    from sklearn.pipeline import Pipeline
-    from sklearn.preprocessing import FunctionTransformer, StandardScaler
+    with needs("scikit-learn", "other classifiers"):
+        from sklearn.model_selection import GridSearchCV
+        from sklearn.pipeline import Pipeline
+        from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
     largest = float(rows[0].std(axis=0).max())
     scalers = [StandardScaler(), FunctionTransformer(_divided, kw_args={"by": largest})]

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from occamhead import Expression
+from occamhead.checks import needs
 from occamhead.expression import ExpressionBuilder, linear_formula
 from occamhead.expression.nodes import Affine, Apply
 from occamhead.expression.operators import get_operator
@@ -150,7 +151,8 @@ def ridge(train: Part, validation: Part, seconds: float, seed: int) -> Fitted:
 
 def ridge_train(train: Part, validation: Part, seconds: float, seed: int) -> Fitted:
     """The same on the training rows alone."""
-    from sklearn.linear_model import RidgeCV
+    with needs("scikit-learn", "ridge regression"):
+        from sklearn.linear_model import RidgeCV
 
     start = time.process_time()
     model = RidgeCV(ALPHAS).fit(*train)
