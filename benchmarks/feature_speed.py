@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from occamhead.vision import Backbone, Pictures, extract, load_backbone, photograph_splits
 from occamhead.vision.pictures import PictureTensors
 
-WAYS = {"extract": 0, "plain 64": 64, "plain 32": 32}  # pictures in a batch; 0 is `extract`
+PLAIN = {"plain 64": 64, "plain 32": 32}  # pictures in a batch
+WAYS = {"extract": 0, **PLAIN}
 
 
 def main() -> None:
@@ -42,10 +43,10 @@ def main() -> None:
                 user, system, features[way] = process.submit(cost, batch, args).result()
             seconds[way].append(user + system)
             print(f"{way}: {user:.2f} s user, {system:.2f} s system", flush=True)
-        for way in WAYS:
+        for way in PLAIN:
             apart = np.abs(features["extract"] - features[way]).max()
             print(f"  extract differs from {way} by {apart:g} at most")
-    for way in ("plain 64", "plain 32"):
+    for way in PLAIN:
         pairs = zip(seconds["extract"], seconds[way], strict=True)
         ratio = statistics.median(ours / plain for ours, plain in pairs)
         print(f"{args.backbone}, {args.pictures} photographs: median ratio to {way} {ratio:.2f}")
