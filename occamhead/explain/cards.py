@@ -13,6 +13,8 @@ from occamhead.expression.formats.mathml import name_mathml
 
 # Lines of the table that are shown at once.
 TABLE = 12
+# Further cards, folded.
+FOLDED = 36
 
 
 def features_section(material: Material, most_cards: int) -> list[Markup]:
@@ -20,9 +22,10 @@ def features_section(material: Material, most_cards: int) -> list[Markup]:
     features, noun = material.features, material.noun
     if not features:
         return [tag("p", "The formulas use no feature: every class has the same score always.")]
-    shown = features[:most_cards]
+    changing = [feature for feature in features if feature.changed]
+    shown, later = changing[:most_cards], changing[most_cards : most_cards + FOLDED]
     if material.views is not None:
-        pairs = ((row, f.index) for f in shown for row in (*f.most, *f.least))
+        pairs = ((row, f.index) for f in (*shown, *later) for row in (*f.most, *f.least))
         material.views.prepare(pairs)
     intro = (
         f"Measured on the {count(len(material.y), f'test {noun}')}, most important first. Without"
@@ -30,15 +33,23 @@ def features_section(material: Material, most_cards: int) -> list[Markup]:
         " that this turns round. Shuffled means that its values are exchanged among the"
         f" {noun}s at random (mean of five times)."
     )
-    parts = [tag("p", intro), _table(material, {feature.index for feature in shown})]
+    with_cards = {feature.index for feature in (*shown, *later)}
+    parts = [tag("p", intro), _table(material, with_cards)]
     if material.views is not None:
         parts.append(tag("p", material.views.legend, class_="small"))
     parts += [_card(feature, material) for feature in shown]
-    if left := len(features) - len(shown):
+    if later:
+        summary = f"The cards of {count(len(later), 'further feature')}"
+        parts.append(folded(summary, *(_card(feature, material) for feature in later)))
+    if left := len(changing) - len(shown) - len(later):
         parts.append(
             tag("p", f"{count(left, 'further feature')} of less importance, named in the table,"
                 " have no card.", class_="small")
         )  # fmt: skip
+    if idle := len(features) - len(changing):
+        said = "changes" if idle == 1 else "change"
+        text = f"{count(idle, 'feature')} {said} no decision on test {noun}s: no card."
+        parts.append(tag("p", text, class_="small"))
     return parts
 
 
@@ -50,7 +61,7 @@ def _table(material: Material, cards: set[int]) -> Markup:
         "Shuffled",
         "Changed",
     )
-    rows = [_line(f, material.classes, f.index in cards) for f in material.features]
+    rows = [_line(f, material, f.index in cards) for f in material.features]
     first = scrolled(table(titles, rows[:TABLE]), "What the features are worth")
     if len(rows) <= TABLE:
         return first
@@ -58,15 +69,18 @@ def _table(material: Material, cards: set[int]) -> Markup:
     return join([first, folded(f"The other {count(len(rows) - TABLE, 'feature')}", rest)])
 
 
-def _line(feature: Feature, classes: tuple[str, ...], has_card: bool) -> list[object]:
-    name = tag("math", name_mathml(feature.name))
+def _line(feature: Feature, material: Material, has_card: bool) -> list[object]:
+    classes = material.classes
+    name, hint = tag("math", name_mathml(feature.name)), material.hint(feature.index)
     where = (classes[k] if c is None else f"{classes[k]}: {signed(c)}" for k, c in feature.users)
     loss = feature.without - feature.accuracy
     kind = "worse" if loss < 0 else "better" if loss > 0 else "same"
+    link = tag("a", name, href=f"#{_anchor(feature)}") if has_card else name
+    looks_at = [" ", tag("span", hint, class_="small")] if hint else []
     return [
-        tag("a", name, href=f"#{_anchor(feature)}") if has_card else name,
+        join([link, *looks_at]),
         join((tag("span", text, class_="whole") for text in where), ", "),
-        join([percent(feature.without), " ", tag("span", f"({points(loss)})", class_=kind)]),
+        tag("span", percent(feature.without), " ", tag("span", f"({points(loss)})", class_=kind)),
         percent(feature.shuffled),
         str(feature.changed),
     ]
@@ -75,7 +89,8 @@ def _line(feature: Feature, classes: tuple[str, ...], has_card: bool) -> list[ob
 def _card(feature: Feature, material: Material) -> Markup:
     views = material.views
     where = views.describe(feature.index) if views else ""
-    title = [tag("math", name_mathml(feature.name)), f" · {where}" if where else ""]
+    told = material.hint(feature.index) or where
+    title = [tag("math", name_mathml(feature.name)), f" · {told}" if told else ""]
     loss = feature.without - feature.accuracy
     facts = [
         *_told(feature, material),
@@ -108,7 +123,11 @@ def _card(feature: Feature, material: Material) -> Markup:
 def _told(feature: Feature, material: Material) -> list[str]:
     """For which classes the layer that the formulas replace read the feature most, if known."""
     hints = material.head.hints
-    return [f"Before, it spoke most for {hints[feature.index]}."] if hints else []
+    return (
+        [f"In the layer that was replaced it spoke most for {hints[feature.index]}."]
+        if hints
+        else []
+    )
 
 
 def _uses(feature: Feature, classes: tuple[str, ...]) -> str:
@@ -126,20 +145,24 @@ def _uses(feature: Feature, classes: tuple[str, ...]) -> str:
 def _strip(
     material: Material, views: Views, feature: Feature, which: str, rows: tuple[int, ...]
 ) -> Markup:
+    """The pictures at one end of a feature; where many share the lowest value, none stands out."""
+    values = material.x[:, feature.index]
+    end = values[rows[-1]]
+    alike = int((values == end).sum())
+    title = f"{which.capitalize()} values"
+    if alike > len(rows) and values[rows[0]] == end:
+        title = f"{title}: {number(float(end), 3)} in {alike:,} of {len(values):,} {material.noun}s"
+        if which == "lowest":
+            return tag("h4", title)
     figures = []
     for row in rows:
-        value = number(float(material.x[row, feature.index]), 3)
+        value = number(float(values[row]), 3)
         label = material.classes[material.y[row]]
         alt = f"{label}, {material.row_name(row)}: {feature.name} is {value}, among the {which}"
         image = picture(views.marked(row, feature.index), alt, views.pixelated)
-        figures.append(
-            tag(
-                "figure",
-                image,
-                tag("figcaption", tag("strong", label), tag("br"), f"value {value}"),
-            )
-        )
-    return join([tag("h4", f"{which.capitalize()} values"), tag("div", *figures, class_="strip")])
+        caption = tag("figcaption", tag("strong", label), tag("br"), f"value {value}")
+        figures.append(tag("figure", image, caption))
+    return join([tag("h4", title), tag("div", *figures, class_="strip")])
 
 
 def _anchor(feature: Feature) -> str:

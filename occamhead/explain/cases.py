@@ -9,6 +9,7 @@ from occamhead.explain.material import Material
 from occamhead.explain.parts import folded, picture, scrolled, table
 from occamhead.explain.words import count, number, signed
 from occamhead.expression.formats.markup import Markup, join, tag
+from occamhead.expression.formats.rule import rule_of
 
 MOST_MISTAKES = 24
 
@@ -18,9 +19,13 @@ def examples_section(material: Material) -> list[Markup]:
     noun = material.noun
     if not material.formula.features:
         return [tag("p", "The formulas have no features to fill in.")]
+    wins = "the highest score wins"
+    if rule_of(material.formula) is not None:
+        first, second = material.classes
+        wins = f"where it is above 0, the rule says {second}, otherwise {first}"
     intro = (
         "Each term of a score is a coefficient times a value of this"
-        f" {noun}; the terms and the constant add up to the score, and the highest score wins."
+        f" {noun}; the terms and the constant add up to the score, and {wins}."
     )
     parts = [tag("p", intro)]
     for title, row in _chosen(material):

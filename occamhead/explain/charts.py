@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from occamhead.expression import Expression
 from occamhead.expression.formats.markup import Markup, tag
-from occamhead.expression.formats.picture import FONT, Box, Line, Picture, Text
+from occamhead.expression.formats.picture import FONT, Bounds, Box, Line, Picture, Text
 
 _MARGIN = 4.0
 
@@ -116,18 +116,28 @@ def drawn(picture: Picture) -> Markup:
     parts = [
         *(_curve(line, x, y) for line in picture.lines),
         *(_box(box, x, y) for box in picture.boxes),
+        *(_ground(text.bounds, x, y) for text in picture.texts if text.backed),
         *(
             _text(text.x + x, text.y + y + 0.34 * FONT, text.text, text.anchor, _classes(text))
             for text in picture.texts
         ),
     ]
     width, height = right - left + 2 * _MARGIN, bottom - top + 2 * _MARGIN
-    return _svg(width, height, parts, picture.said)
+    # On a narrow screen it shrinks as far as its words can be read, and then scrolls.
+    return _svg(width, height, parts, picture.said, f"min-width: {0.72 * width:.0f}px")
 
 
 def _classes(text: Text) -> str:
-    strong, backed = "strong" * text.strong, "backed" * text.backed
-    return " ".join(filter(None, ("word", text.sign, strong, backed)))
+    return " ".join(filter(None, ("word", text.sign, "strong" * text.strong)))
+
+
+def _ground(bounds: Bounds, x: float, y: float) -> Markup:
+    """The ground of the page under a text, over the line that passes there."""
+    left, top, right, bottom = bounds
+    return tag(
+        "rect", x=f"{left + x - 2:.1f}", y=f"{top + y:.1f}", width=f"{right - left + 4:.1f}",
+        height=f"{bottom - top:.1f}", class_="ground",
+    )  # fmt: skip
 
 
 def _curve(line: Line, x: float, y: float) -> Markup:
@@ -151,10 +161,12 @@ def _box(box: Box, x: float, y: float) -> Markup:
     )  # fmt: skip
 
 
-def _svg(width: float, height: float, parts: Sequence[Markup], description: str) -> Markup:
+def _svg(
+    width: float, height: float, parts: Sequence[Markup], description: str, style: str | None = None
+) -> Markup:
     return tag(
         "svg", tag("title", description), *parts, viewBox=f"0 0 {width:g} {height:g}",
-        width=f"{width:g}", height=f"{height:g}", role="img", aria_label=description,
+        width=f"{width:g}", height=f"{height:g}", role="img", aria_label=description, style=style,
     )  # fmt: skip
 
 

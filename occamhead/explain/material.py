@@ -19,6 +19,7 @@ from occamhead.explain.example import (
     spread_of,
 )
 from occamhead.explain.features import Feature, explain_features
+from occamhead.explain.suspects import Suspect
 from occamhead.explain.views import PhotographViews, Views
 from occamhead.expression import Expression
 
@@ -41,6 +42,8 @@ class Material:
         views: Pictures of the test rows, if any.
         examples: Pictures to show at each end of a feature.
         notice: What every figure made with the backbone's weights must say, if anything.
+        suspects: Features that may look at something other than the class; None where nobody
+            could look for them.
     """
 
     head: SymbolicHead
@@ -50,6 +53,7 @@ class Material:
     views: Views | None
     examples: int
     notice: str | None
+    suspects: list[Suspect] | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -110,6 +114,16 @@ class Material:
     def features(self) -> list[Feature]:
         """The features of the formulas, the most important first."""
         return explain_features(self.formula, self.spread, self.x, self.y, examples=self.examples)
+
+    def hint(self, feature: int) -> str:
+        """What a feature looks at: the classes of a replaced layer that read it most, if known."""
+        hints = self.head.hints
+        return "" if hints is None else hints[feature]
+
+    def called(self, feature: int) -> str:
+        """The feature's name, and what it looks at."""
+        name, hint = self.formula.input_name(feature), self.hint(feature)
+        return f"{name} ({hint})" if hint and hint != name else name
 
     def example(self, row: int, most_flips: int = 5) -> Example:
         return explain_example(

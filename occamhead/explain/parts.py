@@ -27,8 +27,17 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[object]], caption: str 
     """A table whose first column names its rows."""
     head = tag("tr", *(tag("th", title, scope="col") for title in titles))
     body = [
-        tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:]))
+        tag(
+            "tr",
+            tag("th", row[0], scope="row"),
+            *(
+                tag("td", cell, data_title=title or None)
+                for title, cell in zip(titles[1:], row[1:], strict=True)
+            ),
+        )
         for row in rows
     ]
+    # Of more columns a narrow screen shows each row as lines, under the names of the columns.
+    kind = "stacked" if len(titles) > 4 else None
     said = [tag("caption", caption)] if caption else []
-    return tag("table", *said, tag("thead", head), tag("tbody", *body))
+    return tag("table", *said, tag("thead", head), tag("tbody", *body), class_=kind)

@@ -11,13 +11,10 @@ from occamhead.explain.cards import features_section
 from occamhead.explain.cases import examples_section, mistakes_section
 from occamhead.explain.charts import Point
 from occamhead.explain.material import Material, check_data, check_names
-from occamhead.explain.sections import (
-    accuracy_section,
-    formulas_section,
-    made_section,
-    opening,
-)
+from occamhead.explain.opening import opening, warnings_section
+from occamhead.explain.sections import accuracy_section, formulas_section, made_section
 from occamhead.explain.style import STYLE
+from occamhead.explain.suspects import find_suspects, maps_of
 from occamhead.explain.views import views_of
 from occamhead.explain.words import listed
 from occamhead.expression.formats.markup import Markup, join, tag
@@ -43,7 +40,7 @@ def report(
     facts: Mapping[str, str] | None = None,
     title: str = "",
     examples: int = 4,
-    most_cards: int = 40,
+    most_cards: int = 12,
 ) -> Path:
     """Write one self-contained HTML page about a head: no script, no request to a network.
 
@@ -57,13 +54,15 @@ def report(
             kept, see :class:`occamhead.vision.PictureRows`. Without them the page has none.
         backbone: What made the features of the pictures, for the maps of where they are high; by
             default the one that the data kept.
-        curve: Formulas of several sizes, for the curve of accuracy against size.
+        curve: Formulas of several sizes, to set accuracy against size; by default the path of the
+            fit, if it has one.
         names: A name per feature; by default x0, x1, ...
         paper: An accuracy to compare with, and where it stands.
         facts: What to say on how the head was made (data, seed, command, ...), by name.
         title: The page's title; by default the classes.
         examples: Pictures at each end of a feature.
-        most_cards: Features that get a card, the most important first.
+        most_cards: Cards that are shown at once, of the most important features. The others are
+            folded; a feature that changes no decision has none.
 
     Returns:
         The path.
@@ -104,11 +103,14 @@ def report(
         views=views_of(pictures, backbone, data.arrays.test[0]),
         examples=examples,
         notice=backbone.notice if backbone else None,
+        suspects=None if maps_of(data) is None else find_suspects(own, data),
     )
+    path_points = () if isinstance(head, SymbolicHead) or head.path is None else head.path.points
     all_facts = {"Data": data.description, **(facts or {}), "Made by": _maker()}
     sections = {
         "Formulas": (formulas_section(material), False),
-        "Accuracy": (accuracy_section(material, paper, curve), True),
+        **({} if material.suspects is None else {"Warnings": (warnings_section(material), True)}),
+        "Accuracy": (accuracy_section(material, paper, curve or path_points), True),
         "Features": (features_section(material, most_cards), True),
         "By numbers": (examples_section(material), True),
         "Mistakes": (mistakes_section(material), True),

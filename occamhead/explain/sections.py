@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from occamhead.explain.charts import Point, curve, drawn
 from occamhead.explain.material import Material
+from occamhead.explain.opening import between, said_interval, shown_formulas
 from occamhead.explain.parts import folded, scrolled, table
-from occamhead.explain.words import count, in_words, listed, percent
+from occamhead.explain.words import percent
+from occamhead.expression import Expression
 from occamhead.expression.formats.drawing import picture_of
 from occamhead.expression.formats.markup import Markup, join, tag
-from occamhead.expression.formats.mathml import mathml_lines
 from occamhead.expression.formats.rule import rule_of
 from occamhead.rows.arrays import as_rows
 from occamhead.rows.metrics import ClassRates
@@ -23,41 +24,17 @@ from occamhead.rows.metrics import ClassRates
 SMALL_GRAPH = 16
 
 
-def opening(material: Material) -> list[Markup]:
-    """What the page is about, in two sentences."""
-    formula, classes = material.formula, material.classes
-    right, rows = int(material.right.sum()), len(material.y)
-    size = f"{count(len(formula.features), 'feature')} and {count(formula.operations, 'operation')}"
-    said = (
-        f"These {in_words(len(classes))} formulas of {size} are the classifier: they tell"
-        f" {listed(classes)} apart, and are right on "
-    )
-    if rule_of(formula) is not None:
-        said = f"One formula of {size} tells {listed(classes)} apart, and is right on "
-    return [
-        tag(
-            "p",
-            said,
-            tag("strong", f"{right:,} of {count(rows, f'test {material.noun}')}"),
-            f" ({percent(right / rows)}).",
-            class_="lede",
-        )
-    ]
-
-
 def formulas_section(material: Material) -> list[Markup]:
-    """The formulas as mathematics, text, Python and a graph."""
+    """The formulas as a graph, text and Python; those of many classes as mathematics too."""
     formula, classes = material.formula, material.classes
-    lines = [
-        tag("p", tag("math", line.name, tag("mo", "=")), " ", join(line.pieces, " "),
-            class_="formula")
-        for line in mathml_lines(formula, classes)
-    ]  # fmt: skip
     text = "\n\n".join(formula.rule(classes))
     python = formula.python(f"The class of the highest score: {', '.join(classes)}", classes)
+    first = []
+    if rule_of(formula) is None:
+        wins = tag("p", "The class with the highest score wins.", class_="small")
+        first = [shown_formulas(material), wins]
     return [
-        tag("div", *lines, class_="formulas", tabindex="0", role="region", aria_label="Formulas"),
-        tag("p", "The class with the highest score wins.", class_="small"),
+        *first,
         folded("As a graph", *_graph(material), opened=len(formula.features) <= SMALL_GRAPH),
         folded("As plain text", _source(text, "The formulas as text")),
         folded("As Python, to copy into a file", _source(python, "The formulas as Python")),
@@ -67,11 +44,11 @@ def formulas_section(material: Material) -> list[Markup]:
 def accuracy_section(
     material: Material, paper: tuple[float, str] | None, points: Sequence[Point]
 ) -> list[Markup]:
-    """The formulas beside other classifiers, which classes they confuse, and the curve."""
-    parts = [_comparison(material, paper), tag("h3", "Confusions"), *_confusion(material)]
+    """The formulas beside other classifiers, what other sizes reach, and the confusions."""
+    parts = [_comparison(material, paper)]
     if points:
-        parts += _curve(material, points)
-    return parts
+        parts += _sizes(material, points)
+    return [*parts, tag("h3", "Confusions"), *_confusion(material)]
 
 
 def made_section(material: Material, facts: Mapping[str, str]) -> list[Markup]:
@@ -113,6 +90,7 @@ def _comparison(material: Material, paper: tuple[float, str] | None) -> Markup:
         return [
             name,
             percent(right / rows),
+            between(right, rows),
             tag("span", f"{right:,} of {rows:,}", class_="whole"),
             features,
         ]
@@ -124,14 +102,14 @@ def _comparison(material: Material, paper: tuple[float, str] | None) -> Markup:
         if material.dense is not None:
             right = int((material.dense(x).argmax(dim=-1) == y).sum())
             lines.append(line("Dense logistic head", right, f"{x.shape[1]:,}"))
-    majority = int(np.bincount(material.known_labels).argmax())
+    majority = int(np.bincount(material.y).argmax())
     most = material.classes[majority]
     lines.append(line(f"Always {most}, the most frequent", int((y == majority).sum()), "0"))
     if paper is not None:
         accuracy, source = paper
         name = join(["Paper ", tag("span", f"({source})", class_="small")])
-        lines.append([name, percent(accuracy), "", ""])
-    titles = ("Classifier", "Test accuracy", "Right", "Features")
+        lines.append([name, percent(accuracy), "", "", ""])
+    titles = ("Classifier", "Test accuracy", "95 % interval", "Right", "Features")
     return scrolled(table(titles, lines), "Accuracy beside other classifiers")
 
 
@@ -156,8 +134,9 @@ def _confusion(material: Material) -> list[Markup]:
         "tr", tag("th", "is ↓, called →", scope="col"),
         *(tag("th", name, scope="col") for name in classes),
     )  # fmt: skip
+    kind = "confusion many" if len(classes) > 4 else "confusion"
     said = f"Test {material.noun}s by their class (rows) and what the formulas call them (columns)."
-    grid = tag("table", tag("thead", head), tag("tbody", *rows), class_="confusion")
+    grid = tag("table", tag("thead", head), tag("tbody", *rows), class_=kind)
     return [tag("p", said, class_="small"), scrolled(grid, "Confusions"), *_found(classes, counts)]
 
 
@@ -165,8 +144,8 @@ def _found(classes: Sequence[str], counts: NDArray[np.int64]) -> list[Markup]:
     """How much of each class is found: where one is rare, accuracy does not say so."""
     rates = ClassRates(tuple(map(float, counts.diagonal())), tuple(counts.sum(axis=1).tolist()))
     lines = [
-        (name, percent(recall), f"{percent(low)} to {percent(high)}")
-        for name, recall, (low, high), rows in zip(
+        (name, percent(recall), said_interval(ends))
+        for name, recall, ends, rows in zip(
             classes, rates.recalls, rates.recall_intervals, rates.rows, strict=True
         )
         if rows
@@ -177,26 +156,37 @@ def _found(classes: Sequence[str], counts: NDArray[np.int64]) -> list[Markup]:
     return [tag("p", said), scrolled(table(titles, lines), "Found of each class")]
 
 
-def _curve(material: Material, points: Sequence[Point]) -> list[Markup]:
-    chosen = len(material.formula.features)
-    lines = [
-        (
-            str(point.features),
-            percent(point.validation_accuracy),
-            str(point.operations),
-            "; ".join(point.formula.text()),
-        )
-        for point in sorted(points, key=lambda point: point.features)
+def _sizes(material: Material, points: Sequence[Point]) -> list[Markup]:
+    ordered = sorted(points, key=lambda point: point.features)
+    chosen = _chosen(material.formula, ordered)
+    lines = []
+    for point in ordered:
+        rates = getattr(point, "rates", None)
+        interval = "–" if rates is None else said_interval(rates.accuracy_interval)
+        size = f"{point.features}"
+        name = tag("strong", f"{size}, this page") if point is chosen else size
+        accuracy = percent(point.validation_accuracy)
+        lines.append((name, accuracy, interval, str(point.operations)))
+    texts = [
+        (str(point.features), "; ".join(point.formula.rule(material.classes))) for point in ordered
     ]
-    titles = ("Features", "Validation accuracy", "Operations", "Formulas")
+    titles = ("Features", "Held out", "95 % interval", "Operations")
+    said = "Formulas of one fit, judged on rows held out of it, not on test rows."
+    mark = None if chosen is None else chosen.features
     return [
         tag("h3", "Accuracy against size"),
-        tag(
-            "figure",
-            curve(points, chosen),
-            tag("figcaption", "Formulas of one fit, judged on validation rows, not on test rows."
-                " The larger dot has as many features as the formulas of this page."),
-            class_="chart wide",
+        tag("p", said, class_="small"),
+        scrolled(table(titles, lines), "Accuracy of each size"),
+        tag("figure", curve(ordered, mark), class_="chart wide"),
+        folded(
+            "The formulas of all sizes",
+            scrolled(table(("Features", "Formulas"), texts), "The formulas of all sizes"),
         ),
-        folded("The formulas of the curve", scrolled(table(titles, lines), "The curve's formulas")),
-    ]  # fmt: skip
+    ]
+
+
+def _chosen(formula: Expression, points: Sequence[Point]) -> Point | None:
+    """The point that the page is about: of its formula, or else of its number of features."""
+    same = [point for point in points if point.formula == formula]
+    size = [point for point in points if point.features == len(formula.features)]
+    return next(iter(same or size), None)

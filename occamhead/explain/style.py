@@ -47,6 +47,9 @@ tbody th { font-weight: 500; }
 .confusion th, .confusion td { padding: .35rem .7rem; border: 1px solid var(--line); }
 .confusion td { text-align: right; min-width: 3rem; background:
   color-mix(in srgb, var(--tone) calc(var(--share) * 45%), transparent); }
+.confusion.many thead th + th { writing-mode: vertical-rl; text-align: right;
+  max-height: 9rem; vertical-align: bottom; }
+.warnings li { margin: .5rem 0; }
 .hit { --tone: var(--blue); } .miss { --tone: var(--red); }
 details { margin: .6rem 0; }
 summary { cursor: pointer; font-size: .92rem; color: var(--blue); width: fit-content; }
@@ -67,11 +70,10 @@ img { display: block; width: 100%; height: auto; border-radius: 4px; background:
 .pixels { image-rendering: pixelated; }
 .chart { margin-top: .9rem; max-width: 22rem; } .chart.wide { max-width: 36rem; }
 svg { display: block; max-width: 100%; height: auto; font: 11px system-ui, sans-serif; }
-.scroll svg { max-width: none; }
 svg text { fill: var(--soft); } svg .word { font-size: 12px; fill: var(--ink); }
 svg .word.adds { fill: var(--blue); } svg .word.takes { fill: var(--red); }
 svg .strong { font-weight: 600; }
-svg .backed { stroke: var(--paper); stroke-width: 5px; paint-order: stroke; }
+svg .ground { fill: var(--paper); }
 svg rect.input, svg rect.node { fill: var(--card); stroke: var(--soft); }
 svg rect.output { fill: var(--tint); stroke: var(--soft); }
 svg rect.frame { fill: var(--tint); stroke: var(--line); }
@@ -109,6 +111,15 @@ footer { padding-top: 2rem; padding-bottom: 3rem; }
   .columns td, .columns th { padding-right: .5rem; font-size: .8rem; }
   .mistakes { grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); }
   dl { grid-template-columns: minmax(0, 1fr); gap: 0; } dd { margin-bottom: .5rem; }
+  .stacked, .stacked tbody, .stacked tr, .stacked th, .stacked td { display: block; }
+  .stacked thead { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; }
+  .stacked tr { border-bottom: 1px solid var(--line); padding: .3rem 0; }
+  .stacked th, .stacked td { border: 0; padding: .08rem 0; }
+  .stacked td { display: flex; justify-content: space-between; gap: 1rem; text-align: right; }
+  .stacked td[data-title]::before { content: attr(data-title); color: var(--soft);
+    text-align: left; }
+  .stacked td:empty { display: none; }
+  .confusion th, .confusion td { padding: .25rem; min-width: 0; font-size: .72rem; }
   table { font-size: .86rem; } th, td { padding-right: .7rem; } }
 @media print { body { font-size: 10.5pt; } header, main, footer { max-width: none; padding: 0; }
   nav, summary, .unprinted { display: none; }

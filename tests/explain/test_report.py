@@ -2,110 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import re
-from dataclasses import dataclass
-from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from occamhead import Expression, OccamHead
-from occamhead.explain import report
-from occamhead.explain.style import STYLE
+from occamhead import EssenceHead, OccamHead
+from occamhead.explain import Feature, Spread, explain_features, report
 from occamhead.expression.formats.markup import Markup, escape, tag
+from occamhead.heads.writing import Sums, write_head
 from occamhead.rows.arrays import ArrayData
-from occamhead.rows.dense import fit_dense_head
-from occamhead.rows.metrics import accuracy
-from occamhead.training.results import Fit
+from occamhead.rows.metrics import accuracy, wilson_interval
+from occamhead.training.path import fit_path
 from occamhead.vision import extract, load_backbone, photograph_splits
 from tests.explain.conftest import make_case
-
-VOID = {"br", "hr", "img", "link", "meta"}
-
-
-class Page(HTMLParser):
-    """Reads a page, and insists that every element is closed where it must be."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.source = path.read_text(encoding="utf-8")
-        self.elements: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.feed(self.source)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, name, attributes):
-        assert len(dict(attributes)) == len(attributes)
-        self.elements.append((name, dict(attributes)))
-        if name not in VOID:
-            self.open.append(name)
-
-    def handle_endtag(self, name):
-        assert self.open.pop() == name
-
-    def handle_data(self, data):
-        if self.open[-1:] != ["style"]:
-            self.text += data
-
-    def all(self, name: str) -> list[dict[str, str | None]]:
-        return [attributes for found, attributes in self.elements if found == name]
-
-
-def check_page(path: Path) -> Page:
-    """What is true of every page."""
-    page = Page(path)
-    assert path.stat().st_size < 5_000_000
-    assert page.all("html") == [{"lang": "en"}] and len(page.all("title")) > 0
-    assert not page.all("script") and not page.all("iframe")
-    for _, attributes in page.elements:
-        for key in ("src", "href", "srcset", "data", "action", "poster", "xlink:href"):
-            assert (attributes.get(key) or "#").startswith(("#", "data:")), attributes
-        assert not any(key.startswith("on") for key in attributes)
-    assert not re.search(r"url\(|@import", page.source)
-    assert all(image["alt"] for image in page.all("img"))
-    assert all(svg["role"] == "img" and svg["aria-label"] for svg in page.all("svg"))
-    identifiers = [a["id"] for _, a in page.elements if "id" in a]
-    assert len(set(identifiers)) == len(identifiers)
-    targets = {a["href"] for a in page.all("a")} | {
-        f"#{a['aria-labelledby']}" for a in page.all("section")
-    }
-    assert targets <= {f"#{identifier}" for identifier in identifiers}
-    levels = [int(name[1]) for name, _ in page.elements if re.fullmatch("h[1-6]", name)]
-    assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
-    regions = [a for _, a in page.elements if a.get("role") == "region"]
-    assert all(a["tabindex"] == "0" and a["aria-label"] for a in regions)
-    return page
-
-
-@dataclass
-class Point:
-    formula: Expression
-    features: int
-    validation_accuracy: float
-    operations: int
-
-
-def points(width: int) -> list[Point]:
-    formulas = [["x0", "0"], ["x0 + x1", "2*x2"], ["x0 + x1 + x2", "x3 - x4"]]
-    made = [Expression.parse(texts, num_inputs=width) for texts in formulas]
-    shares = (0.7, 0.83, 0.9)
-    return [
-        Point(formula, len(formula.features), share, formula.operations)
-        for formula, share in zip(made, shares, strict=True)
-    ]
-
-
-def as_fit(case: Any) -> Fit:
-    rows = tuple(torch.from_numpy(part) for part in case.data.arrays.train)
-    dense = fit_dense_head(rows, case.data.num_classes, 0.1)
-    return Fit(case.head, dense, None, 0.9, 0.1, (0.5,))
+from tests.explain.pages import as_fit, check_page, points
 
 
 @pytest.fixture(scope="module")
@@ -237,14 +150,89 @@ def test_a_backbone_that_made_other_features_gives_no_map(case, tmp_path):
     assert "There is no map" in page.text
 
 
-def test_cards_of_many_features_are_limited_and_counted(backbone, tmp_path):
+def test_few_cards_are_shown_the_others_folded(backbone, tmp_path):
     case = make_case(backbone, classes=tuple("abcde"))
-    used = len(case.head.formula().features)
     path = report(tmp_path / "r.html", case.head, case.data, pictures=case.pictures,
                   backbone=backbone, most_cards=2, examples=1)  # fmt: skip
     page = check_page(path)
-    assert sum("id" in heading for heading in page.all("h3")) == 2
-    assert f"{used - 2} further features of less importance" in page.text
+    parts = page.source.split("<summary>The cards of ")
+    assert len(parts) == 2
+    shown = [len(re.findall(r'<h3 id="feature-', part)) for part in parts]
+    features = features_of(case)
+    changing = sum(feature.changed > 0 for feature in features)
+    assert shown == [2, changing - 2] and parts[1].startswith(f"{changing - 2} further feature")
+
+
+def features_of(case: Any) -> list[Feature]:
+    rows = case.data.arrays
+    known = Spread.of(np.concatenate([rows.train[0], rows.validation[0]]))
+    return explain_features(case.head.formula(), known, *rows.test)
+
+
+def sums_head(weight: list[list[float]], bias: list[float]) -> OccamHead:
+    """A head of weighted sums, written down."""
+    sums = Sums(torch.tensor(weight), torch.tensor(bias))
+    width = sums.weight.shape[1]
+    return write_head(sums, (torch.zeros(width), torch.ones(width)))
+
+
+def rule_case(case: Any) -> tuple[OccamHead, ArrayData]:
+    """Two features of which one decides, half of whose values are the lowest, 0."""
+    generator = np.random.default_rng(0)
+    splits = []
+    for _, y in (case.data.arrays.train, case.data.arrays.validation, case.data.arrays.test):
+        noise = generator.uniform(0.1, 1, (len(y), 2))
+        x = np.stack([np.where(y == 1, 1 + noise[:, 0], 0), noise[:, 1]], axis=1)
+        splits.append((x.astype(np.float32), y))
+    head = sums_head([[0.0, 0.0], [2.0, 0.0001]], [0.0, -1.0])
+    return head, ArrayData(*splits, classes=case.data.classes)
+
+
+def test_a_rule_comes_first_and_says_what_speaks_for_what(case, tmp_path):
+    head, data = rule_case(case)
+    head.hints = ("sky, snow", "coal, ravens, soot")
+    page = check_page(report(tmp_path / "r.html", head, data, pictures=case.pictures))
+    start = page.text.replace("\u2062", "").index("bright if 2x0")
+    assert (
+        start
+        < page.text.index("In words: for bright speak x0 (sky, snow)")
+        < page.text.index("30 of 30")
+    )
+    low, _ = wilson_interval(30, 30)
+    assert f"95 % interval {100 * low:.1f}\u00a0% to 100.0\u00a0%" in page.text
+    assert "x0 · sky, snow" in page.text.replace("\u2062", "")
+    assert "where it is above 0, the rule says bright, otherwise dark" in page.text
+
+
+def test_what_changes_no_decision_has_no_card_and_ties_are_not_the_lowest(case, tmp_path):
+    head, data = rule_case(case)
+    page = check_page(report(tmp_path / "r.html", head, data, pictures=case.pictures))
+    assert [a["id"] for a in page.all("h3") if a.get("id")] == ["feature-0"]
+    assert "1 feature changes no decision on test photographs: no card." in page.text
+    assert 'href="#feature-1"' not in page.source
+    zeros = int((data.arrays.test[0][:, 0] == 0).sum())
+    assert zeros > 4 and f"Lowest values: 0 in {zeros} of 30 photographs" in page.text
+    assert "among the highest" in page.source and "among the lowest" not in page.source
+
+
+def test_an_essence_head_has_the_same_page(case, tmp_path):
+    _, data = rule_case(case)
+    head = EssenceHead(2, 2, inputs="real").fit(*data.arrays.train).eval()
+    page = check_page(report(tmp_path / "r.html", head, data, pictures=case.pictures))
+    assert "bright" in page.text and "This rule of" in page.text
+    assert page.all("svg") and "95 % interval" in page.text
+
+
+def test_a_path_is_a_table_of_sizes(case, tmp_path):
+    x, y = (torch.from_numpy(part) for part in case.data.arrays.train)
+    path = fit_path((x, y), budgets=(1, 2, 4))
+    fit = path.fit(path.points[1], case.data)
+    page = check_page(report(tmp_path / "r.html", fit, case.data))
+    assert page.text.count("2, this page") == 1
+    for point in path:
+        low, high = point.rates.accuracy_interval
+        said = f"{100 * low:.1f}\u00a0% to {100 * high:.1f}\u00a0%"
+        assert f"{100 * point.validation_accuracy:.1f}\u00a0%{said}" in page.text
 
 
 def test_formulas_that_are_no_sums(tmp_path):
@@ -308,74 +296,6 @@ def test_several_targets_per_row_are_refused(case, tmp_path):
     ]
     with pytest.raises(ValueError, match="one label per row; these rows have several targets"):
         report(tmp_path / "r.html", case.head, ArrayData(*parts, classes=("a", "b")))
-
-
-# --- colours -------------------------------------------------------------------------------------
-
-
-def luminance(colour: str) -> float:
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def test_contrast_by_day_and_by_night():
-    """At least 4.5 to 1 for all text (WCAG 2.2, level AA)."""
-    schemes = [dict(re.findall(r"--(\w+): (#\w{6})", rule)) for rule in STYLE.split(":root")[1:]]
-    assert len(schemes) == 2
-    for colours in schemes:
-        for text in ("ink", "soft", "blue", "red"):
-            for ground in ("paper", "card", "tint"):
-                light, dark = sorted(map(luminance, (colours[text], colours[ground])))[::-1]
-                assert (light + 0.05) / (dark + 0.05) >= 4.5, (text, ground)
-
-
-# --- in a browser --------------------------------------------------------------------------------
-
-OVERFLOW = """
-  document.querySelectorAll('details').forEach(part => part.open = true);
-  document.documentElement.scrollWidth
-"""
-
-
-@pytest.mark.parametrize(
-    "classes",
-    [("dark", "bright"), ("n02346627_" + "porcupine" * 6, "Ein sehr langer Name mit Worten")],
-    ids=["short", "long"],
-)
-def test_in_a_browser(browser, backbone, tmp_path, classes):
-    case = make_case(backbone, classes=classes)
-    names = [f"{'feature' * 9}_{i}" for i in range(8)] if len(classes[0]) > 20 else None
-    path = report(
-        tmp_path / "report.html", as_fit(case), case.data, pictures=case.pictures,
-        backbone=backbone, curve=points(8), names=names,
-        facts={"Command": "python -m " + "x" * 200},
-    )  # fmt: skip
-    for width in (1280, 390, 320):
-        browser.open(path, width)
-        assert browser.requests == [path.resolve().as_uri()]
-        assert browser.value("window.innerWidth") == width
-        assert browser.value(OVERFLOW) <= width
-        loaded = "[...document.images].every(i => i.complete && i.naturalWidth > 0)"
-        assert browser.value(loaded) is True
-    problems = [e for e in browser.events if e["method"] == "Runtime.exceptionThrown"]
-    assert not problems
-
-
-def test_the_browser_would_tell_of_a_request(browser, tmp_path):
-    path = tmp_path / "page.html"
-    path.write_text('<title>t</title><img src="http://127.0.0.1:9/picture.png" alt="">')
-    browser.open(path, 800)
-    assert browser.requests == [path.resolve().as_uri(), "http://127.0.0.1:9/picture.png"]
-
-
-def test_dark_where_dark_is_asked_for(browser, case, tmp_path):
-    path = report(tmp_path / "report.html", case.head, case.data)
-    ground = "getComputedStyle(document.body).backgroundColor"
-    browser.open(path, 800)
-    assert browser.value(ground) == "rgb(255, 255, 255)"
-    browser.open(path, 800, dark=True)
-    assert browser.value(ground) == "rgb(20, 23, 27)"
 
 
 # --- real photographs ----------------------------------------------------------------------------

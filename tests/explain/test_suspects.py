@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from occamhead import Expression, fit_path
-from occamhead.explain import find_suspects
+from occamhead.explain import find_suspects, report
 from occamhead.explain.suspects import suspects_among
 from occamhead.rows.arrays import ArrayData
 from occamhead.vision import Backbone, PictureArrays, PictureRows, Splits
@@ -159,6 +159,20 @@ def test_pictures_are_looked_at_and_what_is_found_can_be_dropped():
     assert edited.head.formula().features == (1,)
     clean = data_of(marked=False)
     assert find_suspects(fit_path(clean, budgets=(2,)).select(2).head, clean) == []
+
+
+def test_the_report_warns_of_them(tmp_path):
+    for marked in (True, False):
+        data = data_of(marked)
+        data.setup("test")
+        head = fit_path(data, budgets=(2,)).points[0].head
+        page = report(tmp_path / "report.html", head, data).read_text(encoding="utf-8")
+        suspects = find_suspects(head, data)
+        assert bool(suspects) is marked
+        assert ("Warning: " in page) is marked
+        assert ("None: no feature was found" in page) is not marked
+        for suspect in suspects:
+            assert suspect.why in page and f"drop=[{', '.join(map(str, suspect.features))}]" in page
 
 
 def test_data_without_maps_are_refused():
