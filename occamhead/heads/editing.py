@@ -206,6 +206,7 @@ def edit(head: SymbolicHead, *, data: Any = None, **limits: Any) -> Edited:
         return heads[max(heads)]
 
     after = made(new)
+    after.head.names = head.names
     return Edited(after.head, origin.rates or made(origin).rates, after.rates)
 
 
