@@ -3,8 +3,9 @@
 from occamhead.explain.activations import ActivationMaps, find_maps
 from occamhead.explain.example import Example, Flip, Score, Spread, Term, explain_example
 from occamhead.explain.features import Feature, explain_features
+from occamhead.explain.places import Place
 from occamhead.explain.report import report
-from occamhead.explain.suspects import Place, Suspect, find_suspects, suspects_among
+from occamhead.explain.suspects import Suspect, find_suspects
 from occamhead.expression.formats.mathml import mathml_lines
 
 __all__ = [
@@ -23,5 +24,4 @@ __all__ = [
     "find_suspects",
     "mathml_lines",
     "report",
-    "suspects_among",
 ]

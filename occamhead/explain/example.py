@@ -100,6 +100,23 @@ class Example:
         known = (flip for flip in self.flips if flip.seen is not False)
         return next(known, self.flips[0] if self.flips else None)
 
+    def __str__(self) -> str:
+        """What each term gave, the largest first, and what would turn the decision."""
+        names = [score.name for score in self.scores]
+        lines = [f"{names[self.predicted]}, {self.margin:.3g} above {names[self.runner_up]}"]
+        for score in self.scores:
+            terms = sorted(score.terms, key=lambda term: -abs(term.contribution))
+            if terms:
+                parts = [f"{term.text} {term.contribution:+.3g}" for term in terms]
+                constant = [f"constant {score.constant:+.3g}"] if score.constant else []
+                lines.append(f"{score.name} {score.value:.3g}: {', '.join(parts + constant)}")
+        if (flip := self.likely_flip) is not None:
+            lines.append(
+                f"{names[flip.becomes]} if {flip.name} were {flip.new:.3g} and not {flip.old:.3g}"
+                f" ({flip.deviations:+.2g} standard deviations)"
+            )
+        return "\n".join(lines)
+
 
 @dataclass(frozen=True)
 class Spread:

@@ -14,7 +14,7 @@ from occamhead.explain.material import Material, check_data, check_names
 from occamhead.explain.opening import opening, warnings_section
 from occamhead.explain.sections import accuracy_section, formulas_section, made_section
 from occamhead.explain.style import STYLE
-from occamhead.explain.suspects import find_suspects, maps_of
+from occamhead.explain.suspects import suspects_in
 from occamhead.explain.views import views_of
 from occamhead.explain.words import listed
 from occamhead.expression.formats.markup import Markup, join, tag
@@ -103,7 +103,7 @@ def report(
         views=views_of(pictures, backbone, data.arrays.test[0]),
         examples=examples,
         notice=backbone.notice if backbone else None,
-        suspects=None if maps_of(data) is None else find_suspects(own, data),
+        suspects=suspects_in(formula, data),
     )
     path_points = () if isinstance(head, SymbolicHead) or head.path is None else head.path.points
     all_facts = {"Data": data.description, **(facts or {}), "Made by": _maker()}

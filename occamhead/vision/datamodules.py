@@ -21,7 +21,7 @@ class _FromPictures(ArrayDataModule):
         super().__init__(batch_size)
         self.backbone: Backbone | None = None
         self._pictures: Splits | None = None
-        self._cache_dir, self._progress = cache_dir, progress
+        self.cache_dir, self._progress = cache_dir, progress
 
     @abstractmethod
     def read(self) -> tuple[Splits, str, Backbone | None]:
@@ -38,9 +38,7 @@ class _FromPictures(ArrayDataModule):
         self._pictures, description, self.backbone = self.read()
         if self.backbone is not None and self.backbone.classifier is not None:
             self.feature_hints = self.backbone.classifier.hints()
-        return featurise(
-            self._pictures, description, self.backbone, self._cache_dir, self._progress
-        )
+        return featurise(self._pictures, description, self.backbone, self.cache_dir, self._progress)
 
 
 def featurise(

@@ -3,9 +3,11 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -176,6 +178,31 @@ def cached_features(
     return np.load(file, mmap_mode="r")
 
 
+def cached_arrays(
+    key: Sequence[str],
+    make: Callable[[], Mapping[str, NDArray[Any]]],
+    cache_dir: str | Path | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Return arrays by name, made only if they are not on disk yet.
+
+    Args:
+        key: Texts of which one changes whenever the arrays do.
+        make: Makes them; small ones, as they are read as a whole.
+        cache_dir: As for `cached_features`.
+    """
+    name = hashlib.sha256("\0".join(key).encode()).hexdigest()
+    file = _cache_folder(cache_dir) / f"{name}.npz"
+    if file.exists():
+        try:
+            with np.load(file, allow_pickle=False) as kept:
+                return dict(kept)
+        except (ValueError, EOFError, OSError, BadZipFile) as reason:
+            log.warning("%s: damaged cache file, computed again: %s", file, reason)
+    arrays = dict(make())
+    _write_whole(file, arrays)
+    return arrays
+
+
 def _cache_folder(cache_dir: str | Path | None) -> Path:
     if cache_dir is not None:
         return Path(cache_dir).expanduser()
@@ -203,13 +230,16 @@ def _read_cached(file: Path, shape: tuple[int, int]) -> NDArray[np.float32] | No
     return features if features.shape == shape and features.dtype == np.float32 else None
 
 
-def _write_whole(file: Path, features: NDArray[np.float32]) -> None:
+def _write_whole(file: Path, features: NDArray[np.float32] | Mapping[str, NDArray[Any]]) -> None:
     """Write so that other processes see the whole file or none."""
     file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_suffix(f".{os.getpid()}.part")
     try:
         with part.open("wb") as sink:
-            np.save(sink, features)
+            if isinstance(features, Mapping):
+                np.savez(sink, **features)  # type: ignore[arg-type]
+            else:
+                np.save(sink, features)
         os.replace(part, file)
     finally:
         part.unlink(missing_ok=True)

@@ -112,7 +112,7 @@ class PlantedData(ArrayData):
         super().__init__(train, validation, validation, classes=whole.classes)
         painted = Marked(whole, marks, corner or "", seen)
         self.pictures = Splits(painted.subset(first), painted.subset(second), splits.test)
-        self.backbone = backbone
+        self.backbone, self.cache_dir = backbone, cache
         both = np.concatenate([first, second])
         self.group_of = 2 * whole.labels[both] + marks[both]
 

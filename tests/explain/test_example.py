@@ -191,3 +191,14 @@ def test_spread_measures_each_feature():
     np.testing.assert_allclose(spread.mean, rows.mean(axis=0))
     np.testing.assert_allclose(spread.deviation, np.where(np.arange(150) == 7, 1, rows.std(axis=0)))
     assert (spread.low == x.min(axis=0)).all() and (spread.high == x.max(axis=0)).all()
+
+
+def test_an_example_prints_what_each_term_gave_and_what_would_turn_it():
+    formula = Expression.parse(["0", "2*x0 - 3*x2 + 0.5"], num_inputs=3)
+    spread = Spread.of([[0, 0, 0], [2, 2, 4]])
+    example = explain_example(formula, [1.0, 0.0, 0.5], spread, ("ants", "bees"))
+    assert str(example).splitlines() == [
+        "bees, 1 above ants",
+        "bees 1: x0 +2, x2 -1.5, constant +0.5",
+        "ants if x2 were 0.833 and not 0.5 (+0.17 standard deviations)",
+    ]

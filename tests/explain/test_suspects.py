@@ -9,6 +9,7 @@ from torch import nn
 
 from occamhead import Expression, fit_path
 from occamhead.explain import find_suspects, report
+from occamhead.explain.places import Contrast
 from occamhead.explain.suspects import suspects_among
 from occamhead.rows.arrays import ArrayData
 from occamhead.vision import Backbone, PictureArrays, PictureRows, Splits
@@ -43,7 +44,7 @@ def seen(count: int = 80, side: int = 7, seed: int = 0, mark: object = None):
 
 
 def found(maps, y, formula: Expression = RULE, classes=CLASSES):
-    return suspects_among(formula, maps, y, classes)
+    return suspects_among(formula, Contrast.of(maps, y, len(classes)), classes)
 
 
 def test_a_mark_in_the_corner_is_found_and_objects_are_not():
@@ -157,6 +158,9 @@ def test_pictures_are_looked_at_and_what_is_found_can_be_dropped():
     assert first.place.name == "the lower right corner"
     edited = head.edit(drop=first.features)
     assert edited.head.formula().features == (1,)
+    # What was seen is kept: another call does not look again.
+    data.backbone.module.register_forward_pre_hook(lambda *_: pytest.fail("looked again"))
+    assert find_suspects(head, data)[0] == first
     clean = data_of(marked=False)
     assert find_suspects(fit_path(clean, budgets=(2,)).select(2).head, clean) == []
 
