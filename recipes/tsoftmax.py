@@ -13,15 +13,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
-from occamhead.commands.backbone import backbone_of
 from occamhead.commands.flags import add_backbone, positive
 from occamhead.commands.output import quieten, say
 from occamhead.commands.results import prepare, save_results
-from occamhead.rows.arrays import as_rows
-from occamhead.vision import featurise, mnist_splits
-from recipes.features.last_layer import PAPER, run_one, say_summary, summary
 from recipes.shared.flags import recipe_parser
 
 
@@ -35,6 +29,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     add("--epochs", type=positive, default=10)
     add("--rows", type=positive, help="train on so many digits only, for a quick look")
     args = parser.parse_args(argv)
+    # What takes seconds to load comes after the flags, so that --help does not wait for it.
+    import torch
+
+    from occamhead.commands.backbone import backbone_of
+    from occamhead.rows.arrays import as_rows
+    from occamhead.vision import featurise, mnist_splits
+    from recipes.features.last_layer import PAPER, run_one, say_summary, summary
+
     quieten()
     out = prepare(args.out, "tsoftmax", args.overwrite)
     splits, source = mnist_splits(range(10), args.data)
