@@ -26,18 +26,17 @@ def picture(uri: str, alt: str, pixelated: bool) -> Markup:
 def table(titles: Sequence[str], rows: Sequence[Sequence[object]], caption: str = "") -> Markup:
     """A table whose first column names its rows."""
     head = tag("tr", *(tag("th", title, scope="col") for title in titles))
-    body = [
-        tag(
-            "tr",
-            tag("th", row[0], scope="row"),
-            *(
-                tag("td", cell, data_title=title or None)
-                for title, cell in zip(titles[1:], row[1:], strict=True)
-            ),
-        )
-        for row in rows
-    ]
     # Of more columns a narrow screen shows each row as lines, under the names of the columns.
-    kind = "stacked" if len(titles) > 4 else None
+    stacked = len(titles) > 4
+
+    def cell(title: str, content: object) -> Markup:
+        if not stacked or content == "":
+            return tag("td", content)
+        return tag("td", tag("span", content), data_title=title)
+
+    body = [
+        tag("tr", tag("th", row[0], scope="row"), *map(cell, titles[1:], row[1:])) for row in rows
+    ]
     said = [tag("caption", caption)] if caption else []
-    return tag("table", *said, tag("thead", head), tag("tbody", *body), class_=kind)
+    parts = *said, tag("thead", head), tag("tbody", *body)
+    return tag("table", *parts, class_="stacked" if stacked else None)

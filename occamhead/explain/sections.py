@@ -22,6 +22,10 @@ from occamhead.rows.metrics import ClassRates
 
 # Features of a graph that is shown without being asked for.
 SMALL_GRAPH = 16
+# Operations of the formulas of several classes that are read as such; of more, a picture is shown.
+MOST_READ = 150
+# Lines of a graph that can still be followed by eye.
+MOST_LINES = 400
 
 
 def formulas_section(material: Material) -> list[Markup]:
@@ -30,12 +34,15 @@ def formulas_section(material: Material) -> list[Markup]:
     text = "\n\n".join(formula.rule(classes))
     python = formula.python(f"The class of the highest score: {', '.join(classes)}", classes)
     first = []
+    long = formula.operations > MOST_READ
     if rule_of(formula) is None:
         wins = tag("p", "The class with the highest score wins.", class_="small")
-        first = [shown_formulas(material), wins]
+        shown = shown_formulas(material)
+        first = [wins, folded("As mathematics", shown)] if long else [shown, wins]
+    few = len(formula.features) <= SMALL_GRAPH
     return [
         *first,
-        folded("As a graph", *_graph(material), opened=len(formula.features) <= SMALL_GRAPH),
+        folded("As a graph", *_graph(material), opened=few or (long and len(first) > 0)),
         folded("As plain text", _source(text, "The formulas as text")),
         folded("As Python, to copy into a file", _source(python, "The formulas as Python")),
     ]
@@ -69,7 +76,9 @@ def _graph(material: Material) -> list[Markup]:
     shape = None if material.views is None else material.views.shape
     deviations = material.spread.deviations(material.formula.features)
     picture = picture_of(material.formula, material.classes, deviations, shape)
-    kind = "the darker a pixel" if shape else "the wider a line"
+    if len(picture.lines) > MOST_LINES:
+        return [tag("p", f"A graph of {len(picture.lines):,} lines is none that can be read.")]
+    kind = "the wider a line" if picture.lines else "the darker a field"
     legend = (
         f"Blue adds and red, dashed where it is a line, subtracts; {kind}, the more the feature"
         " usually moves the sum: its coefficient times its standard deviation."
@@ -98,7 +107,10 @@ def _comparison(material: Material, paper: tuple[float, str] | None) -> Markup:
     lines = [line("Formulas", int(material.right.sum()), used)]
     with torch.no_grad():
         soft = material.head.soft(x.to(material.head.calibration)).argmax(dim=-1).cpu()
-        lines.append(line("Soft network that they were read off", int((soft == y).sum()), used))
+        name = "Soft network that they were read off"
+        if material.head.kind == "essence":
+            name = "The same circuit with soft steps"
+        lines.append(line(name, int((soft == y).sum()), used))
         if material.dense is not None:
             right = int((material.dense(x).argmax(dim=-1) == y).sum())
             lines.append(line("Dense logistic head", right, f"{x.shape[1]:,}"))

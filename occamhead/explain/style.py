@@ -108,7 +108,7 @@ footer { padding-top: 2rem; padding-bottom: 3rem; }
   h1 { font-size: 1.5rem; } .card { padding-left: .8rem; padding-right: .8rem; }
   .formulas { padding-left: .8rem; padding-right: .8rem; }
   .beside figure { flex-basis: 96px; } .balance { width: 2.6rem; }
-  .columns td, .columns th { padding-right: .5rem; font-size: .8rem; }
+  .columns td, .columns th { padding-right: .35rem; font-size: .78rem; }
   .mistakes { grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); }
   dl { grid-template-columns: minmax(0, 1fr); gap: 0; } dd { margin-bottom: .5rem; }
   .stacked, .stacked tbody, .stacked tr, .stacked th, .stacked td { display: block; }
@@ -118,6 +118,7 @@ footer { padding-top: 2rem; padding-bottom: 3rem; }
   .stacked td { display: flex; justify-content: space-between; gap: 1rem; text-align: right; }
   .stacked td[data-title]::before { content: attr(data-title); color: var(--soft);
     text-align: left; }
+  .stacked .whole { white-space: normal; }
   .stacked td:empty { display: none; }
   .confusion th, .confusion td { padding: .25rem; min-width: 0; font-size: .72rem; }
   table { font-size: .86rem; } th, td { padding-right: .7rem; } }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from occamhead.expression.formats.picture import FONT, Picture, shortened
 from occamhead.expression.formats.rule import rule_of
 from occamhead.expression.formats.source import check_classes
 from occamhead.expression.formats.weights_picture import pixels_picture, table_picture, weights_of
-from occamhead.expression.graph import AnyGraph
+from occamhead.expression.graph import AnyGraph, Graph
+from occamhead.expression.nodes import Affine, Constant
 
 COLOURS = {"adds": "#2166ac", "takes": "#b2182b", "plain": "#555555"}
 GROUNDS = {"input": "white", "node": "white", "output": "#fff3c4", "frame": "#f5f7f9"}
@@ -47,17 +49,29 @@ def picture_of(
             endings = [[names[is_second], "if true,", f"otherwise {names[not is_second]}"]]
             expression = condition
         else:
-            least = f"{rule.threshold:.4g}".replace("-", "−")
-            endings = [[names[1], f"if the sum is above {least},", f"otherwise {names[0]}"]]
+            own, side, limit = weights_of(score), "above", rule.threshold
+            if own and all(coefficient < 0 for coefficient in own[0].values()):
+                score, side, limit = score.with_numbers(operator.neg), "below", -limit
+            text = f"{limit:.4g}".replace("-", "−")
+            endings = [[names[1], f"if the sum is {side} {text},", f"otherwise {names[0]}"]]
             expression = score
     weights = weights_of(expression)
+    summed = [[*lines, *_shift(expression, k)] for k, lines in enumerate(endings)]
     if weights is not None and shape is not None:
-        return pixels_picture(weights, endings, shape, deviations)
+        return pixels_picture(weights, summed, shape, deviations)
     terms = sum(map(len, weights or ()))
     shared = terms > 1.5 * len(expression.features)
     if weights is not None and len(weights) > 1 and shared and terms > FOLLOWED:
-        return table_picture(expression, weights, endings, deviations)
+        return table_picture(expression, weights, summed, deviations)
     return graph_picture(expression, endings, deviations)
+
+
+def _shift(expression: Graph, output: int) -> list[str]:
+    """The constant of a score, where it is told by weights alone."""
+    match expression.nodes[expression.outputs[output]]:
+        case Affine(constant, _) | Constant(constant) if constant:
+            return [f"{'−' if constant < 0 else '+'} {abs(constant):.4g}"]
+    return []
 
 
 def draw(
@@ -130,7 +144,8 @@ def draw(
             ha={"start": "left", "middle": "center", "end": "right"}[text.anchor],
             weight="bold" if text.strong else "normal", bbox=behind,
         )  # fmt: skip
-    figure.savefig(path, dpi=1.5 * INCH)
+    # What draws has no more than 65536 dots along a side.
+    figure.savefig(path, dpi=min(1.5 * INCH, 60_000 / max(*figure.get_size_inches())))
 
 
 def _size(shape: Sequence[int]) -> int:

@@ -92,6 +92,20 @@ def test_two_classes_are_one_sum_and_its_threshold():
     assert len(picture.boxes) == 3
 
 
+def test_a_sum_that_only_subtracts_is_turned_round():
+    picture = picture_of(parse(["0", "6.3 - 2*x0 - x1"]), ["face", "other"])
+    said = [text.text for text in picture.texts]
+    assert said[2:] == ["2", "1", "other", "if the sum is below 6.3,", "otherwise face"]
+    assert {line.sign for line in picture.lines} == {"adds"}
+
+
+def test_a_condition_has_no_threshold_and_a_constant_no_sum():
+    said = [text.text for text in picture_of(parse(["0", "3*(x0 > x1) - 1"])).texts]
+    assert said[-3:-1] == ["if true,", "otherwise class 0"]
+    said = [text.text for text in picture_of(parse(["0", "-1"], num_inputs=1)).texts]
+    assert said[-1] == "always class 0"
+
+
 def test_what_adds_most_is_on_top_and_widths_are_what_a_term_moves():
     formula = parse(["0", "4*x0 - 2*x1 + x2"])
     plain = picture_of(formula)
