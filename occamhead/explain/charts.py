@@ -124,7 +124,7 @@ def drawn(picture: Picture) -> Markup:
     ]
     width, height = right - left + 2 * _MARGIN, bottom - top + 2 * _MARGIN
     # On a narrow screen it shrinks as far as that helps, and then scrolls.
-    return _svg(width, height, parts, picture.said, f"min-width: {0.5 * width:.0f}px")
+    return _svg(width, height, parts, picture.said, f"min-width: {0.6 * width:.0f}px")
 
 
 def _classes(text: Text) -> str:

@@ -125,6 +125,15 @@ class Material:
         name, hint = self.formula.input_name(feature), self.hint(feature)
         return f"{name} ({hint})" if hint and hint != name else name
 
+    @property
+    def called_formula(self) -> Expression:
+        """The formulas over features that are called by what they look at, too."""
+        formula = self.formula
+        names = [formula.input_name(i) for i in range(formula.num_inputs)]
+        for i in formula.features:
+            names[i] = self.called(i).replace("`", "'")
+        return formula.renamed(names)
+
     def example(self, row: int, most_flips: int = 5) -> Example:
         return explain_example(
             self.formula, self.x[row], self.spread, self.classes, most_flips=most_flips

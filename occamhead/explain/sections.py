@@ -75,7 +75,7 @@ def made_section(material: Material, facts: Mapping[str, str]) -> list[Markup]:
 def _graph(material: Material) -> list[Markup]:
     shape = None if material.views is None else material.views.shape
     deviations = material.spread.deviations(material.formula.features)
-    picture = picture_of(material.formula, material.classes, deviations, shape)
+    picture = picture_of(material.called_formula, material.classes, deviations, shape)
     if len(picture.lines) > MOST_LINES:
         return [tag("p", f"A graph of {len(picture.lines):,} lines is none that can be read.")]
     kind = "the wider a line" if picture.lines else "the darker a field"

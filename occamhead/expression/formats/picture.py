@@ -128,11 +128,11 @@ def _character_width(character: str) -> float:
     return 0.72 if character.isupper() else 0.65
 
 
-def shortened(text: str, most: int = 28) -> str:
+def shortened(text: str, most: int = 36) -> str:
     """At most so many characters: what is in the middle of a long name goes."""
     if len(text) <= most:
         return text
-    front = (most - 1 + 1) // 2
+    front = most // 2
     return f"{text[:front]}…{text[len(text) - (most - 1 - front) :]}"
 
 
