@@ -90,6 +90,7 @@ def find_suspects(
             maps.
 
     Example:
+        >>> # Skipped: it needs photographs.
         >>> from occamhead import FeatureData, fit_path
         >>> from occamhead.explain import find_suspects
         >>> data = FeatureData("hymenoptera")  # doctest: +SKIP

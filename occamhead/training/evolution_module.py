@@ -74,7 +74,10 @@ class EvolutionModule(pl.LightningModule):
         self.save_hyperparameters()
         self.automatic_optimization = False
         check_counts(steps_per_batch=steps_per_batch)
-        shape = {"per_class": False, "skip": True, "noise": 0.0, **(head or {})}
+        # Outputs that are numbers, or that are judged by themselves, are not taken by their
+        # differences alone.
+        loss = "cross_entropy" if classify and not threshold else "squared_error"
+        shape = {"per_class": False, "skip": True, "noise": 0.0, "loss": loss, **(head or {})}
         self.head = OccamHead(in_features, out_features, **shape)
         settings = dict(strategy or {})
         if isinstance(terms := settings.get("regularisation"), dict):

@@ -178,9 +178,9 @@ def fit_head_by_path(
         >>> import torch
         >>> from occamhead.training.path import fit_head_by_path
         >>> x = torch.randn(100, 6)
-        >>> fit = fit_head_by_path((x, (x[:, 1] > x[:, 4]).long()), budgets=(1, 2, 4))
+        >>> fit = fit_head_by_path((x, (x[:, 1] > x[:, 4]).long()), budgets=(1, 2))
         >>> fit.head.formula().features, len(fit.path)
-        ((1, 4), 3)
+        ((1, 4), 2)
     """
     check_counts(max_features=max_features)
     if max_features is not None:

@@ -106,7 +106,7 @@ def test_the_paper_s_threshold(make_trainer):
     y = torch.tensor([0, 0, 1, 0])
     (results,) = make_trainer().test(module, loader(x, y, 3), verbose=False)
     assert results["test_formula_accuracy"] == 0.5
-    module.hparams["threshold"] = False
+    module.hparams["threshold"] = False  # the highest output decides
     (results,) = make_trainer().test(module, loader(x, y, 3), verbose=False)
     assert results["test_formula_accuracy"] == 1.0
 

@@ -34,7 +34,7 @@ def test_python_source_of_a_deep_formula_compiles(count):
 
 def test_wrong_numbers_of_titles_and_classes_are_value_errors(tmp_path):
     expression = parse(["x0", "x1"])
-    with pytest.raises(ValueError, match="2 outputs need as many titles, got 1"):
+    with pytest.raises(ValueError, match="2 outputs need as many class names, got 1"):
         expression.draw(tmp_path / "formula.png", titles=["one"])
     assert not (tmp_path / "formula.png").exists()
     with pytest.raises(ValueError, match="2 outputs need as many class names, got 3"):
