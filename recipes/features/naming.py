@@ -115,7 +115,14 @@ def say_rows(rows: Sequence[dict[str, Any]]) -> None:
     """The table: each share with that of classes at random behind it."""
     from occamhead.commands.output import say_table
 
-    titles = ("features", "named after", "shown counts", "one of nine", "most of nine", "all nine")
+    titles = (
+        "features",
+        "named after",
+        "shown counts",
+        "one of nine",
+        "most of nine",
+        "photographs",
+    )
     lines = [
         (
             row["features"],
