@@ -40,6 +40,7 @@ def test_a_folder_of_class_folders(own, tmp_path, capsys):
     assert lines[-1].startswith("report: ") and str(out / PAGE) in lines[-1]
 
 
+@pytest.mark.slow
 def test_three_classes_and_a_given_size(own, tmp_path, capsys):
     (own / "green").mkdir()
     for file in (own / "red").iterdir():

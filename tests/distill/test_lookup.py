@@ -32,7 +32,7 @@ def body(program: Expression, spec: FeatureSpec) -> list[str]:
     return [line.strip() for line in text.splitlines()[2:]]
 
 
-@pytest.mark.parametrize("samples", [2048, 512])
+@pytest.mark.parametrize("samples", [pytest.param(2048, marks=pytest.mark.slow), 512])
 def test_all_elementary_rules_at_once_are_an_index(samples):
     rows = RULE_AND_CELLS.rows()
     seen = np.random.default_rng(0).choice(len(rows), samples, replace=False)
@@ -46,6 +46,7 @@ def test_all_elementary_rules_at_once_are_an_index(samples):
     ]
 
 
+@pytest.mark.slow
 def test_every_mutant_of_an_index_that_changes_the_function_is_caught():
     rows = RULE_AND_CELLS.rows()
     circuit = fit_circuit(rows, next_cell(rows), classes=2)
@@ -82,6 +83,7 @@ def test_random_multiplexers(digits, seed):
     assert "choose(" in str(program) if digits > 1 else " if " in str(program), printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (1, 0, 2)])
 def test_neighbours_are_found_whatever_the_order_of_the_digits(order):
     """And wherever they stand, and though a digit counts where it is 0."""

@@ -46,6 +46,7 @@ def one_sum(weights, *biases) -> Circuit:
                    count + 1, 0)  # fmt: skip
 
 
+@pytest.mark.slow
 def test_every_elementary_rule_is_certified_short_and_never_longer_than_two_levels():
     rows, lengths = CELLS.rows(), []
     for rule in range(256):

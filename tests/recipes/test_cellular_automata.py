@@ -103,6 +103,7 @@ def test_a_two_level_form_is_called_the_minimum_only_if_that_is_proven():
 # --- the recipe -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_rows_and_tables(tmp_path, capsys):
     results = cellular_automata.main([*FEW, "--out", str(tmp_path / "run")])
     assert json.loads((tmp_path / "run" / "results.json").read_text()) == results

@@ -25,6 +25,7 @@ def results(tmp_path_factory):
     return {(row["task"], row["method"]): row for row in found["rows"]}
 
 
+@pytest.mark.slow
 def test_every_method_has_its_row(results):
     tables = ("essence", "essence_soft", "essence_short", "occamhead", "dense", "rbf", "mlp")
     shapes = ("linear", "quadratic", "occam")
@@ -37,6 +38,7 @@ def test_every_method_has_its_row(results):
         assert row["accuracy"] > 0.85
 
 
+@pytest.mark.slow
 def test_the_accuracy_is_that_of_the_printed_program(results):
     _, _, (x, y) = table("iris", 0)
     for method in ("essence", "essence_short", "occamhead"):
@@ -46,6 +48,7 @@ def test_the_accuracy_is_that_of_the_printed_program(results):
         assert "lossless" not in row["program"].lower() and row["certificate"].startswith("none")
 
 
+@pytest.mark.slow
 def test_one_formula_replaces_many_lines(results):
     linear, quadratic, occam = (results["product", m] for m in ("linear", "quadratic", "occam"))
     assert linear["differentiae"] >= 4 and occam["differentiae"] == 1

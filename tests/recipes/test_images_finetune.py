@@ -19,7 +19,13 @@ from tests.recipes.image_runs import LITE, Run, check, check_formula, run
 pytestmark = pytest.mark.usefixtures("offline", "one_thread")
 
 
-@pytest.mark.parametrize("more", [[], ["--reselect", "--unfreeze", "0", "1"]], ids=["", "anew"])
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param([], id=""),
+        pytest.param(["--reselect", "--unfreeze", "0", "1"], id="anew", marks=pytest.mark.slow),
+    ],
+)
 def test_fine_tuning(colours, tmp_path, more):
     """The backbone has moved, and the table is of the moved one's features."""
     root = colours(6)

@@ -159,6 +159,7 @@ def test_the_learned_rule_is_one_comparison_near_8_3_1(seed):
     assert (methods.as_rule(program)(x) == wanted).all()
 
 
+@pytest.mark.slow
 def test_recipe_is_ahead_of_johnson_and_writes_what_it_says(tmp_path, capsys):
     out = tmp_path / "run"
     results = maxsat.main(["--seeds", "0", "1", "--large", "300", "--out", str(out)])

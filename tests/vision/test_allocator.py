@@ -37,7 +37,12 @@ print(brought(256))
 
 
 @pytest.mark.parametrize(
-    "setting", ["", "MALLOC_TOP_PAD_=0", "GLIBC_TUNABLES=glibc.malloc.perturb=0"]
+    "setting",
+    [
+        "",
+        "MALLOC_TOP_PAD_=0",
+        pytest.param("GLIBC_TUNABLES=glibc.malloc.perturb=0", marks=pytest.mark.slow),
+    ],
 )
 def test_memory_is_kept_within_alone_and_only_where_nobody_set_the_allocator_up(setting):
     if platform.libc_ver()[0] != "glibc":

@@ -58,6 +58,7 @@ def real_data(data_folder, monkeypatch):
     monkeypatch.setenv("OCCAMHEAD_DATA", str(data_folder))
 
 
+@pytest.mark.slow
 def test_ten_digits(tmp_path, real_data):
     """All 10,000 test digits of MNIST, ten classes, from pixels."""
     from occamhead.vision import MNISTData
