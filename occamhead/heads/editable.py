@@ -13,6 +13,9 @@ from occamhead.checks import check_width
 from occamhead.heads.limits import feature_number
 from occamhead.heads.naming import Named
 
+# What refits a head; by name, as it is built on heads.
+_EDIT = ("occamhead.heads.editing", "edit")
+
 
 class Editable(Named):
     """A head of which a person can say what it may read."""
@@ -62,10 +65,9 @@ class Editable(Named):
             >>> head.edit(drop=[4], force=[0]).head.formula().features
             (0, 1)
         """
-        # By name, as it is built on this module.
-        return import_module("occamhead.heads.editing").edit(
-            self, drop=drop, keep=keep, sign=sign, force=force, data=data
-        )
+        module, name = _EDIT
+        made: Any = getattr(import_module(module), name)
+        return made(self, drop=drop, keep=keep, sign=sign, force=force, data=data)
 
     def intervene(self, x: Tensor, values: Mapping[Any, Any]) -> Tensor:
         """The scores of rows in which some features are set.
