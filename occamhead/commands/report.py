@@ -14,7 +14,7 @@ from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from occamhead.columns import between
 from occamhead.commands.names import NAMES, write_names
-from occamhead.commands.output import first_process, say, say_table
+from occamhead.commands.output import say, say_table
 from occamhead.commands.path import path_rows
 from occamhead.commands.printed import defined_by
 from occamhead.commands.results import PAGE, save_results
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from occamhead.commands.task import Task
-    from occamhead.expression import Expression
     from occamhead.heads.occam import OccamHead
     from occamhead.rows.arrays import ArrayDataModule
     from occamhead.training.results import Fit
@@ -109,9 +108,7 @@ def write(
         **({"finetuning": tuning} if tuning else {}),
     }
     results = save_results(out, results)
-    _save(out, task, data, formula, results, source, scores, predicted, labels)
-    if first_process():
-        write_names(out / NAMES, head, formula.features)
+    _save(out, task, data, head, results, source, scores, predicted, labels)
     # Every process of a distributed run must call this; the first one writes.
     fit.module.trainer.save_checkpoint(out / "checkpoint.ckpt", weights_only=True)
     return results
@@ -208,14 +205,15 @@ def _save(
     out: Path,
     task: Task,
     data: ArrayDataModule,
-    formula: Expression,
+    head: OccamHead,
     results: dict[str, Any],
     source: str,
     scores: list[list[float]],
     predicted: np.ndarray,
     labels: np.ndarray,
 ) -> None:
-    classes = results["classes"]
+    classes, formula = results["classes"], head.formula()
+    write_names(out / NAMES, head, formula.features)
     (out / "formula.py").write_text(source)
     (out / "formula.json").write_text(formula.to_json(classes) + "\n")
     lines = [f"y_{{{k}}} &= {tex}" for k, tex in enumerate(formula.latex())]

@@ -96,9 +96,9 @@ def choose_temperature(
     return temperature if clear else 1.0
 
 
-def share_out(labels: Tensor, folds: int) -> Tensor:
+def share_out(labels: Tensor, folds: int, seed: int = 0) -> Tensor:
     """A fold for each row, [rows], in which classes are shared out evenly."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     fold, start = torch.empty(len(labels), dtype=torch.long), 0
     for label in labels.unique():
         rows = (labels == label).nonzero().flatten()

@@ -122,7 +122,7 @@ class Origin:
         if count == 1:
             splits = iter([(self.train, self.validation, self.weights)])
         else:
-            splits = folds(together, self.classes, count, self.seed, self.weight)
+            splits = folds(together, count, self.seed, self.weight)
         how = self.classes, self.per_class, self.penalty
         held_out = hold_out(splits, self.classes, sizes, *how[1:], self.limits)
         path = SumPath(together, *how, self.weight, self.limits)

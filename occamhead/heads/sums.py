@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from occamhead.heads.calibration import share_out
 from occamhead.heads.limits import Limits
 from occamhead.heads.writing import Sums
 from occamhead.rows.best_subsets import best_subsets, fit_weights
@@ -293,7 +294,7 @@ def hold_out(
 
 
 def folds(
-    rows: Rows, classes: int, count: int, seed: int, weight: Tensor | None = None
+    rows: Rows, count: int, seed: int, weight: Tensor | None = None
 ) -> Iterator[tuple[Rows, Rows, Weights]]:
     """Rows to fit and rows held out, each row once, with as many of a class in every fold.
 
@@ -302,14 +303,7 @@ def folds(
     features, labels = rows
     if count > len(labels):
         raise ValueError(f"folds must be at most the {len(labels)} rows, got {count}")
-    generator = torch.Generator().manual_seed(seed)
-    fold = torch.empty(len(labels), dtype=torch.long)
-    start = 0
-    for label in range(classes):
-        mine = (labels == label).nonzero().flatten()
-        shuffled = mine[torch.randperm(len(mine), generator=generator)]
-        fold[shuffled] = (torch.arange(len(mine)) + start) % count
-        start += len(mine)  # so that the folds differ by a row at most
+    fold = share_out(labels, count, seed)
     for place in range(count):
         out = fold == place
         counts: Weights = (None, None)

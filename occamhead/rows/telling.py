@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -31,10 +31,18 @@ class OldClassifier:
                 f" weights are {list(self.weight.shape)}, got {len(self.categories)}"
             )
 
+    def telling(self, count: int = 3) -> list[list[int]]:
+        """For each feature the numbers of its :func:`telling_classes`."""
+        weight = self.weight.detach().float()
+        spread = weight.std(dim=0, correction=0).clamp_min(torch.finfo(weight.dtype).tiny)
+        standardised = (weight - weight.mean(dim=0)) / spread
+        best = standardised.topk(min(count, len(self.categories)), dim=0).indices
+        found: list[list[int]] = best.T.tolist()
+        return found
+
     def hints(self, count: int = 3) -> tuple[str, ...]:
         """For each feature its :func:`telling_classes` as one text: "mask, snorkel, ram"."""
-        best = _standardised(self.weight).topk(min(count, len(self.categories)), dim=0).indices
-        return tuple(", ".join(self.categories[k] for k in ks) for ks in best.T.tolist())
+        return tuple(", ".join(self.categories[k] for k in ks) for ks in self.telling(count))
 
 
 def telling_classes(
@@ -66,11 +74,5 @@ def telling_classes(
     old = OldClassifier(weight, tuple(categories))
     if not 0 <= feature < weight.shape[1]:
         raise ValueError(f"wanted a feature from 0 to {weight.shape[1] - 1}, got {feature}")
-    best = _standardised(old.weight[:, [feature]])[:, 0].topk(min(count, len(categories))).indices
-    return tuple(categories[k] for k in best.tolist())
-
-
-def _standardised(weight: Tensor) -> Tensor:
-    weight = weight.detach().float()
-    spread = weight.std(dim=0, correction=0).clamp_min(torch.finfo(weight.dtype).tiny)
-    return (weight - weight.mean(dim=0)) / spread
+    (best,) = replace(old, weight=weight[:, [feature]]).telling(count)
+    return tuple(categories[k] for k in best)

@@ -13,7 +13,7 @@ from occamhead.columns import aligned, between
 from occamhead.expression import Expression
 from occamhead.expression.formats.markup import Markup, tag
 from occamhead.expression.formats.mathml import mathml_rules
-from occamhead.heads.editing import Edited, FittedSums, limits_for, origin_of
+from occamhead.heads.editing import Edited, FittedSums, limits_for, origin_of, size_of
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import ArrayDataModule
 from occamhead.rows.metrics import ClassRates
@@ -117,8 +117,7 @@ class PathPoint:
     @property
     def features_per_class(self) -> int:
         """Features that the formula of one class reads at most."""
-        formula = self.formula
-        return max(len(formula[k].features) for k in range(len(formula)))
+        return size_of(self.formula)
 
     @property
     def operations(self) -> int:

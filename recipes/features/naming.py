@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from occamhead.rows.telling import telling_classes
+from occamhead.rows.telling import OldClassifier
 from occamhead.vision import Backbone, PictureRows, Splits
 
 PHOTOGRAPHS, CLASSES, DRAWS = 9, 3, 100
@@ -31,10 +31,9 @@ def most_exciting(features: NDArray[np.float32], labels: NDArray[np.int64]) -> N
 
 def named_after(weight: Tensor, features: Sequence[int], among: Sequence[int]) -> NDArray[np.int64]:
     """The telling classes of each feature among some, [features, CLASSES] numbers of classes."""
-    names = [str(number) for number in among]
-    few = weight[list(among)]
-    found = [telling_classes(few, names, feature, CLASSES) for feature in features]
-    return np.array([[int(name) for name in names] for names in found])
+    few = weight[list(among)][:, list(features)]
+    best = OldClassifier(few, tuple(map(str, among))).telling(CLASSES)
+    return np.array(among)[np.array(best)]
 
 
 def at_random(

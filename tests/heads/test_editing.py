@@ -117,7 +117,7 @@ def test_before_and_after_are_counted_in_the_same_folds(path):
     head, (x, y) = path.select(2).head, path.select(2).head.origin.together()
     origin = head.origin
     limits = Limits(drop=frozenset([5]))
-    splits = folds((x, y), 2, 5, seed=0)
+    splits = folds((x, y), 5, seed=0)
     held = hold_out(splits, 2, [1, 2], False, origin.penalty, limits)[2]
     edited = head.edit(drop=[5])
     assert edited.after == rates_of(held.scores, held.labels)

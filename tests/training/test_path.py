@@ -308,7 +308,7 @@ def testfolds_hold_every_row_out_once_with_all_classes():
     x = torch.arange(23.0).unsqueeze(1)
     y = torch.tensor([0] * 13 + [1] * 10)
     out = []
-    for (fit_x, fit_y), (held_x, held_y), _ in folds((x, y), 2, 5, seed=0):
+    for (fit_x, fit_y), (held_x, held_y), _ in folds((x, y), 5, seed=0):
         assert len(fit_x) + len(held_x) == 23 and len(held_x) in (4, 5)
         assert set(fit_y.tolist()) == set(held_y.tolist()) == {0, 1}
         out += held_x.flatten().tolist()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from occamhead.expression.formats.graph_picture import graph_picture
 from occamhead.expression.formats.picture import FONT, Picture, shortened
-from occamhead.expression.formats.rule import rule_of
-from occamhead.expression.formats.source import check_classes
+from occamhead.expression.formats.rule import rule_of, two_names
+from occamhead.expression.formats.source import check_classes, output_names
 from occamhead.expression.formats.weights_picture import pixels_picture, table_picture, weights_of
 from occamhead.expression.graph import AnyGraph, Graph
 from occamhead.expression.nodes import Affine, Constant
@@ -38,11 +38,11 @@ def picture_of(
         raise ValueError(f"deviations: input {min(unknown)} of the formula has none")
     rule = rule_of(expression)
     if rule is None:
-        names = titles or [f"y{k}" for k in range(len(expression))]
+        names = output_names(expression, titles)
         endings: list[list[str]] = [[shortened(name)] for name in names]
     else:
         (condition, is_second), score = rule.condition, rule.score
-        names = [shortened(name) for name in titles or ("class 0", "class 1")]
+        names = [shortened(name) for name in two_names(titles)]
         if not expression.features:
             expression, endings = score, [[f"always {names[rule.threshold < 0]}"]]
         elif condition.nodes[-1] in score.nodes:  # true or false: there is no threshold

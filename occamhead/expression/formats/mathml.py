@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from occamhead.expression.formats.markup import Markup, join, tag
-from occamhead.expression.formats.rule import rule_of
-from occamhead.expression.formats.source import check_classes
+from occamhead.expression.formats.rule import rule_of, two_names
+from occamhead.expression.formats.source import check_classes, output_names
 from occamhead.expression.formats.walk import (
     ATOM,
     COMPARISON,
@@ -53,8 +53,7 @@ def mathml_lines(expression: Graph, titles: Sequence[str] = ()) -> list[Line]:
     Raises:
         ValueError: If there are titles, but not one per output.
     """
-    check_classes(expression, titles)
-    titles = titles or [f"y{k}" for k in range(len(expression))]
+    titles = output_names(expression, titles)
     writer = _MathmlWriter(expression)
     writer.write()
     lines = [Line(name, writer.pieces(node)) for node, name in writer.names.items()]
@@ -80,7 +79,7 @@ def mathml_rules(expression: Graph, classes: Sequence[str] = ()) -> list[Markup]
     if rule is None:
         return [_defined(line) for line in mathml_lines(expression, classes)]
     condition, is_second = rule.condition
-    names = [tag("strong", name) for name in classes or ("class 0", "class 1")]
+    names = [tag("strong", name) for name in two_names(classes)]
     if isinstance(answer := condition.nodes[-1], Constant):
         return [_paragraph("always", names[bool(answer.value)])]
     *parts, last = mathml_lines(condition)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 from occamhead.expression.formats.latex import to_latex, words_latex
-from occamhead.expression.formats.source import check_classes
+from occamhead.expression.formats.source import check_classes, output_names
 from occamhead.expression.formats.text import to_text
 from occamhead.expression.graph import AnyGraph, Graph, GraphBuilder
 from occamhead.expression.nodes import Affine, Apply, Constant, Node
@@ -63,7 +63,7 @@ class Rule(Generic[AnyGraph]):
             ValueError: If there are names, but not two.
         """
         condition, is_second = self.condition
-        names = _two(classes)
+        names = two_names(classes)
         if isinstance(answer := condition.nodes[-1], Constant):
             return f"always {names[bool(answer.value)]}"
         return f"{names[is_second]} if {to_text(condition)[0]}, otherwise {names[not is_second]}"
@@ -71,7 +71,7 @@ class Rule(Generic[AnyGraph]):
     def latex(self, classes: Sequence[str] = ()) -> str:
         """LaTeX of the class as two cases, without delimiters; see :meth:`text`."""
         condition, is_second = self.condition
-        names = [words_latex(name) for name in _two(classes)]
+        names = [words_latex(name) for name in two_names(classes)]
         if isinstance(answer := condition.nodes[-1], Constant):
             return names[bool(answer.value)]
         first = rf"{names[is_second]} & \text{{if }} {to_latex(condition)[0]} \\"
@@ -107,7 +107,7 @@ def to_rules(expression: Graph, classes: Sequence[str] = ()) -> list[str]:
     check_classes(expression, classes)
     if (rule := rule_of(expression)) is not None:
         return [rule.text(classes)]
-    names = classes or [f"y{k}" for k in range(len(expression))]
+    names = output_names(expression, classes)
     return [f"{name} = {text}" for name, text in zip(names, to_text(expression), strict=True)]
 
 
@@ -115,7 +115,8 @@ def _is_condition(node: Node) -> bool:
     return isinstance(node, Apply) and get_operator(node.operator).kind == CONDITION
 
 
-def _two(classes: Sequence[str]) -> Sequence[str]:
+def two_names(classes: Sequence[str]) -> Sequence[str]:
+    """Names of two classes: these, or "class 0" and "class 1"; ValueError if there are not two."""
     if classes and len(classes) != 2:
         raise ValueError(f"a rule tells two classes apart, got {len(classes)} names")
     return classes or ("class 0", "class 1")

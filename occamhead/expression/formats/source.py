@@ -17,6 +17,12 @@ def check_classes(expression: Graph, classes: Sequence[str]) -> None:
         raise ValueError(f"{len(expression)} outputs need as many class names, got {len(classes)}")
 
 
+def output_names(expression: Graph, names: Sequence[str]) -> Sequence[str]:
+    """A name per output: these, or y0, y1, ...; ValueError if there are some, but not as many."""
+    check_classes(expression, names)
+    return names or [f"y{k}" for k in range(len(expression))]
+
+
 def weighted_sum(constant: float, terms: Sequence[tuple[float, str]]) -> str:
     """``2.0 * a - b + 1.0``; every number has a point: 1/2 must not be a quotient of integers."""
     return signed_sum(terms, constant, number=repr)
