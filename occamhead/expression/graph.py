@@ -110,6 +110,26 @@ class Graph:
         return total
 
     @cached_property
+    def complexity(self) -> int:
+        """Inputs, numbers and operations of the formulas as they are written out.
+
+        What is written twice counts twice; a sign counts nothing, an operation of n arguments
+        n - 1, and at least 1.
+        """
+        sizes: list[int] = []
+        for node in self.nodes:
+            match node:
+                case Affine(constant, terms):
+                    size = len(terms) - 1 + 2 * (constant != 0)
+                    size += sum(sizes[child] + 2 * (abs(c) != 1) for c, child in terms)
+                case Apply(_, children):
+                    size = max(len(children) - 1, 1) + sum(sizes[child] for child in children)
+                case _:
+                    size = 1
+            sizes.append(size)
+        return sum(sizes[output] for output in self.outputs)
+
+    @cached_property
     def depth(self) -> int:
         """Longest chain of operations from an input to an output; 0 for a bare input."""
         depths: list[int] = []
