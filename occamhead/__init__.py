@@ -110,7 +110,7 @@ _HOMES = {
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 # Packages that are found as attributes without an import of their own.
-_PACKAGES = ("checks", "distill", "expression", "heads", "network", "rows")
+_PACKAGES = ("checks", "distill", "expression", "heads", "network", "problems", "rows")
 
 announce_moves()
 

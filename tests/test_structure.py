@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "moved": set(),
     "version": set(),
     "expression": {"checks"},
+    "problems": {"expression", "checks"},
     "rows": set(),
     "network": {"expression", "checks"},
     "vision": {"rows", "checks"},
