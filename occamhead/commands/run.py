@@ -18,6 +18,7 @@ from occamhead.commands.names import read_names
 from occamhead.commands.output import quieten, say
 from occamhead.commands.results import MODEL, PAGE, results_folder
 from occamhead.commands.task import Task
+from occamhead.explain.looking import Look
 from occamhead.heads.model_file import save_model
 from occamhead.heads.naming import as_names
 from occamhead.rows.arrays import ArrayDataModule
@@ -70,10 +71,14 @@ def _run(
         say(f"skipped {len(skipped)} unreadable pictures: {', '.join(skipped)}")
 
     start = time.perf_counter()
-    data: ArrayDataModule = PictureRows(
-        task.splits, task.source, backbone, args.cache, progress=sys.stderr.isatty()
+    look = Look(task.splits) if backbone and args.report and args.mode != "finetune" else None
+    rows = PictureRows(
+        task.splits, task.source, backbone, args.cache, progress=sys.stderr.isatty(), watch=look
     )
-    data.setup()
+    rows.setup()
+    if look is not None:
+        look.keep(rows)
+    data: ArrayDataModule = rows
     feature_seconds = time.perf_counter() - start
     start = time.perf_counter()
     trainer: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "gelu": F.gelu,
 }
 BATCH = 16
+# Pictures on which a layer's means are compared with the features.
+CHECKED = 2
 
 
 @dataclass(frozen=True)
@@ -53,13 +55,31 @@ class ActivationMaps:
         """
         module = self.backbone.module
         maps = []
-        for start in range(0, len(rows), BATCH):
-            batch = tensors(self.backbone, pictures, rows[start : start + BATCH])
-            with _outputs(module, [self.layer]) as outputs, torch.inference_mode():
-                module(batch.to(_device(module)))
-                found = self._maps(outputs[self.layer]).cpu()
-            maps.append(found[:, list(channels)].numpy())
+        with self.watched() as last:
+            for start in range(0, len(rows), BATCH):
+                batch = tensors(self.backbone, pictures, rows[start : start + BATCH])
+                with torch.inference_mode():
+                    module(batch.to(_device(module)))
+                    maps.append(last()[:, list(channels)].numpy())
         return np.concatenate(maps)
+
+    @contextmanager
+    def watched(self) -> Iterator[Callable[[], Tensor]]:
+        """Gives the maps of the batch that passed through the backbone last, on the CPU."""
+        with _outputs(self.backbone.module, [self.layer]) as outputs:
+            yield lambda: self._maps(outputs[self.layer]).cpu()
+
+    def plain(self) -> dict[str, NDArray[Any]]:
+        """All but the backbone, as arrays."""
+        return {name: np.array(value) for name, value in vars(self).items() if name != "backbone"}
+
+    @classmethod
+    def from_plain(
+        cls, backbone: Backbone, values: Mapping[str, NDArray[Any]]
+    ) -> ActivationMaps | None:
+        """What :meth:`plain` gave; None of nothing."""
+        given = {name: value.item() for name, value in values.items()}
+        return cls(backbone, **given) if given else None
 
     def _maps(self, output: Tensor) -> Tensor:
         maps = ACTIVATIONS[self.activation](output.float())
@@ -67,14 +87,15 @@ class ActivationMaps:
 
 
 def find_maps(
-    backbone: Backbone, pictures: Pictures, features: Any, checked: int = 2
+    backbone: Backbone, pictures: Pictures, features: Any, checked: int = CHECKED
 ) -> ActivationMaps | None:
     """Find the last layer whose channels' spatial means are the features, by trying.
 
     Args:
         backbone: The backbone, in eval mode.
         pictures: Pictures, at least one.
-        features: What the head saw of each of them, [picture, feature].
+        features: What the head saw of each of them, [picture, feature]; None takes what the
+            backbone makes of them.
         checked: How many pictures to compare on.
 
     Returns:
@@ -83,10 +104,11 @@ def find_maps(
     """
     count = min(checked, len(pictures))
     device = _device(backbone.module)
-    wanted = torch.from_numpy(np.array(features[:count], dtype=np.float32)).to(device)
     names = [name for name, _ in backbone.module.named_modules() if name]
     with _outputs(backbone.module, names) as outputs, torch.inference_mode():
-        backbone.module(tensors(backbone, pictures, range(count)).to(device))
+        wanted = backbone.module(tensors(backbone, pictures, range(count)).to(device)).float()
+        if features is not None:
+            wanted = torch.from_numpy(np.array(features[:count], dtype=np.float32)).to(device)
         for layer, output in reversed(outputs.items()):
             for channels_last in (False, True):
                 if output.shape[3 if channels_last else 1] != wanted.shape[1]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,12 @@ from occamhead.explain.opening import opening, warnings_section
 from occamhead.explain.sections import accuracy_section, formulas_section, made_section
 from occamhead.explain.style import STYLE
 from occamhead.explain.suspects import suspects_in
-from occamhead.explain.views import views_of
+from occamhead.explain.views import Keep, made_anew, views_of
 from occamhead.explain.words import listed
 from occamhead.expression.formats.markup import Markup, join, tag
 from occamhead.heads.base import SymbolicHead
 from occamhead.version import __version__
+from occamhead.vision.features import cached_arrays
 
 if TYPE_CHECKING:
     from occamhead.rows.arrays import ArrayDataModule
@@ -100,7 +102,7 @@ def report(
         formula=formula,
         data=data,
         dense=dense,
-        views=views_of(pictures, backbone, data.arrays.test[0]),
+        views=views_of(pictures, backbone, data.arrays.test[0], _keeper(data)),
         examples=examples,
         notice=backbone.notice if backbone else None,
         suspects=suspects_in(formula, data),
@@ -126,6 +128,13 @@ def report(
     target = Path(path)
     target.write_text(page, encoding="utf-8")
     return target
+
+
+def _keeper(data: ArrayDataModule) -> Keep:
+    """Data that keep features on disk keep maps there, too."""
+    if hasattr(data, "cache_dir"):
+        return partial(cached_arrays, cache_dir=data.cache_dir)
+    return made_anew
 
 
 def _maker() -> str:

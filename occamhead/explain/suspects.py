@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from occamhead.checks import check_counts
-from occamhead.explain.activations import BATCH, find_maps
-from occamhead.explain.places import Contrast, Place, coarse
+from occamhead.explain.looking import PER_CLASS, looked_at
+from occamhead.explain.places import Contrast, Place
 from occamhead.explain.words import count, percent
 from occamhead.expression import Expression
 from occamhead.heads.base import SymbolicHead
-from occamhead.vision.features import cached_arrays
 
 if TYPE_CHECKING:
     from occamhead.training.results import Fit
@@ -62,7 +60,7 @@ class Suspect:
 
 
 def find_suspects(
-    head: SymbolicHead | Fit, data: Any, *, pictures_per_class: int = 48
+    head: SymbolicHead | Fit, data: Any, *, pictures_per_class: int = PER_CLASS
 ) -> list[Suspect]:
     """Look for features of a rule that see the same place in every picture, rather than the class.
 
@@ -111,13 +109,13 @@ def find_suspects(
 
 
 def suspects_in(
-    formula: Expression, data: Any, pictures_per_class: int = 48
+    formula: Expression, data: Any, pictures_per_class: int = PER_CLASS
 ) -> list[Suspect] | None:
     """As :func:`find_suspects`; None where the features of the data have no place in a picture."""
     check_counts(pictures_per_class=pictures_per_class)
     if getattr(data, "pictures", None) is None or getattr(data, "backbone", None) is None:
         return None
-    contrast = _looked_at(data, pictures_per_class)
+    contrast = looked_at(data, pictures_per_class)
     return None if contrast is None else suspects_among(formula, contrast, data.classes)
 
 
@@ -169,38 +167,3 @@ def _why(
         verb = "answers" if more == 1 else "answer"
         said += f"; {count(more, 'other feature')} of the backbone {verb} to the same place"
     return f"{said}."
-
-
-def _looked_at(data: Any, per_class: int) -> Contrast | None:
-    """The contrast of some pictures of each class, kept beside the features; None without maps."""
-    parts = [data.pictures.train, data.pictures.validation]
-    labels = np.concatenate([part.labels for part in parts])
-    chosen = np.sort(np.concatenate([_spread(labels == k, per_class) for k in np.unique(labels)]))
-    first = len(parts[0])
-    rows = [chosen[chosen < first], chosen[chosen >= first] - first]
-    shown = [part.subset(own) for part, own in zip(parts, rows, strict=True)]
-
-    def measure() -> Mapping[str, NDArray[Any]]:
-        maps = find_maps(data.backbone, data.pictures.train, data.arrays.train[0])
-        if maps is None:
-            return {}
-        found = [
-            coarse(
-                maps(part, range(start, min(start + BATCH, len(part))), range(data.num_features))
-            )
-            for part in shown
-            for start in range(0, len(part), BATCH)
-        ]
-        return Contrast.of(np.concatenate(found), labels[chosen], len(data.classes)).arrays()
-
-    backbone = data.backbone
-    key = "places", backbone.fingerprint, repr(backbone.transform), str(labels[chosen].tolist())
-    prints = [part.fingerprint() for part in shown]
-    arrays = cached_arrays([*key, *prints], measure, getattr(data, "cache_dir", None))
-    return Contrast(**arrays) if arrays else None
-
-
-def _spread(members: NDArray[np.bool_], most: int) -> NDArray[np.int64]:
-    """Positions of some of the members, evenly spread over them."""
-    positions = np.flatnonzero(members)
-    return positions[np.linspace(0, len(positions) - 1, min(most, len(positions))).astype(int)]

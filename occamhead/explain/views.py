@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.explain.activations import ActivationMaps, find_maps, tensors
+from occamhead.explain.activations import CHECKED, ActivationMaps, find_maps, tensors
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 SIDE = 128  # pixels of a thumbnail
 MARK = (230, 74, 25)
+
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
+Keep: TypeAlias = Callable[[Sequence[str], Callable[[], Arrays]], Arrays]
+"""Gives arrays that these texts name: makes them, or has them from an earlier time."""
 
 
 class Views(ABC):
@@ -112,18 +117,32 @@ class PhotographViews(Views):
         pictures: The photograph of each row.
         backbone: The backbone that made the features; None shows the photographs as they are.
         features: What the head saw of each row; the maps are checked against it.
+        keep: What keeps maps from one page to the next.
     """
 
-    def __init__(self, pictures: Pictures, backbone: Backbone | None, features: Any) -> None:
+    def __init__(
+        self, pictures: Pictures, backbone: Backbone | None, features: Any, keep: Keep
+    ) -> None:
         super().__init__(pictures)
         self.backbone = backbone
         self.maps: ActivationMaps | None = None
+        self._keep = keep
         if backbone is not None:
-            self.maps = find_maps(backbone, pictures, features)
+            head = np.ascontiguousarray(features[:CHECKED]).tobytes()
+            self._key = ["page", backbone.fingerprint, repr(backbone.transform),
+                         pictures.fingerprint(), sha256(head).hexdigest()]  # fmt: skip
+            self.maps = self._find(backbone, features)
             self._black, self._white = (_blank(backbone, pictures, shade) for shade in (0, 255))
         self._heat: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._largest: dict[int, float] = {}
         self._seen: dict[int, Image.Image] = {}
+
+    def _find(self, backbone: Backbone, features: Any) -> ActivationMaps | None:
+        def found() -> Arrays:
+            maps = find_maps(backbone, self.pictures, features)
+            return {} if maps is None else maps.plain()
+
+        return ActivationMaps.from_plain(backbone, self._keep([*self._key, "layer"], found))
 
     @property
     def legend(self) -> str:
@@ -139,15 +158,19 @@ class PhotographViews(Views):
         )
 
     def prepare(self, wanted: Iterable[tuple[int, int]]) -> None:
-        if self.maps is None:
+        pairs = sorted(set(wanted))
+        if self.maps is None or not pairs:
             return
-        pairs = set(wanted)
-        rows, channels = (sorted({pair[i] for pair in pairs}) for i in (0, 1))
-        if not pairs:
-            return
-        maps = self.maps(self.pictures, rows, channels)
-        for row, channel in pairs:
-            heat = maps[rows.index(row), channels.index(channel)]
+        find = self.maps
+
+        def made() -> Arrays:
+            rows, channels = (sorted({pair[i] for pair in pairs}) for i in (0, 1))
+            maps = find(self.pictures, rows, channels)
+            heat = [maps[rows.index(row), channels.index(channel)] for row, channel in pairs]
+            return {"heat": np.stack(heat)}
+
+        kept = self._keep([*self._key, find.layer, find.activation, str(pairs)], made)
+        for (row, channel), heat in zip(pairs, kept["heat"], strict=True):
             self._heat[row, channel] = heat
             self._largest[channel] = max(self._largest.get(channel, 0.0), float(heat.max()))
 
@@ -228,7 +251,14 @@ def data_uri(image: Image.Image, kind: str) -> str:
     return f"data:image/{kind.lower()};base64,{text}"
 
 
-def views_of(pictures: Pictures | None, backbone: Backbone | None, features: Any) -> Views | None:
+def made_anew(key: Sequence[str], make: Callable[[], Arrays]) -> Arrays:
+    """A :data:`Keep` that keeps nothing."""
+    return make()
+
+
+def views_of(
+    pictures: Pictures | None, backbone: Backbone | None, features: Any, keep: Keep = made_anew
+) -> Views | None:
     """The views of some pictures: pixels if the features are theirs, else photographs.
 
     Raises:
@@ -245,4 +275,4 @@ def views_of(pictures: Pictures | None, backbone: Backbone | None, features: Any
         and np.allclose(first, features[0])
     ):
         return PixelViews(pictures)
-    return PhotographViews(pictures, backbone, features)
+    return PhotographViews(pictures, backbone, features, keep)

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 from occamhead.rows.arrays import ArrayDataModule, Batches, LabelledArrays, Rows
 from occamhead.vision.backbones import Backbone, load_backbone, load_transform
 from occamhead.vision.digits import mnist_splits
-from occamhead.vision.features import best_device, cached_features, pixels
+from occamhead.vision.features import Watch, best_device, cached_features, pixels
 from occamhead.vision.pictures import Pictures, PictureTensors, Splits
 from occamhead.vision.sources import photograph_splits
 
@@ -17,11 +17,17 @@ from occamhead.vision.sources import photograph_splits
 class _FromPictures(ArrayDataModule):
     """Base of those whose rows are made of pictures: it keeps what they were made of."""
 
-    def __init__(self, batch_size: int, cache_dir: str | None, progress: bool = True) -> None:
+    def __init__(
+        self,
+        batch_size: int,
+        cache_dir: str | None,
+        progress: bool = True,
+        watch: Watch | None = None,
+    ) -> None:
         super().__init__(batch_size)
         self.backbone: Backbone | None = None
         self._pictures: Splits | None = None
-        self.cache_dir, self._progress = cache_dir, progress
+        self.cache_dir, self._progress, self._watch = cache_dir, progress, watch
 
     @abstractmethod
     def read(self) -> tuple[Splits, str, Backbone | None]:
@@ -38,7 +44,14 @@ class _FromPictures(ArrayDataModule):
         self._pictures, description, self.backbone = self.read()
         if self.backbone is not None and self.backbone.classifier is not None:
             self.feature_hints = self.backbone.classifier.hints()
-        return featurise(self._pictures, description, self.backbone, self.cache_dir, self._progress)
+        return featurise(
+            self._pictures,
+            description,
+            self.backbone,
+            self.cache_dir,
+            self._progress,
+            self._watch,
+        )
 
 
 def featurise(
@@ -47,6 +60,7 @@ def featurise(
     backbone: Backbone | None,
     cache_dir: str | None = None,
     progress: bool = True,
+    watch: Watch | None = None,
 ) -> LabelledArrays:
     """Turn pictures into cached features of a frozen backbone, or into pixels if there is none.
 
@@ -54,13 +68,15 @@ def featurise(
         splits: The pictures.
         description: What they are, in one line; the features are named before it.
         backbone: What makes features of them, on the best device at hand; None takes pixels.
-        cache_dir, progress: See `cached_features`.
+        cache_dir, progress, watch: See `cached_features`.
     """
 
     def rows(pictures: Pictures) -> Rows:
         if backbone is None:
             return pixels(pictures), pictures.labels
-        x = cached_features(backbone, pictures, cache_dir, device=best_device(), progress=progress)
+        x = cached_features(
+            backbone, pictures, cache_dir, device=best_device(), progress=progress, watch=watch
+        )
         return x, pictures.labels
 
     if backbone is not None:
@@ -84,7 +100,7 @@ class PictureRows(_FromPictures):
         pictures: Pictures of each split.
         description: What they are, in one line.
         backbone: What makes features of them; None takes the pixels.
-        cache_dir, progress: See `cached_features`.
+        cache_dir, progress, watch: See `cached_features`.
         batch_size: Rows per batch.
 
     Example:
@@ -106,8 +122,9 @@ class PictureRows(_FromPictures):
         cache_dir: str | None = None,
         batch_size: int = 128,
         progress: bool = True,
+        watch: Watch | None = None,
     ) -> None:
-        super().__init__(batch_size, cache_dir, progress)
+        super().__init__(batch_size, cache_dir, progress, watch)
         self._given = (pictures, description, backbone)
 
     def read(self) -> tuple[Splits, str, Backbone | None]:

@@ -4,9 +4,9 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from zipfile import BadZipFile
 
 import numpy as np
@@ -22,6 +22,9 @@ from occamhead.vision.backbones import Backbone
 from occamhead.vision.pictures import Pictures, PictureTensors
 
 log = logging.getLogger("occamhead")
+
+Watch: TypeAlias = Callable[[Backbone, Pictures], AbstractContextManager[Callable[[range], None]]]
+"""Looks on while pictures pass through a backbone; told the rows of each batch that has passed."""
 
 
 def default_workers(pictures: Pictures) -> int:
@@ -46,6 +49,7 @@ def extract(
     device: str | torch.device = "cpu",
     workers: int | None = None,
     progress: bool = True,
+    watch: Watch | None = None,
 ) -> NDArray[np.float32]:
     """Run every picture through the backbone, in eval mode and without gradients.
 
@@ -56,6 +60,7 @@ def extract(
         device: Where the backbone runs, such as "cuda".
         workers: Processes that decode meanwhile; None means `default_workers`.
         progress: Show a progress bar on stderr.
+        watch: May read layers of the backbone after each batch, but change nothing.
     Returns:
         Features, float32 [picture, num_features].
     Raises:
@@ -74,6 +79,7 @@ def extract(
         torch.inference_mode(),
         memory_kept(),
         _pooling_by_channels(module),
+        nullcontext() if watch is None else watch(backbone, pictures) as see,
         tqdm(total=len(pictures), desc=backbone.name, unit="picture", disable=not progress) as bar,
     ):
         for images, _ in loader:
@@ -83,6 +89,8 @@ def extract(
                 name = pictures.names[row + int(np.argmin(finite))]
                 raise ValueError(f"{name}: {backbone.name} gives it features that are not finite")
             features[row : row + len(batch)] = batch
+            if see is not None:
+                see(range(row, row + len(batch)))
             row += len(batch)
             bar.update(len(batch))
     return features
@@ -136,13 +144,15 @@ def cached_features(
     device: str | torch.device = "cpu",
     workers: int | None = None,
     progress: bool = True,
+    watch: Watch | None = None,
 ) -> NDArray[np.float32]:
     """Return the features of `extract`, computed only if they are not on disk yet.
 
     Args:
         cache_dir: Folder of the cached files, one per backbone, transform and set of pictures;
             None means $XDG_CACHE_HOME/occamhead/features, or ~/.cache/occamhead/features.
-        backbone, pictures, batch_size, device, workers, progress: As for `extract`.
+        backbone, pictures, batch_size, device, workers, progress, watch: As for `extract`;
+            what is on disk passes through nothing, so that nobody looks on.
     Returns:
         Features, float32 [picture, num_features]: memory-mapped read-only, or, of a part that
         `hold_out` made, its rows of the features of the whole.
@@ -156,6 +166,7 @@ def cached_features(
             device=device,
             workers=workers,
             progress=progress,
+            watch=watch,
         )
         return whole[pictures.rows]
     shape = (len(pictures), backbone.num_features)
@@ -173,6 +184,7 @@ def cached_features(
         device=device,
         workers=workers,
         progress=progress,
+        watch=watch,
     )
     _write_whole(file, features)
     return np.load(file, mmap_mode="r")

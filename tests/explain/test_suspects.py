@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from occamhead import Expression, fit_path
-from occamhead.explain import find_suspects, report
-from occamhead.explain.places import Contrast
+from occamhead.explain import find_maps, find_suspects, report
+from occamhead.explain.looking import Look
+from occamhead.explain.places import Contrast, coarse
 from occamhead.explain.suspects import suspects_among
 from occamhead.rows.arrays import ArrayData
-from occamhead.vision import Backbone, PictureArrays, PictureRows, Splits
+from occamhead.vision import Backbone, PictureArrays, PictureRows, Splits, hold_out
 from tests.explain.conftest import ToTensor
 
 pytestmark = pytest.mark.usefixtures("offline", "one_thread")
 
 CLASSES = ("ants", "bees")
+# One for all backbones: what is cached knows a transform by its text.
+SCALED = ToTensor()
 RULE = Expression.parse(["0", "2*x0 - x1 + 0.5*x2 + x3 + x4"], num_inputs=8)
 
 
@@ -134,7 +140,7 @@ def painted(count: int, marked: bool, seed: int) -> PictureArrays:
     return PictureArrays(images, [f"{i}" for i in range(count)], labels, CLASSES)
 
 
-def data_of(marked: bool) -> PictureRows:
+def data_of(marked: bool, watched: bool = False) -> PictureRows:
     """Features that add up red, and green, and both."""
     weights = torch.tensor([[1.0, 0, 0], [0, 1, 0], [0.5, 0.5, 0]])[:, :, None, None]
     layers = nn.Sequential(
@@ -143,10 +149,13 @@ def data_of(marked: bool) -> PictureRows:
     with torch.no_grad():
         layers[0].weight.copy_(weights)
         layers[0].bias.fill_(1.0)
-    backbone = Backbone("colours", layers.eval(), 3, ToTensor(), "by hand", f"f{marked}", None)
+    backbone = Backbone("colours", layers.eval(), 3, SCALED, "by hand", f"f{marked}", None)
     parts = [painted(60, marked, seed) for seed in range(3)]
-    data = PictureRows(Splits(*parts), "painted", backbone, progress=False)
+    look = Look(Splits(*parts)) if watched else None
+    data = PictureRows(Splits(*parts), "painted", backbone, progress=False, watch=look)
     data.setup()
+    if look is not None:
+        look.keep(data)
     return data
 
 
@@ -163,6 +172,54 @@ def test_pictures_are_looked_at_and_what_is_found_can_be_dropped():
     assert find_suspects(head, data)[0] == first
     clean = data_of(marked=False)
     assert find_suspects(fit_path(clean, budgets=(2,)).select(2).head, clean) == []
+
+
+def test_what_is_seen_while_features_are_made_need_not_be_seen_again():
+    data = data_of(marked=True)
+    head = fit_path(data, budgets=(2,)).select(2).head
+    first = find_suspects(head, data)
+    folder = Path(os.environ["XDG_CACHE_HOME"]) / "occamhead" / "features"
+    for file in folder.iterdir():
+        file.unlink()
+    watched = data_of(marked=True, watched=True)
+    np.testing.assert_array_equal(watched.arrays.train[0], data.arrays.train[0])
+    watched.backbone.module.register_forward_pre_hook(lambda *_: pytest.fail("looked again"))
+    (same,) = find_suspects(head, watched)
+    assert same.why == first[0].why and same.share == pytest.approx(first[0].share, rel=1e-5)
+
+
+def test_of_pictures_whose_features_are_there_already_nothing_is_kept():
+    data_of(marked=True)
+    data = data_of(marked=True, watched=True)
+    passes = []
+    data.backbone.module.register_forward_pre_hook(lambda *_: passes.append(1))
+    assert find_suspects(fit_path(data, budgets=(2,)).select(2).head, data) and passes
+
+
+def test_a_part_of_pictures_is_seen_among_the_whole():
+    whole, test = painted(60, True, 7), painted(60, True, 8)
+    splits = Splits(*hold_out(whole, 0.3, 0), test)
+    backbone = data_of(marked=True).backbone
+    look = Look(splits, per_class=10)
+    PictureRows(splits, "painted", backbone, progress=False, watch=look).setup()
+    chosen, maps = look._chosen, find_maps(backbone, whole, None)
+    assert maps is not None and sorted(look._seen) == list(range(20))
+    names = [part.names[i] for part, own in zip(chosen.parts, chosen.rows, strict=True)
+             for i in own]  # fmt: skip
+    rows = [whole.names.index(name) for name in names]
+    assert chosen.labels.tolist() == whole.labels[rows].tolist()
+    wanted = coarse(maps(whole, rows, range(3)))
+    np.testing.assert_allclose(np.stack([look._seen[i] for i in range(20)]), wanted, rtol=1e-5)
+
+
+def test_the_maps_of_a_page_are_kept(tmp_path):
+    data = data_of(marked=True)
+    data.setup("test")
+    head = fit_path(data, budgets=(2,)).select(2).head
+    first = report(tmp_path / "report.html", head, data).read_text(encoding="utf-8")
+    data.backbone.module.register_forward_pre_hook(lambda *_: pytest.fail("looked again"))
+    assert report(tmp_path / "report.html", head, data).read_text(encoding="utf-8") == first
+    assert "Heat shows where the channel of 1 whose spatial mean" in first
 
 
 def test_the_report_warns_of_them(tmp_path):
