@@ -19,7 +19,11 @@ _STUDIED_FEYNMAN = ("I.6.2", "I.8.14", "I.10.7", "I.13.12", "I.15.3x", "I.16.6",
                     "I.29.16", "I.37.4", "I.44.4", "I.50.26", "II.6.11", "II.11.27", "II.35.18",
                     "III.4.32")  # fmt: skip
 _FEYNMAN_ROWS = 500
-SUITES = (*_FILES, "study")
+_NOISY = ("nguyen1", "nguyen5", "nguyen7", "nguyen10", "nguyen11", "nguyen12", "keijzer14", "jin1",
+          "jin6", "strogatz_bacres1", "strogatz_barmag1", "strogatz_lv1", "strogatz_predprey2",
+          "I.6.2", "I.16.6", "III.4.32")  # fmt: skip
+_NOISY_ROWS = 200
+SUITES = (*_FILES, "study", "noisy")
 
 
 def load(suite: str) -> list[Problem]:
@@ -31,8 +35,8 @@ def load(suite: str) -> list[Problem]:
             with arcsin and arccos are left out), ``"nguyen"`` (12), ``"keijzer"`` (6), ``"korns"``
             (4), ``"livermore"`` (5), ``"jin"`` (6), ``"strogatz"`` (14 right-hand sides),
             ``"class"`` (8 laws with constants of groups), ``"firstprinciples"`` (5 laws on at most
-            30 rows) or ``"study"`` (62: those from nguyen to strogatz, and 15 of Feynman's on 500
-            rows).
+            30 rows), ``"study"`` (62: those from nguyen to strogatz, and 15 of Feynman's on 500
+            rows) or ``"noisy"`` (16 of these on 200 rows, which ask for noise).
 
     Raises:
         ValueError: If there is no such suite.
@@ -50,6 +54,9 @@ def load(suite: str) -> list[Problem]:
         laws = {law.name: law for law in load("feynman")}
         chosen = [replace(laws[name], rows=_FEYNMAN_ROWS) for name in _STUDIED_FEYNMAN]
         return [law for name in _STUDIED for law in load(name)] + chosen
+    if suite == "noisy":
+        laws = {law.name: law for law in load("study")}
+        return [replace(laws[name], rows=_NOISY_ROWS) for name in _NOISY]
     if suite not in _FILES:
         raise ValueError(unknown_name("suite", suite, SUITES))
     text = (files("occamhead.problems") / "data" / f"{suite}.json").read_text(encoding="utf-8")

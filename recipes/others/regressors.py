@@ -208,6 +208,7 @@ def operon(
     seed: int,
     operators: str = OPERATORS,
     refit: Callable[[Expression, np.ndarray, np.ndarray], Expression] | None = None,
+    max_length: int = 50,
 ) -> Fitted:
     """pyoperon with constants fitted by Levenberg-Marquardt, begun anew every three seconds.
 
@@ -218,6 +219,7 @@ def operon(
         operators: Its ``allowed_symbols`` besides constant and variable.
         refit: For data without noise: fits the kept formula's numbers once more on the training
             rows, in float64 where pyoperon computes in float32; an exact formula ends the search.
+        max_length: Most nodes of a tree; 50 is pyoperon's own.
     """
     from pyoperon.sklearn import SymbolicRegressor
 
@@ -236,6 +238,7 @@ def operon(
                     optimizer_iterations=5,
                     max_evaluations=PIECE,
                     generations=PIECE,
+                    max_length=max_length,
                     epsilon=0.0,
                     model_selection_criterion="mean_squared_error",
                     warm_start=True,

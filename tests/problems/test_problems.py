@@ -11,7 +11,8 @@ from occamhead.problems import SUITES, Input, Problem, load
 from tests.problems.dimensions import unit_of
 
 COUNTS = {"fastsrb": 119, "feynman": 117, "nguyen": 12, "keijzer": 6, "korns": 4, "livermore": 5,
-          "jin": 6, "strogatz": 14, "class": 8, "firstprinciples": 5, "study": 62}  # fmt: skip
+          "jin": 6, "strogatz": 14, "class": 8, "firstprinciples": 5, "study": 62,
+          "noisy": 16}  # fmt: skip
 
 
 def drawn(problem: Problem, rows: int = 200, seed: int = 0, scale: float = 1.0):

@@ -1,0 +1,1 @@
+"""Recovery of published laws: rows, scaled peers, when a law counts as found, tables, the curve."""
