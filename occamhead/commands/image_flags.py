@@ -27,8 +27,8 @@ def add_image_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "--max-features",
         type=positive,
-        help="most features in all formulas together; default: with --mode path as few as are good"
-        " enough, by the one-standard-error rule, else 40, 64 of pixels",
+        help="most features in all formulas together; default: as few as are good enough, by the"
+        " one-standard-error rule on held-out rows; with --mode backprop 40, 64 of pixels",
     )
     parser.set_defaults(usual_features=40)
     add("--terms", type=positive, default=20, help="most features in one formula")

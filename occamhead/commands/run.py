@@ -136,7 +136,9 @@ def fit_features(
     given = {name: getattr(args, name) for name in ("restarts", "steps")}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     options.update(
-        max_features=args.max_features or args.usual_features,
+        # Only backprop votes on a number of its own; the other modes choose their size.
+        max_features=args.max_features
+        or (args.usual_features if args.mode == "backprop" else "auto"),
         seed=args.seed,
         trainer=trainer,
         head={"bases": [f"affine{args.terms}"]},

@@ -26,6 +26,9 @@ from occamhead.training.numbers import choose_penalty, formula_loss, refit_const
 
 log = logging.getLogger("occamhead")
 
+# Most features that a vote leaves, where neither a number nor a path says how many.
+VOTED = 40
+
 
 @dataclass(frozen=True)
 class Ground:

@@ -32,6 +32,7 @@ from occamhead.training.course import (
     head_options,
     prepare,
 )
+from occamhead.training.path import Size, check_size, size_for
 from occamhead.training.results import Fit
 from occamhead.training.trainer import as_module, shape
 
@@ -128,7 +129,7 @@ def evolve_pair(
 def fit_head_by_evolution(
     data: Any,
     *,
-    max_features: int | None = 40,
+    max_features: Size = "auto",
     screen: int = 512,
     restarts: int = 4,
     steps: int = 300,
@@ -159,7 +160,9 @@ def fit_head_by_evolution(
         data, loss, bases, head, class_weight, sample_weight, select: See
             :func:`occamhead.training.fit.fit_head`. A search cannot weigh rows, so it sees each as
             often as its weight says (:func:`occamhead.rows.weights.repeats`).
-        max_features: Most features that the formulas may use in all; None skips the vote.
+        max_features: Most features that the formulas may use in all; "auto" takes as few as
+            :func:`occamhead.fit_path` does by itself, or as many as the start reads
+            (:func:`occamhead.training.path.size_for`), None skips the vote.
         screen: Features that the searches see: those whose class means differ most.
         restarts: Searches before the vote.
         steps: Steps of each search.
@@ -182,7 +185,8 @@ def fit_head_by_evolution(
         ValueError: If a number is below 1, the data do not fit, or the start is of another loss.
         TypeError: If the data are of another kind.
     """
-    check_counts(max_features=max_features, screen=screen, restarts=restarts, steps=steps)
+    check_size(max_features)
+    check_counts(screen=screen, restarts=restarts, steps=steps)
     if start is not None and start.loss != loss:
         raise ValueError(f"the head to start from has the loss {start.loss!r}, not {loss!r}")
     if start is not None and bases is not None:
@@ -204,7 +208,8 @@ def fit_head_by_evolution(
     )
     first = None if start is None else copy.deepcopy(start).cpu().eval()
     half = max(1, restarts // 2)
-    settings = Settings(max_features, screen, restarts, half, distil, select, True, first)
+    most = size_for(max_features, ground, distil=distil, seed=seed, select=select, start=first)
+    settings = Settings(most, screen, restarts, half, distil, select, True, first)
     done = course(ground, searches, settings)
     best = done.heads[done.best]
     if best is not first:

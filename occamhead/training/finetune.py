@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytorch_lightning as pl
@@ -75,7 +76,7 @@ def finetune(
     backbone: Backbone,
     schedule: Schedule | None = None,
     *,
-    fit: Callable[[ArrayData], Fit] = fit_head,
+    fit: Callable[[ArrayData], Fit] | None = None,
     description: str = "pictures",
     weights: str | None = None,
     cache: str | None = None,
@@ -92,7 +93,8 @@ def finetune(
             :func:`occamhead.vision.photograph_splits`.
         backbone: What makes features of them, see :func:`occamhead.vision.load_backbone`.
         schedule: How the backbone is trained; None takes the defaults of :class:`Schedule`.
-        fit: How a head is fitted on features: :func:`occamhead.fit_head` or a function like it.
+        fit: How a head is fitted on features; None takes :func:`occamhead.fit_head` at the size
+            that a path would have (`max_features="auto"`).
         description: What the pictures are, in one line.
         weights: File of the backbone's weights, as it was given to ``load_backbone``.
         cache: Folder of the feature cache.
@@ -110,6 +112,7 @@ def finetune(
         >>> tuned.fit.head.formula().text()  # doctest: +SKIP
     """
     schedule, options = schedule or Schedule(), trainer or {}
+    fit = fit or partial(fit_head, max_features="auto")
 
     def features(of: Splits, made_by: Backbone) -> ArrayData:
         arrays = featurise(of, description, made_by, cache, progress=False)

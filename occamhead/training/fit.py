@@ -11,6 +11,7 @@ from occamhead.heads.occam import OccamHead
 from occamhead.rows.objective import one_thread
 from occamhead.rows.weights import ClassWeight
 from occamhead.training.course import (
+    VOTED,
     Ground,
     Round,
     Settings,
@@ -21,6 +22,7 @@ from occamhead.training.course import (
     prepare,
 )
 from occamhead.training.module import OccamModule
+from occamhead.training.path import Size, check_size, size_for
 from occamhead.training.results import Fit
 from occamhead.training.trainer import short_trainer
 
@@ -29,7 +31,7 @@ from occamhead.training.trainer import short_trainer
 def fit_head(
     data: Any,
     *,
-    max_features: int | None = 40,
+    max_features: Size = VOTED,
     screen: int = 512,
     restarts: int = 8,
     steps: int | None = None,
@@ -77,7 +79,9 @@ def fit_head(
             of such batches; see :class:`occamhead.rows.arrays.ArrayData` for what x and y may be.
             Of a pair or a loader a fifth of each class is set aside for validation, drawn by
             `seed`, and no test rows: those are the caller's.
-        max_features: Most features that the formulas may use in all; None skips the vote.
+        max_features: Most features that the formulas may use in all; "auto" takes as few as
+            :func:`occamhead.fit_path` does by itself (:func:`occamhead.training.path.size_for`),
+            None skips the vote.
         screen: Features that the networks see.
         restarts: How many starts in each of the last two rounds.
         steps: Optimiser steps of each round; None takes 8 epochs, but at least 300 steps.
@@ -112,7 +116,8 @@ def fit_head(
         >>> fit.head.classes, fit.head.formula().features
         (('down', 'up'), (2,))
     """
-    check_counts(max_features=max_features, screen=screen, restarts=restarts, steps=steps)
+    check_size(max_features)
+    check_counts(screen=screen, restarts=restarts, steps=steps)
     options = dict(module or {})
     shape = {**options.pop("head", {}), **(head or {})}
     names = shape.get("classes")
@@ -122,7 +127,8 @@ def fit_head(
     called = feature_names_of(shape, ground.data)
     options["head"] = head_options(shape, bases, loss, ground.data.class_names)
     make = _ByBackprop(ground, steps, options, trainer or {})
-    settings = Settings(max_features, screen, restarts, restarts, distil, select)
+    most = size_for(max_features, ground, distil=distil, seed=seed, select=select)
+    settings = Settings(most, screen, restarts, restarts, distil, select)
     done = course(ground, make, settings)
     kept = make.module.keep(done.best, called)
     kept.hints = ground.data.feature_hints

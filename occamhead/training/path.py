@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,15 +18,18 @@ from occamhead.heads.threshold import Threshold, goal_of
 from occamhead.heads.writing import write_head
 from occamhead.rows.arrays import as_data
 from occamhead.rows.metrics import check_criterion, rates_of
-from occamhead.rows.objective import Rows, one_thread, standardisation
+from occamhead.rows.objective import CROSS_ENTROPY, Rows, one_thread, standardisation
 from occamhead.rows.weights import ClassWeight
 from occamhead.training.blocks import BATCH, Pruning, prune_path
-from occamhead.training.course import Ground, prepare
+from occamhead.training.course import VOTED, Ground, prepare
 from occamhead.training.results import Fit, ParetoPath, PathPoint, points_of
 
 # A feature that varies less than this share of a typical one is not standardised in full: a pixel
 # that is lit in a few pictures would be huge in those.
 LEAST_SPREAD = 1 / 3
+
+Size = int | Literal["auto"] | None
+"""Most features: a number, as few as are good enough (:func:`size_for`), or no limit."""
 
 
 @one_thread()
@@ -131,21 +134,82 @@ def fit_path(
             f"threshold: weighted sums of two classes are cut at one, got {ground.classes} classes"
             f" and nodes={nodes}; leave threshold out"
         )
-    # More features than there are make no other formula.
-    sizes = sorted({min(budget, ground.data.num_features) for budget in budgets})
+    sizes = _within(budgets, ground)
     dense = ground.dense_on_all()
     if nodes:
         steps = steps or max(800, 16 * len(ground.train[0]) // BATCH)
         pruning = Pruning(nodes, terms, family, per_class, steps, seed)
         points = _block_points(ground, sizes, pruning, digits)
     else:
-        how: dict[str, Any] = {"per_class": per_class, "folds": folds, "budgets": sizes}
-        if ground.classes == 2:
-            how["goal"] = goal_of(threshold, select, ground.data.class_names)
-        origin = ground.origin(distil, seed, digits, **how)
-        assert origin is not None
-        points = points_of(origin.fit(sizes))
+        how = {"digits": digits, "per_class": per_class, "folds": folds}
+        points = _sum_points(ground, sizes, distil, seed, select, threshold, **how)
     return ParetoPath(tuple(points), dense, select)
+
+
+def check_size(max_features: Size) -> None:
+    """Raise ValueError for a size that is none."""
+    if not isinstance(max_features, str):
+        check_counts(max_features=max_features)
+    elif max_features != "auto":
+        raise ValueError(f"max_features must be a number, 'auto' or None, got {max_features!r}")
+
+
+def size_for(
+    max_features: Size,
+    ground: Ground,
+    *,
+    distil: bool,
+    seed: int,
+    select: str,
+    start: OccamHead | None = None,
+) -> int | None:
+    """Most features that the heads of a course may read: those asked for, or what "auto" comes to.
+
+    "auto" is the size that :func:`fit_path` takes by itself, of weighted sums on the same rows (the
+    one-standard-error rule, :meth:`ParetoPath.select`), or as many as a head to start from
+    reads, if these are more. Several labels a row, and numbers, have no path: there it is 40, as
+    :func:`occamhead.fit_head` has it.
+
+    Args:
+        max_features: What was asked for, see :func:`check_size`.
+        ground: What the course starts from.
+        distil, seed: Of the course; the seed is that of the folds.
+        select: What the course chooses by; by "loss" the sizes are judged by accuracy.
+        start: The head that the course starts from.
+    """
+    if max_features != "auto":
+        return max_features
+    size = VOTED
+    if ground.objective is CROSS_ENTROPY:
+        by = "accuracy" if select == "loss" else select
+        # Heads that are made draw; what comes after draws as if the size had been given.
+        with torch.random.fork_rng(devices=[]):
+            points = _sum_points(ground, _within(BUDGETS, ground), distil, seed, by)
+        size = ParetoPath(tuple(points), ground.dense, by).select().budget
+    return size if start is None else max(size, len(start.formula().features))
+
+
+def _within(budgets: Sequence[int], ground: Ground) -> list[int]:
+    """The budgets in ascending order: more features than there are make no other formula."""
+    return sorted({min(budget, ground.data.num_features) for budget in budgets})
+
+
+def _sum_points(
+    ground: Ground,
+    sizes: Sequence[int],
+    distil: bool,
+    seed: int,
+    select: str,
+    threshold: Threshold = None,
+    digits: int | None = None,
+    **how: Any,
+) -> list[PathPoint]:
+    """Weighted sums of these sizes; see :func:`fit_path` and, for `how`, :class:`Origin`."""
+    if ground.classes == 2:
+        how["goal"] = goal_of(threshold, select, ground.data.class_names)
+    origin = ground.origin(distil, seed, digits, budgets=sizes, **how)
+    assert origin is not None
+    return points_of(origin.fit(sizes))
 
 
 def fit_head_by_path(

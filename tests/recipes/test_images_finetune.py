@@ -33,6 +33,8 @@ def test_fine_tuning(colours, tmp_path, more):
     found = run(imagenet_binary, tmp_path / "out", *flags, *more)
     check(found, ["blue", "red"])
     check_tuned(found, ["_conv_head", "_bn1", *(["_blocks"] if more else [])])
+    # One feature tells red from blue on all rows held out, and no size was asked for.
+    assert found.results["features_used"] == 1
     facts = found.results["finetuning"]
     assert (facts["epochs"], facts["reselect"]) == (2, bool(more))
     assert len(facts["agreement_at_renewals"]) == 1
