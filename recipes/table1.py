@@ -19,7 +19,7 @@ from occamhead.commands.output import say
 from occamhead.commands.results import prepare, save_results
 from recipes.table1_lines.flags import parsed
 from recipes.table1_lines.printed import line, titles
-from recipes.table1_lines.search import ENGINES, compile_for, search, summary
+from recipes.table1_lines.search import ENGINES, search, summary
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -36,7 +36,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             rows = {}
             for engine in engines:
                 bar.set_description(f"line {task.line}, {engine}")
-                compile_for(task, engine)
                 outcomes = []
                 for seed in range(args.seeds):
                     outcomes.append(search(task, engine, seed, args.noise, args.functions))

@@ -53,6 +53,7 @@ MAY_IMPORT = {
         "distill",
         "essence",
         "tables",
+        "search",
         "vision",
         "rows",
         "expression",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from occamhead.checks import needs
-from occamhead.commands.compiling import compiling_announced
 from occamhead.commands.csv_table import read_csv
 from occamhead.commands.output import say, say_table
 from occamhead.commands.results import results_folder, save_results
@@ -30,18 +28,19 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     with needs("scikit-learn and pandas", "the search in tables", "tabular"):
         import pandas as pd
         import sklearn  # noqa: F401
+    from occamhead.search.compiling import cpu_seconds
     from occamhead.tables import OccamRegressor
 
     with results_folder(args.out, "law", args.overwrite) as out:
         say(f"{len(table)} rows, {len(inputs)} columns: {', '.join(inputs)}")
-        began = time.process_time()
+        began = cpu_seconds()
         model = OccamRegressor(
             max_complexity=args.max_complexity,
             time_budget=args.seconds,
             random_state=args.seed,
             verbose=sys.stderr.isatty(),
         )
-        with warnings.catch_warnings(record=True) as notes, compiling_announced():
+        with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
             model.fit(pd.DataFrame(x, columns=inputs), y)
         results = {
@@ -56,7 +55,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             "sizes": _sizes(model.equations_, float(np.var(y))),
             "notes": [str(note.message) for note in notes],
             "functions": model.n_functions_,
-            "seconds": time.process_time() - began,
+            "seconds": cpu_seconds() - began,
             "seed": args.seed,
         }
         _write(out, args.target, model.best_)

@@ -15,7 +15,7 @@ class Counts:
         equal_steps: Steps in a row in which the kept functions were equally fit.
         first_exact: Functions sampled when every output had an error of at most 1e-6; None if
             that never was.
-        seconds: CPU seconds of the process.
+        seconds: CPU seconds of the process, without what numba took to compile the search.
     """
 
     steps: int = 0

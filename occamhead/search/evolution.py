@@ -5,7 +5,6 @@ Source: Costa et al. 2021 (arXiv 2007.10784v2), sections 3 and 5, supplement B t
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from occamhead.network.occamnet import OccamNet
 from occamhead.search.archive import Archive
 from occamhead.search.checks import check_rows
+from occamhead.search.compiling import cpu_seconds
 from occamhead.search.counts import Counts
 from occamhead.search.engines import ENGINES
 from occamhead.search.judging.evaluator import Evaluator
@@ -137,7 +137,7 @@ class Evolution:
         Returns:
             Why the search ended.
         """
-        began = time.process_time()
+        began = cpu_seconds()
         reason = ""
         try:
             while not (reason := self.limit(began)):
@@ -152,7 +152,7 @@ class Evolution:
         if callback is not None:
             callback(self._progress(False, last=True))
         self.finish()
-        self.counts.seconds += time.process_time() - began
+        self.counts.seconds += cpu_seconds() - began
         return reason
 
     def finish(self) -> None:
@@ -258,9 +258,7 @@ class Evolution:
             return f"sampled {counts.functions} functions (max_functions)"
         if strategy.max_steps is not None and counts.steps >= strategy.max_steps:
             return f"took {counts.steps} steps (max_steps)"
-        if strategy.time_budget is not None and (
-            time.process_time() - began >= strategy.time_budget
-        ):
+        if strategy.time_budget is not None and (cpu_seconds() - began >= strategy.time_budget):
             return f"used {strategy.time_budget:g} s of CPU time (time_budget)"
         return ""
 

@@ -53,7 +53,7 @@ class Result:
             evaluated or fitted, and restarts.
         first_exact: Functions sampled when every output had an error of at most 1e-6; None if
             that never was.
-        seconds: CPU seconds of the process.
+        seconds: CPU seconds of the process, without what numba took to compile the search.
         routes: Routes of all functions of the fronts, [functions, P-nodes]; ``to_routes`` gives
             them the form that :class:`OccamNet` takes.
     """

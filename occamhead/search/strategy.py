@@ -32,7 +32,8 @@ class Strategy(Judging):
         restarts: Most restarts.
         end_temperature: T to which every temperature falls geometrically over `max_steps`; None
             keeps it (paper, section 2).
-        max_functions, max_steps, time_budget: Limits: functions sampled, steps, CPU seconds.
+        max_functions, max_steps, time_budget: Limits: functions sampled, steps, CPU seconds
+            (compiling the search, once on a machine, is not counted).
         exact: Error (NRMSE) at which a function is taken for exact.
         seed: Also of the functions that are sampled.
 

@@ -161,7 +161,7 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
     max_functions : int or None
         Functions sampled in the search on all rows; half as many in that of each fold.
     time_budget : float or None
-        CPU seconds for all searches; replaces `max_functions`.
+        CPU seconds for all searches, without those of compiling; replaces `max_functions`.
     folds : int
         Folds of the cross-validation; below 2 the ridge regression stands unless a formula is
         exact.

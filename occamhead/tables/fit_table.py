@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from occamhead.checks import check_counts, needs
 from occamhead.expression import Expression
 from occamhead.network.bases import get_bases
 from occamhead.network.occamnet import OccamNet
+from occamhead.search.compiling import cpu_seconds
 from occamhead.search.evolution import evolve
 from occamhead.search.result import Result
 from occamhead.search.strategy import Strategy
@@ -95,7 +95,7 @@ class TableSettings:
         """A share of what is left of the time budget; None without one."""
         if self.time_budget is None:
             return None
-        return max(share * (self.time_budget - (time.process_time() - began)), 0.01)
+        return max(share * (self.time_budget - (cpu_seconds() - began)), 0.01)
 
     def strategy_of(self, seed: int, share: float, seconds: float | None) -> Strategy:
         """How to search: with a share of max_functions or, of a time budget, so many seconds."""
@@ -152,7 +152,7 @@ def fit_table(
         start: Routes to start from. Only the search on all rows starts warm: a fold must not
             know its held-out rows.
     """
-    began = time.process_time()
+    began = cpu_seconds()
     formula = task.linear(table).renamed(names)
     linear = Candidate(linear_complexity(formula), formula, task.loss(formula, table))
     strategy = settings.strategy_of(int(seeds[0]), 1.0, settings.seconds(0.5, began))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 
+from occamhead.search.compiling import cpu_seconds
 from occamhead.search.evolution import Progress
 from occamhead.search.strategy import Strategy
 
@@ -24,12 +24,12 @@ def reporter(strategy: Strategy, title: str) -> Callable[[Progress], None]:
     """
     from tqdm import tqdm
 
-    budget, began = strategy.time_budget, time.process_time()
+    budget, began = strategy.time_budget, cpu_seconds()
     total = strategy.max_functions if budget is None else budget
     bar = tqdm(total=total, desc=title, file=sys.stderr, dynamic_ncols=True, bar_format=FORMAT)
 
     def report(progress: Progress) -> None:
-        done = progress.functions if budget is None else time.process_time() - began
+        done = progress.functions if budget is None else cpu_seconds() - began
         bar.update(min(done, total or done) - bar.n)
         if progress.improved:
             bar.set_postfix_str(f"error {progress.error.max():.3g}: {progress.best()}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import view_rows
 from occamhead.rows.objective import check_labels, standardisation
 from occamhead.search.checks import check_can_hold
+from occamhead.search.compiling import cpu_seconds
 from occamhead.search.evolution import Evolution
 from occamhead.search.judging.regularisers import Regularisation
 from occamhead.search.judging.sampling import NONE
@@ -101,7 +101,7 @@ class EvolutionModule(pl.LightningModule):
             self.head.set_standardisation(*standardisation(view_rows(arrays.train)[0]))
 
     def on_fit_start(self) -> None:
-        self._began = time.process_time()
+        self._began = cpu_seconds()
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, y = batch

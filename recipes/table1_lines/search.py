@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -70,13 +69,6 @@ def evolved(
     settings["regularisation"] = Regularisation(**settings.get("regularisation", {}))
     strategy = Strategy(**settings, seed=seed)
     return evolve(task.build(engine), *task.data(seed, noise), strategy)
-
-
-def compile_for(task: Task, engine: str) -> None:
-    """Let the engine compile what it compiles on first use: that is no part of its seconds."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # so short a search may find nothing
-        search(task, engine, seed=0, max_functions=1000)
 
 
 def readable(formula: Expression) -> list[str]:

@@ -6,9 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from numba.core import event
 
-from occamhead.commands.compiling import TEXT, compiling_announced
 from occamhead.commands.entry import main
 from occamhead.expression import Expression
 
@@ -75,14 +73,3 @@ def test_bad_tables_end_in_one_line(text, said, tmp_path, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("occamhead law: ") and said in line
     assert not out.exists()
-
-
-def test_compiling_is_announced_only_where_it_happens(capsys):
-    with compiling_announced():
-        pass
-    assert not capsys.readouterr().err
-    with compiling_announced():
-        for _ in range(2):
-            event.broadcast(event.Event("numba:compile", event.EventStatus.START))
-            event.broadcast(event.Event("numba:compile", event.EventStatus.END))
-    assert capsys.readouterr().err.strip() == TEXT
