@@ -10,12 +10,14 @@ named and skipped. Ctrl-C keeps what has been found; ``--every 4 --seconds 2`` i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from occamhead.commands.flags import positive, positive_seconds
 from occamhead.commands.output import say
 from occamhead.commands.results import prepare, save_results
 from occamhead.problems import SUITES, load
+from recipes.others.own_environment import PEERS
 from recipes.recovery_tasks.flags import noise, option
 from recipes.recovery_tasks.methods import METHODS, present
 from recipes.recovery_tasks.rows import Run, row_of
@@ -38,12 +40,15 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     add("--every", type=positive, default=1, metavar="N", help="only every Nth law")
     add("--option", nargs="+", type=option, default=[], metavar="NAME=VALUE",
         help="of OccamRegressor")  # fmt: skip
+    for peer in PEERS:
+        add(f"--{peer}-python", type=Path, help=f"interpreter of an environment that has {peer}")
     args = parser.parse_args(argv)
     problems = [problem for suite in args.suite for problem in load(suite)]
     if unknown := sorted(set(args.only or ()) - {problem.name for problem in problems}):
         parser.error(f"no law {unknown[0]!r} in {', '.join(args.suite)}")
     chosen = [p for p in problems if args.only is None or p.name in args.only][:: args.every]
-    methods = present(args.methods, dict(args.option), args.noise)
+    pythons = {peer: getattr(args, f"{peer}_python") for peer in PEERS}
+    methods = present(args.methods, dict(args.option), args.noise, pythons)
     if not methods:
         parser.error("none of these methods is installed")
     out = prepare(args.out, "recovery", args.overwrite)

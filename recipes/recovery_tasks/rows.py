@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import subprocess
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -46,7 +47,7 @@ def row_of(run: Run, fit: Method) -> dict[str, Any]:
     empty = {"seconds": run.seconds, "nodes": 0, "length": math.nan, "formula": "", **_NOTHING}
     try:
         fitted = fit(train, validation, run.seconds, run.draw)
-    except (ValueError, ArithmeticError, RuntimeError) as reason:
+    except (ValueError, ArithmeticError, RuntimeError, subprocess.TimeoutExpired) as reason:
         return {**about, **empty, "failure": f"{type(reason).__name__}: {reason}"}
     rows, scale = PUBLISHED.get(problem.suite, (1000, WIDE))
     fresh = problem.draw(rows, 7777 + run.draw)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from occamhead import Expression
 from occamhead.problems import load
 from recipes import recovery
+from recipes.others.own_environment import in_our_words
 from recipes.others.regressors import Fitted, count_nodes, ridge_train
 from recipes.recovery_tasks import rows as recovery_rows
 from recipes.recovery_tasks.flags import noise, option
@@ -110,9 +113,24 @@ def test_what_is_missing_is_named_and_skipped(monkeypatch, capsys):
     from recipes.others import regressors
 
     monkeypatch.setitem(regressors._NEEDS, "gplearn", "no_such_package")
-    methods = present(["gplearn", "ridge"], {}, 0.0)
+    methods = present(["gplearn", "hroch", "ridge"], {}, 0.0, {})
     assert list(methods) == ["ridge"]
-    assert "gplearn is skipped: method 'gplearn' needs no_such_package" in capsys.readouterr().out
+    assert "gplearn is skipped: method 'gplearn' needs no_such_package" in (
+        said := capsys.readouterr().out
+    )
+    assert "hroch is skipped: it needs --hroch-python" in said
+
+
+def test_an_interpreter_without_the_peer_is_skipped(capsys):
+    assert not present(["eggp"], {}, 0.0, {"eggp": Path(sys.executable)})
+    assert "cannot import eggp" in capsys.readouterr().out
+
+
+def test_formulas_of_other_programs_are_read():
+    text = "(-0.5 + -1.0 * -1e-0*(Sqrt(Abs(Square((x1 + 1)))) * Cos((sqrt((x0)) / 3.0e-2))))"
+    x = np.random.default_rng(0).uniform(0, 2, (20, 2))
+    wanted = -0.5 + np.abs(x[:, 1] + 1) * np.cos(np.sqrt(x[:, 0]) / 0.03)
+    assert np.allclose(Expression.parse(in_our_words(text))(x)[:, 0], wanted)
 
 
 def test_the_recipe_writes_rows_and_a_curve(tmp_path, capsys):
