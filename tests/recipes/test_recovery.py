@@ -36,8 +36,9 @@ def verdict(problem, text, noise=0.0):
     return judge(fitted, problem, train, problem.draw(1000, 7777), wide)
 
 
-def test_the_law_itself_is_found_exact_and_near():
-    for problem in load("study"):
+@pytest.mark.parametrize("suite", ["study", "fastsrb", "firstprinciples"])
+def test_the_law_itself_is_found_exact_and_near(suite):
+    for problem in load(suite):
         found = verdict(problem, str(problem.formula))
         assert found.found and found.exact and found.structure and found.near, problem.name
 
