@@ -65,15 +65,16 @@ def draw_curve(rows: Rows, seconds: float, path: Path) -> None:
     figure = Figure(figsize=(8, 5), layout="constrained", dpi=150)
     axes = figure.add_subplot()
     methods = dict.fromkeys(row["method"] for row in rows)
+    end = max(seconds, *(row["seconds"] for row in rows))  # some methods overrun
     for place, method in enumerate(methods):
         own = [row for row in rows if row["method"] == method]
         for name, line in (("found", "-"), ("exact", ":")):
             times = sorted(max(row["seconds"], 0.01) for row in own if row[name])
             shares = 100 * np.arange(len(times) + 1) / len(own)
-            axes.step([0.01, *times, seconds], [*shares, shares[-1]], line, where="post",
+            axes.step([0.01, *times, end], [*shares, shares[-1]], line, where="post",
                       color=_COLOURS[place % len(_COLOURS)], label=f"{method}, {name}")  # fmt: skip
     axes.set_xscale("log")
-    axes.set_xlim(0.01, seconds)
+    axes.set_xlim(0.01, end)
     axes.set_ylim(0, 100)
     axes.set_xlabel("CPU seconds of a fit")
     axes.set_ylabel("% of the runs")
