@@ -90,10 +90,8 @@ def _say(out: Path, results: Mapping[str, Any]) -> None:
     say(f"{results['target']} = {results['formula']}")
     if results["units"]:
         say("  " + ", ".join(f"{name} in {unit}" for name, unit in results["units"].items()))
-    linear = any(size["chosen"] and size["kind"] == "linear model" for size in results["sizes"])
-    kind = "a formula that the search found"
-    if linear:
-        kind = "a linear model, for no formula was clearly better on held-out rows"
+    kind = next(size["kind"] for size in results["sizes"] if size["chosen"])
+    kind = "a formula that the search found" if kind == "search" else f"a {kind}"
     share = _percent(results["r2"])
     say(f"  {kind}; it explains {share} of the variance of {results['rows']} rows")
     for note in results["notes"]:

@@ -17,10 +17,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from occamhead.network.bases import get_bases
-from occamhead.tables.fit_table import TableSettings, fit_table
+from occamhead.tables.fit_table import Start, fit_table
+from occamhead.tables.losses import RowLoss, get_loss
 from occamhead.tables.platt import probabilities
+from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows, sort_rows
-from occamhead.tables.task import CLASSIFICATION, REGRESSION, Task
+from occamhead.tables.task import Classification, Regression, Task
 
 DEFAULT_BASES = (
     "add", "sub", "mul", "div", "square", "sin", "cos", "exp", "log_abs", "add_constant",
@@ -85,9 +87,9 @@ class _TableEstimator(BaseEstimator):
         )
         names = getattr(self, "feature_names_in_", None)
         names = None if names is None else [str(name) for name in names]
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.folds + 1)
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)
         fitted = fit_table(table, task, settings, seeds, names, self._start(table))
-        self._last_shape = self._shape(table)
+        self._last_shape, self._inputs = self._shape(table), fitted.inputs
         self.result_, self.n_functions_ = fitted.result, fitted.result.functions
         self.best_, self.equations_ = fitted.best, fitted.equations
         self._choice = fitted.verdict
@@ -103,11 +105,8 @@ class _TableEstimator(BaseEstimator):
             "constants": tuple(self.constants),
         }
 
-    def _start(self, table: SortedRows) -> NDArray[np.int32] | None:
-        """Routes of the last fit to start from, if any.
-
-        Only the search on all rows starts warm: a fold must not know its held-out rows.
-        """
+    def _start(self, table: SortedRows) -> Start | None:
+        """The last fit, if the next one goes on from it."""
         if not self.warm_start or not hasattr(self, "result_"):
             return None
         for name, value in self._shape(table).items():
@@ -117,7 +116,7 @@ class _TableEstimator(BaseEstimator):
                     f" {self._last_shape[name]} and are now {value}; set warm_start=False to start"
                     " anew"
                 )
-        return self.result_.routes
+        return Start(self.result_.routes, self._inputs)
 
     # --- results -----------------------------------------------------------------------------
 
@@ -141,62 +140,118 @@ class _TableEstimator(BaseEstimator):
 class OccamRegressor(RegressorMixin, _TableEstimator):
     """Regression by a formula that an OccamNet found.
 
-    The formula is chosen by cross-validation among those of the front of error against
-    complexity and a ridge regression on all inputs; it replaces the ridge regression only if it
-    is better by two standard errors. An exact formula is taken at once if it has fewer numbers
-    than there are rows. The order of the rows does not matter.
+        Formulas from the search, the constant, a ridge regression on all inputs and sums of few inputs
+        are all measured by what they lose on held-out rows and by their complexity as they are
+        written; the simplest is returned whose losses are within one standard error of the best's, in
+        the mean and in Wilcoxon's signed ranks. Structures are searched once, on all rows; in the folds
+        only numbers are fitted anew, and a searched structure is charged what the best of so many may
+        gain by chance. What explodes or is undefined between the rows is left out. An exact formula is
+        taken at once if it has fewer numbers than there are rows. The order of the rows does not matter.
 
-    Parameters
-    ----------
-    bases : str or sequence of str
-        Basis functions of each layer, see :data:`occamhead.BASES`, or the name of a set of them.
-    depth : int
-        Layers of these bases; a layer of weighted sums follows them.
-    max_terms : int
-        Most terms of these sums.
-    constants : sequence of float
-        Constants beside the inputs; others are fitted.
-    max_complexity : int
-        Most nodes and fitted constants of a formula.
-    max_functions : int or None
-        Functions sampled in the search on all rows; half as many in that of each fold.
-    time_budget : float or None
-        CPU seconds for all searches, without those of compiling; replaces `max_functions`.
-    folds : int
-        Folds of the cross-validation; below 2 the ridge regression stands unless a formula is
-        exact.
-    strategy : mapping or None
-        Further fields of :class:`occamhead.search.Strategy`.
-    warm_start : bool
-        Start from the formulas of the last fit.
-    random_state : int, RandomState or None
-        Fixes the sampled functions and the folds.
-    verbose : bool
-        Show a progress bar with the best formula so far.
+        Of more than 2,000 rows as many are searched on, of more than 10,000 as many judge, taken at
+        equal steps along the sorted target; the formula that is chosen then gets its numbers from up to
+        100,000 rows. Of more than 12 inputs the search looks at the 12 that tell most, alone or in
+        pairs.
 
-    Attributes
-    ----------
-    best_ : Expression
-        The formula that :meth:`predict` runs.
-    equations_ : DataFrame
-        The Pareto front and the ridge regression: complexity, loss (mean squared error),
-        cross_validated_loss, equation, expression, kind, chosen.
-    result_ : Result
-        The search on all rows.
-    n_functions_ : int
-        Functions that it sampled.
-    n_features_in_, feature_names_in_
-        As in scikit-learn.
+        Parameters
+        ----------
+        bases : str or sequence of str
+            Basis functions of each layer, see :data:`occamhead.BASES`, or the name of a set of them.
+        depth : int
+            Layers of these bases; a layer of weighted sums follows them.
+        max_terms : int
+            Most terms of these sums.
+        constants : sequence of float
+            Constants beside the inputs; others are fitted.
+        max_complexity : int
+            Most nodes and fitted constants of a formula of the search.
+        max_functions : int or None
+            Functions sampled in the search.
+        time_budget : float or None
+    <<<<<<< HEAD
+            CPU seconds for all searches, without those of compiling; replaces `max_functions`.
+    =======
+            CPU seconds for the search and the choice; replaces `max_functions`.
+    >>>>>>> fff3a2b (Choose among formulas, sparse and full linear models on one scale; search structures once)
+        folds : int
+            Folds of the cross-validation; below 2 the ridge regression stands unless a formula is
+            exact.
+        strategy : mapping or None
+            Further fields of :class:`occamhead.search.Strategy`.
+        warm_start : bool
+            Start from the formulas of the last fit.
+        random_state : int, RandomState or None
+            Fixes the sampled functions and the folds.
+        verbose : bool
+            Show a progress bar with the best formula so far.
+        loss : str or callable
+            What formulas are fitted to and chosen by: "squared", "absolute", "huber" (square up to
+            1.345 robust standard deviations), "quantile", "relative" (squared error over the target's
+            square), or a function of targets and predictions, both [rows], that gives the loss of each
+            row, [rows]. Other losses than "squared" are fitted by least squares on reweighted rows, and
+            searched twice, each time with half of the limit.
+        quantile : float
+            Which quantile the loss "quantile" asks for.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from occamhead import OccamRegressor
-    >>> x = np.random.default_rng(0).uniform(1, 5, (100, 2))
-    >>> model = OccamRegressor(random_state=0).fit(x, 3 * x[:, 0] / x[:, 1])
-    >>> print(model.best_)
-    3*x0/x1
+        Attributes
+        ----------
+        best_ : Expression
+            The formula that :meth:`predict` runs.
+        equations_ : DataFrame
+            The Pareto front of all formulas and the ridge regression: complexity (inputs, numbers and
+            operations as written), mean loss, cross_validated_loss, equation, expression, kind
+            ("search", "constant", "sparse linear model", "linear model"), chosen.
+        result_ : Result
+            The search; the last one if there were two.
+        n_functions_ : int
+            Functions that it sampled.
+        n_features_in_, feature_names_in_
+            As in scikit-learn.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from occamhead import OccamRegressor
+        >>> x = np.random.default_rng(0).uniform(1, 5, (100, 2))
+        >>> model = OccamRegressor(random_state=0).fit(x, 3 * x[:, 0] / x[:, 1])
+        >>> print(model.best_)
+        3*x0/x1
     """
+
+    def __init__(
+        self,
+        *,
+        bases: str | Sequence[str] = DEFAULT_BASES,
+        depth: int = 4,
+        max_terms: int = 5,
+        constants: Sequence[float] = (1.0,),
+        max_complexity: int = 30,
+        max_functions: int | None = 200_000,
+        time_budget: float | None = None,
+        folds: int = 5,
+        strategy: Mapping[str, Any] | None = None,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: bool = False,
+        loss: str | RowLoss = "squared",
+        quantile: float = 0.5,
+    ) -> None:
+        super().__init__(
+            bases=bases,
+            depth=depth,
+            max_terms=max_terms,
+            constants=constants,
+            max_complexity=max_complexity,
+            max_functions=max_functions,
+            time_budget=time_budget,
+            folds=folds,
+            strategy=strategy,
+            warm_start=warm_start,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.loss = loss
+        self.quantile = quantile
 
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -227,7 +282,7 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        self._fit(table, REGRESSION)
+        self._fit(table, Regression(get_loss(self.loss, table.labels, self.quantile)))
         return self
 
     def predict(self, X: ArrayLike) -> Array:
@@ -248,9 +303,9 @@ class OccamClassifier(ClassifierMixin, _TableEstimator):
 
     The formulas are fitted to the classes' indicators by least squares, then each gets a slope
     and an intercept by maximum likelihood: they are log-odds (two classes) or scores whose softmax
-    gives the probabilities. Parameters and attributes are those of :class:`OccamRegressor`, with
-    a logistic regression for the ridge regression, `loss` the mean cross-entropy in nats, and
-    `classes_`. Folds are no more than the rows of the rarest class.
+    gives the probabilities. Parameters and attributes are those of :class:`OccamRegressor` but for
+    `loss` and `quantile`, with logistic regressions for the linear ones, losses the mean
+    cross-entropy in nats, and `classes_`. Complexity is that of all formulas together. Folds are no more than the rows of the rarest class.
     """
 
     def fit(
@@ -272,7 +327,7 @@ class OccamClassifier(ClassifierMixin, _TableEstimator):
             targets = labels[:, None].astype(np.float64)
         else:
             targets = np.eye(len(self.classes_))[labels]
-        self._fit(sort_rows(x[used], targets, labels, weights[used]), CLASSIFICATION)
+        self._fit(sort_rows(x[used], targets, labels, weights[used]), Classification())
         return self
 
     def decision_function(self, X: ArrayLike) -> Array:

@@ -1,119 +1,45 @@
-"""The search on a table: candidates, cross-validation, the choice."""
+"""The search on a table: candidates from every source, held-out rows, the choice."""
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
-from occamhead.checks import check_counts, needs
+from occamhead.checks import needs
 from occamhead.expression import Expression
-from occamhead.network.bases import get_bases
-from occamhead.network.occamnet import OccamNet
 from occamhead.search.compiling import cpu_seconds
-from occamhead.search.evolution import evolve
 from occamhead.search.result import Result
-from occamhead.search.strategy import Strategy
-from occamhead.tables.reporter import reporter
-from occamhead.tables.selection import (
-    Candidate,
-    Verdict,
-    at_complexity,
-    candidates,
-    choose,
-    linear_complexity,
-    shortest_description,
-)
+from occamhead.tables.between_rows import BetweenRows
+from occamhead.tables.candidates import EXACT, LINEAR, SEARCH, Candidate, joined, onto, pareto
+from occamhead.tables.held_out import judge
+from occamhead.tables.local import local_medians
+from occamhead.tables.screening import screen
+from occamhead.tables.selection import Verdict
+from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
-from occamhead.tables.task import Task
+from occamhead.tables.task import Task, mean_of
 
-# A fold must leave so many rows to judge on.
-ROWS_PER_FOLD = 8
+Array: TypeAlias = NDArray[np.float64]
+
+# Of more rows so many are searched on, so many judge, and so many give the chosen formula its
+# numbers.
+SEARCH_ROWS, JUDGED_ROWS, NUMBERS_ROWS = 2_000, 10_000, 100_000
+
+# The search's share of the time that the linear models leave.
+SEARCH_SHARE = 0.85
+
+# An error that is rounding and nothing else; approximations that reach `EXACT` do not reach this.
+ROUNDING = 1e-12
 
 # A step of the front must lower the loss by this share to be listed.
 LISTED_GAIN = 0.01
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableSettings:
-    """How formulas are searched in a table; see :class:`occamhead.OccamRegressor`.
-
-    Raises:
-        ValueError: On a value out of range.
-    """
-
-    bases: str | Sequence[str]
-    depth: int
-    max_terms: int
-    constants: Sequence[float]
-    max_complexity: int
-    max_functions: int | None
-    time_budget: float | None
-    folds: int
-    strategy: Mapping[str, Any] | None
-    verbose: bool
-
-    def __post_init__(self) -> None:
-        check_counts(depth=self.depth, max_terms=self.max_terms, max_complexity=self.max_complexity)
-        if self.folds < 0:
-            raise ValueError(f"folds must not be negative, got {self.folds}")
-        for name in ("max_functions", "time_budget"):
-            value = getattr(self, name)
-            if value is not None and value <= 0:
-                raise ValueError(f"{name} must be positive, got {value}; None means no limit")
-        if unknown := set(self.strategy or {}) - set(Strategy.names()):
-            raise ValueError(
-                f"strategy has no setting {min(unknown)!r}; known: {', '.join(Strategy.names())}"
-            )
-
-    def search(
-        self,
-        table: SortedRows,
-        strategy: Strategy,
-        title: str,
-        start: NDArray[np.int32] | None = None,
-    ) -> Result:
-        """One search; the title is that of its progress bar."""
-        inputs, outputs = table.x.shape[1], table.targets.shape[1]
-        sums = [f"affine{terms}" for terms in range(1, self.max_terms + 1)]
-        network = OccamNet(
-            inputs,
-            outputs,
-            [*[get_bases(self.bases)] * self.depth, sums],
-            constants=self.constants,
-            groups=outputs,
-        )
-        report = reporter(strategy, title) if self.verbose else None
-        return evolve(network, table.x, table.targets, strategy, table.weights, report, start)
-
-    def seconds(self, share: float, began: float) -> float | None:
-        """A share of what is left of the time budget; None without one."""
-        if self.time_budget is None:
-            return None
-        return max(share * (self.time_budget - (cpu_seconds() - began)), 0.01)
-
-    def strategy_of(self, seed: int, share: float, seconds: float | None) -> Strategy:
-        """How to search: with a share of max_functions or, of a time budget, so many seconds."""
-        options: dict[str, Any] = {
-            "max_complexity": self.max_complexity,
-            "fit_iterations": 10,
-            "patience": 40,
-            "seed": seed,
-            "max_functions": self.max_functions,
-            **(self.strategy or {}),
-        }
-        most = options["max_functions"]
-        if seconds is not None:
-            options |= {"time_budget": seconds, "max_functions": None}
-        elif most is not None and share < 1:
-            one_step = int(options.get("num_samples", Strategy.num_samples))
-            options["max_functions"] = max(int(share * most), one_step)
-        return Strategy(**options)
 
 
 @dataclass(frozen=True)
@@ -122,15 +48,30 @@ class FittedTable:
 
     Args:
         best: The formula that was chosen.
-        equations: The Pareto front and the linear model, as a data frame.
-        result: The search on all rows.
-        verdict: What cross-validation decided; None where it did not run to its end.
+        equations: The formulas of all sources that no simpler one equals, as a data frame.
+        result: The search.
+        inputs: The inputs that it looked at.
+        verdict: What the held-out rows decided; None where they were not asked to the end.
     """
 
     best: Expression
     equations: Any
     result: Result
+    inputs: list[int]
     verdict: Verdict | None
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a search goes on.
+
+    Args:
+        routes: Routes to start from, in the network of `inputs`.
+        inputs: The inputs that the last search looked at.
+    """
+
+    routes: NDArray[np.int32]
+    inputs: list[int]
 
 
 def fit_table(
@@ -139,128 +80,206 @@ def fit_table(
     settings: TableSettings,
     seeds: NDArray[np.int64],
     names: Sequence[str] | None = None,
-    start: NDArray[np.int32] | None = None,
+    start: Start | None = None,
 ) -> FittedTable:
-    """Search on all rows, judge complexities by cross-validation, keep one formula.
+    """Collect formulas, judge all of them on held-out rows, keep one.
 
     Args:
         table: The rows.
         task: What is asked of the formulas.
         settings: How to search.
-        seeds: Of the search on all rows, then of each fold, [1 + folds].
+        seeds: Of the search, then of the folds, [2].
         names: Names of the inputs in the formulas; None keeps x0, x1, ...
-        start: Routes to start from. Only the search on all rows starts warm: a fold must not
-            know its held-out rows.
+        start: The last fit, to go on from.
     """
     began = cpu_seconds()
-    formula = task.linear(table).renamed(names)
-    linear = Candidate(linear_complexity(formula), formula, task.loss(formula, table))
-    strategy = settings.strategy_of(int(seeds[0]), 1.0, settings.seconds(0.5, began))
-    result = settings.search(table, strategy, "all rows", start)
-    front = [
-        Candidate(each.complexity, each.formula.renamed(names), each.loss)
-        for each in _front(result, table, task)
-    ]
-    verdict: Verdict | None = None
-    shortest = shortest_description(result)
-    chosen = None if shortest is None else at_complexity(front, shortest)
-    # As many numbers as rows fit any target: that is no law.
-    exact = (
-        chosen is not None
-        and max(result.error) <= strategy.exact
-        and chosen.formula.num_constants < len(table.x)
-    )
-    if not exact:
-        try:
-            if result.reason == "interrupted":
-                raise KeyboardInterrupt
-            verdict = _cross_validate(table, task, settings, seeds[1:], began)
-            complexity = None if verdict is None else verdict.complexity
-            chosen = None if complexity is None else at_complexity(front, complexity)
-        except KeyboardInterrupt:
-            # The search's own choice, by description length, needs no folds.
-            warnings.warn("the search was interrupted; the best formula so far is kept",
-                          ConvergenceWarning, stacklevel=4)  # fmt: skip
-    best = chosen or linear
-    scale = task.mean_loss(table) or 1.0
-    return FittedTable(
-        best.formula, _equations(front, linear, best, verdict, scale), result, verdict
-    )
+    judged = table.part(table.sample(JUDGED_ROWS, int(seeds[0])))
+    simple = task.simple(judged, settings.max_complexity)
+    inputs = screen(judged) if start is None else start.inputs
+    result, searched = _search(judged, task, settings, int(seeds[0]), simple, inputs, start, began)
+    linear = simple[-1]
+    candidates = sorted([*simple, *searched], key=lambda each: (each.complexity, each.loss))
+    chosen, verdict = _chosen(candidates, linear, result, judged, task, settings, seeds, began)
+    best = candidates[chosen]
+    if len(table.x) > JUDGED_ROWS:
+        part = table.part(table.sample(NUMBERS_ROWS, int(seeds[0])))
+        formula = best.refit(part)
+        candidates[chosen] = best = replace(
+            best, formula=formula, loss=mean_of(task, formula, judged)
+        )
+    if names is not None:
+        candidates = [replace(each, formula=each.formula.renamed(names)) for each in candidates]
+    equations = _equations(candidates, chosen, verdict, task.mean_loss(judged) or 1.0)
+    return FittedTable(candidates[chosen].formula, equations, result, inputs, verdict)
 
 
-def _cross_validate(
-    table: SortedRows, task: Task, settings: TableSettings, seeds: NDArray[np.int64], began: float
-) -> Verdict | None:
-    """Held-out losses by complexity and the verdict that they call for; None without folds.
+def _search(
+    table: SortedRows,
+    task: Task,
+    settings: TableSettings,
+    seed: int,
+    simple: list[Candidate],
+    inputs: list[int],
+    start: Start | None,
+    began: float,
+) -> tuple[Result, list[Candidate]]:
+    """Search for formulas of some inputs; those that are sound, with numbers of all rows.
 
-    Raises:
-        KeyboardInterrupt: If a search was interrupted.
+    Where the loss is not that of least squares the rows are weighted so that these stand for it:
+    around what is known at first, then, in a second search, around what the first one found.
     """
-    folds = min(len(seeds), len(table.x) // ROWS_PER_FOLD)
-    splits = task.splits(table, folds, int(seeds[0])) if folds > 1 else []
-    if not splits:
+    rows = table.sample(SEARCH_ROWS, seed)
+    part = table.part(rows)
+    narrow = replace(part, x=part.x[:, inputs])
+    routes = None if start is None else start.routes
+    if task.rounds == 1:
+        strategy = settings.strategy_of(seed, 1.0, settings.seconds(SEARCH_SHARE, began))
+        result = settings.search(narrow, strategy, "search", routes)
+        return result, listed(result, inputs, table, task, settings)
+    known = min(
+        (each.formula(part.x)[:, 0] for each in simple[1:]),
+        key=lambda each: task.cost(each, part), default=part.targets[:, 0],
+    )  # fmt: skip
+    predicted = min(known, local_medians(part), key=lambda each: task.cost(each, part))
+    found: list[Candidate] = []
+    for turn, share in enumerate((0.4, 0.5)):
+        weighted = replace(narrow, weights=task.weights(predicted, part))
+        strategy = settings.strategy_of(
+            seed + turn, 0.5, settings.seconds(SEARCH_SHARE * share / (1 - 0.4 * turn), began)
+        )
+        title = f"search {turn + 1} of 2"
+        result = settings.search(weighted, strategy, title, routes)
+        found += listed(result, inputs, table, task, settings)
+        if result.reason == "interrupted" or not found:
+            break
+        routes = result.routes
+        predicted = min(found, key=lambda each: each.loss).formula(part.x)[:, 0]
+    return result, pareto(found)
+
+
+def listed(
+    result: Result, inputs: list[int], table: SortedRows, task: Task, settings: TableSettings
+) -> list[Candidate]:
+    """The formulas of a search that are sound, fitted to rows, those that no simpler one equals."""
+    between, anew = BetweenRows(table.x, table.targets), len(table.x) > SEARCH_ROWS
+
+    def score(formula: Expression) -> float:
+        return mean_of(task, task.finish(onto(formula, inputs, table.x.shape[1]), table), table)
+
+    node = math.log(settings.choices + len(inputs))
+    made = joined(result, node, score, settings.max_complexity * len(result.fronts))
+    wide = [(onto(formula, inputs, table.x.shape[1]), nats) for formula, nats in made]
+    found = [
+        candidate
+        for formula, nats in wide
+        if (candidate := fitted(formula, SEARCH, nats, node, table, task, between, anew))
+    ]
+    return pareto(found)
+
+
+def fitted(
+    formula: Expression,
+    kind: str,
+    nats: float,
+    node: float,
+    table: SortedRows,
+    task: Task,
+    between: BetweenRows,
+    anew: bool = False,
+) -> Candidate | None:
+    """A formula from anywhere as a candidate; None if it explodes or is undefined between rows.
+
+    Args:
+        formula: One of all outputs, its numbers fitted to the targets.
+        kind: Where it comes from.
+        nats, node: See :class:`~occamhead.tables.candidates.Candidate`.
+        table: The rows.
+        task: What is asked of it.
+        between: The points between them.
+        anew: Whether its numbers were fitted on other rows.
+    """
+    exact = _is_exact(formula, table)
+    if not between.is_sound(formula) and not (exact and _is_exact(formula, table, ROUNDING)):
         return None
-    losses = np.full((len(table.x), settings.max_complexity), np.inf)
-    linear = np.empty(len(table.x))
-    for fold, (rows, held) in enumerate(splits):
-        part, x, labels = table.part(rows), table.x[held], table.labels[held]
-        linear[held] = task.losses(task.linear(part), x, labels)
-        seconds = settings.seconds(1 / (len(splits) - fold), began)
-        # Half as many functions: a fold must only tell which complexity to trust.
-        strategy = settings.strategy_of(int(seeds[fold]), 0.5, seconds)
-        found = settings.search(part, strategy, f"fold {fold + 1} of {len(splits)}")
-        if found.reason == "interrupted":
+    finished = task.fit(formula, table, anew)
+    return Candidate(
+        finished, kind, mean_of(task, finished, table),
+        lambda part: task.refit(finished, part), nats, node, exact,
+    )  # fmt: skip
+
+
+def _is_exact(formula: Expression, table: SortedRows, most: float = EXACT) -> bool:
+    # As many numbers as rows fit any target: that is no law.
+    if formula.num_constants >= len(table.x):
+        return False
+    with np.errstate(all="ignore"):
+        error = np.sqrt(table.weights @ (formula(table.x) - table.targets) ** 2)
+    deviation = np.sqrt(table.weights @ (table.targets - table.weights @ table.targets) ** 2)
+    return bool((error <= most * deviation).all())
+
+
+def _chosen(
+    candidates: list[Candidate],
+    linear: Candidate,
+    result: Result,
+    table: SortedRows,
+    task: Task,
+    settings: TableSettings,
+    seeds: NDArray[np.int64],
+    began: float,
+) -> tuple[int, Verdict | None]:
+    """Place of the candidate to take, and what the held-out rows said."""
+    exact = [place for place, each in enumerate(candidates) if each.exact]
+    if exact:
+        return exact[0], None
+    try:
+        if result.reason == "interrupted":
             raise KeyboardInterrupt
-        for candidate in _front(found, part, task):
-            # Until a more complex one is better, this one stands for them, too.
-            current = task.losses(candidate.formula, x, labels)
-            losses[held, candidate.complexity - 1 :] = current[:, None]
-    scale = task.mean_loss(table) or 1.0
-    return choose(losses / scale, linear / scale, table.weights)
+        verdict = judge(candidates, table, task, settings, int(seeds[1]), began)
+    except KeyboardInterrupt:
+        warnings.warn("the search was interrupted; the best formula so far is kept",
+                      ConvergenceWarning, stacklevel=5)  # fmt: skip
+        return _shortest(candidates, table, task, settings), None
+    if verdict is None:
+        return next(place for place, each in enumerate(candidates) if each is linear), None
+    return verdict.chosen, verdict
 
 
-def _front(result: Result, table: SortedRows, task: Task) -> list[Candidate]:
-    return candidates(
-        result,
-        lambda formula: task.finish(formula, table),
-        lambda formula: task.loss(formula, table),
-    )
+def _shortest(
+    candidates: list[Candidate], table: SortedRows, task: Task, settings: TableSettings
+) -> int:
+    """Place of the shortest description of the rows, which needs no folds."""
+    places = [place for place, each in enumerate(candidates) if each.kind == SEARCH]
+    places = places or list(range(len(candidates)))
+    choices = np.log(settings.choices + table.x.shape[1])
+    losses = np.array([candidates[place].loss for place in places]) / (task.mean_loss(table) or 1.0)
+    nats = choices * np.array([candidates[place].complexity for place in places])
+    rows = np.full(len(places), 1 / float(table.weights @ table.weights))
+    return places[int(np.argmin(task.penalised(losses[None], nats, rows)[0]))]
 
 
 def _equations(
-    front: list[Candidate],
-    linear: Candidate,
-    chosen: Candidate,
-    verdict: Verdict | None,
-    scale: float,
+    candidates: list[Candidate], chosen: int, verdict: Verdict | None, scale: float
 ) -> Any:
-    """The front and the linear model as a data frame; `scale` is the loss of the mean."""
+    """The candidates worth listing as a data frame; `scale` is the loss of the mean."""
     with needs("pandas", "the table of formulas", "tabular"):
         import pandas as pd
 
-    listed: list[Candidate] = []
-    for candidate in front:
-        if (
-            candidate is chosen
-            or not listed
-            or candidate.loss < listed[-1].loss * (1 - LISTED_GAIN)
-        ):
-            listed.append(candidate)
+    front = pareto(candidates, LISTED_GAIN)
     rows = []
-    for candidate in [*listed, linear]:
-        held_out = np.nan
-        if verdict is not None:
-            by_complexity = verdict.losses[candidate.complexity - 1 :]
-            held_out = verdict.linear_loss if candidate is linear else by_complexity[0]
+    for place, candidate in enumerate(candidates):
+        if place != chosen and candidate.kind != LINEAR and not any(c is candidate for c in front):
+            continue
+        held_out = np.nan if verdict is None else scale * verdict.losses[place]
         rows.append(
             {
                 "complexity": candidate.complexity,
                 "loss": candidate.loss,
-                "cross_validated_loss": scale * held_out,
+                "cross_validated_loss": held_out,
                 "equation": str(candidate.formula),
                 "expression": candidate.formula,
-                "kind": "linear model" if candidate is linear else "search",
-                "chosen": candidate is chosen,
+                "kind": candidate.kind,
+                "chosen": place == chosen,
             }
         )
     return pd.DataFrame(rows)

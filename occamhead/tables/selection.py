@@ -1,140 +1,120 @@
-"""Which formula of a front to trust: complexity chosen by cross-validation, beside a linear model.
+"""Which formula to trust: the simplest that no held-out row speaks against.
 
-The structure of a formula is searched on the rows, so its error on them says little. Every fold
-therefore searches anew, and what is compared between complexities is the loss on rows that
-neither structure nor numbers were fitted to.
+All formulas, whatever found them, are measured on one scale: their complexity as they are written,
+and their losses on rows to which their numbers were not fitted.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
-from occamhead.expression import Expression
-from occamhead.search.result import Found, Result, join
+Array: TypeAlias = NDArray[np.float64]
 
-# A formula replaces the linear model only if it is better by so many standard errors.
-STANDARD_ERRORS = 2.0
+# A simpler formula is taken while it is worse than the best by no more than so many standard
+# errors, of the mean difference and of the sum of signed ranks (Breiman et al. 1984).
+STANDARD_ERRORS = 1.0
 
 # Losses are cut here, in units of the loss of the mean: one exploding row says all it can say.
 LARGEST_LOSS = 100.0
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A formula of all outputs that may be chosen.
-
-    Args:
-        complexity: That of its most complex output.
-        formula: The formula.
-        loss: Mean loss on the rows that it was fitted to.
-    """
-
-    complexity: int
-    formula: Expression
-    loss: float
-
-
-Entry = TypeVar("Entry", Found, Candidate)
-
-
-@dataclass(frozen=True)
 class Verdict:
-    """What cross-validation decided.
+    """What the held-out rows decided.
 
     Args:
-        complexity: The complexity to take from a front; None takes the linear model.
-        losses: Mean held-out loss by complexity, from 1 up, in units of the loss of the mean;
-            `LARGEST_LOSS` where there was no formula.
-        linear_loss: Mean held-out loss of the linear model, in the same units.
+        chosen: Place of the formula to take.
+        losses: Mean held-out loss of each formula, in units of the loss of the mean.
     """
 
-    complexity: int | None
-    losses: NDArray[np.float64]
-    linear_loss: float
+    chosen: int
+    losses: Array
 
 
 def choose(
-    losses: NDArray[np.float64], linear: NDArray[np.float64], weights: NDArray[np.float64]
+    losses: Array,
+    complexities: Array,
+    weights: Array,
+    charges: Array | None = None,
+    penalised: Callable[[Array, Array, Array], Array] = lambda losses, nats, rows: losses,
 ) -> Verdict:
-    """Choose a complexity from held-out losses.
+    """Choose a formula from held-out losses.
 
-    The simplest one within one standard error of the best is taken (Breiman et al. 1984), and
-    only if it beats the linear model by `STANDARD_ERRORS`, both of paired differences.
+    The best is that of the least mean. The simplest is taken whose losses are larger than the
+    best's by no more than `STANDARD_ERRORS`, neither in the mean nor in Wilcoxon's (1945) signed
+    ranks. Where a few rows have most of the loss the mean's standard error is so large that it
+    tells nothing, and the ranks decide; where a few rows are what a formula is about, the mean
+    sees what ranks do not.
 
     Args:
-        losses: Of each row under each complexity from 1 up, in units of the loss of the mean,
-            [rows, complexities]; NaN and inf count as `LARGEST_LOSS`.
-        linear: Of each row under the linear model, [rows].
+        losses: Of each row under each formula, in units of the loss of the mean,
+            [rows, formulas]; NaN and inf count as `LARGEST_LOSS`.
+        complexities: Of each formula, [formulas].
+        weights: Weight of each row; they sum to 1.
+        charges: Nats by which chance may favour each formula beside each other one,
+            [formulas, formulas]; on the diagonal, by itself. None charges nothing.
+        penalised: What losses [rows, formulas] count for under charges [formulas] and numbers of
+            rows in effect [formulas]. The verdict's means are without.
+    """
+    charges = np.zeros((losses.shape[1],) * 2) if charges is None else charges
+    losses = np.where(np.isfinite(losses), losses, LARGEST_LOSS).clip(max=LARGEST_LOSS)
+    rows = np.full(losses.shape[1], 1 / float(weights @ weights))
+    means = weights @ penalised(losses, charges.diagonal(), rows)
+    best = int(np.lexsort((complexities, means))[0])
+    telling = telling_rows(losses, weights)
+    for place in np.lexsort((means, complexities)).tolist():
+        both = [place, best]
+        nats = np.array([charges[place, best], charges[best, place]])
+        if place == best:
+            return Verdict(place, weights @ losses)
+        in_mean = penalised(losses[:, both], nats, telling[both])
+        in_ranks = penalised(losses[:, both], nats, rows[both])
+        if not (
+            worse_in_mean(in_mean[:, 0], in_mean[:, 1], weights)
+            or worse_in_ranks(in_ranks[:, 0], in_ranks[:, 1], weights)
+        ):
+            return Verdict(place, weights @ losses)
+    raise AssertionError("the best is one of them")
+
+
+def telling_rows(losses: Array, weights: Array) -> Array:
+    """How many rows a mean loss speaks for, of each formula: few where few have most of the loss.
+
+    As many as there are for squares of normal errors, whose fourth moment is three times the
+    squared second.
+
+    Args:
+        losses: [rows, formulas].
         weights: Weight of each row; they sum to 1.
     """
-    losses = np.where(np.isfinite(losses), losses, LARGEST_LOSS).clip(max=LARGEST_LOSS)
-    linear = np.where(np.isfinite(linear), linear, LARGEST_LOSS).clip(max=LARGEST_LOSS)
-    means = weights @ losses
-    best = int(np.argmin(means))
-
-    def excess(a: NDArray[np.float64], b: NDArray[np.float64]) -> tuple[float, float]:
-        difference = a - b
-        mean = float(weights @ difference)
-        return mean, float(np.sqrt((weights**2) @ (difference - mean) ** 2))
-
-    place = best
-    for place in range(best + 1):
-        mean, deviation = excess(losses[:, place], losses[:, best])
-        if mean <= deviation:
-            break
-    gain, deviation = excess(linear, losses[:, place])
-    better = gain > STANDARD_ERRORS * deviation
-    return Verdict(place + 1 if better else None, means, float(weights @ linear))
+    square = weights**2 @ losses**2
+    rows = 3 * (weights @ losses) ** 2 / np.where(square > 0, square, 1.0)
+    return np.clip(rows, 1.0, 1 / float(weights @ weights))
 
 
-def candidates(
-    result: Result,
-    finish: Callable[[Expression], Expression],
-    loss: Callable[[Expression], float],
-) -> list[Candidate]:
-    """The front of loss against complexity of all outputs together, simplest first.
+def worse_in_mean(one: Array, other: Array, weights: Array) -> bool:
+    """Whether losses exceed others on the same rows by more than `STANDARD_ERRORS` of the mean.
 
     Args:
-        result: A search; at each complexity every output gives the best of its front.
-        finish: What is done to the formulas before they are judged.
-        loss: Mean loss of a finished formula. The search minimised another one, so what does
-            not lower this one drops out.
+        one, other: Losses of each row, [rows].
+        weights: Weight of each row; they sum to 1.
     """
-    front: list[Candidate] = []
-    for complexity in sorted({found.complexity for each in result.fronts for found in each}):
-        found = [at_complexity(each, complexity) for each in result.fronts]
-        parts = [one.expression for one in found if one is not None]
-        if len(parts) < len(found):
-            continue
-        formula = finish(parts[0] if len(parts) == 1 else join(parts))
-        value = loss(formula)
-        if math.isfinite(value) and (not front or value < front[-1].loss):
-            front.append(Candidate(complexity, formula, value))
-    return front
+    difference = one - other
+    mean = float(weights @ difference)
+    return mean > STANDARD_ERRORS * float(np.sqrt((weights**2) @ (difference - mean) ** 2))
 
 
-def at_complexity(front: Sequence[Entry], complexity: int) -> Entry | None:
-    """The best entry of a front that is no more complex than this; None if none is."""
-    allowed = [entry for entry in front if entry.complexity <= complexity]
-    return allowed[-1] if allowed else None
-
-
-def shortest_description(result: Result) -> int | None:
-    """Complexity of the formulas that a search itself would report; None if an output has none."""
-    complexities = [
-        None if place is None else front[place].complexity
-        for front, place in zip(result.fronts, result.chosen, strict=True)
-    ]
-    known = [complexity for complexity in complexities if complexity is not None]
-    return max(known) if len(known) == len(complexities) else None
-
-
-def linear_complexity(formula: Expression) -> int:
-    """Complexity of a linear model on the scale of the fronts."""
-    return 1 + 2 * len(formula.features) + 1
+def worse_in_ranks(one: Array, other: Array, weights: Array) -> bool:
+    """As :func:`worse_in_mean`, by the sum of signed ranks of the differences."""
+    difference = one - other
+    kept = (difference != 0) & (weights > 0)
+    if not kept.any():
+        return False
+    signed = weights[kept] * np.sign(difference[kept]) * rankdata(np.abs(difference[kept]))
+    return float(signed.sum()) > STANDARD_ERRORS * float(np.sqrt((signed**2).sum()))

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 # Whole-number weights repeat rows as long as these become at most so many times as many.
 MOST_COPIES = 10
 
+# Of a class at least so many rows are sampled, if it has them.
+RARE = 10
+
 Array = NDArray[np.float64]
 
 
@@ -36,6 +39,26 @@ class SortedRows:
         return SortedRows(
             self.x[rows], self.targets[rows], self.labels[rows], weights / weights.sum()
         )
+
+    def sample(self, most: int, seed: int) -> NDArray[np.intp]:
+        """Rows at equal steps along the sorted labels, at most so many, ascending.
+
+        Every quantile of a target, and every class, has its share, however long the tails are; of
+        a rare class some rows are among them in any case.
+        """
+        if len(self.x) <= most:
+            return np.arange(len(self.x))
+        random = np.random.default_rng(seed)
+        order = random.permutation(len(self.x))
+        order = order[np.argsort(self.labels[order], kind="stable")]
+        steps = (np.arange(most) + random.uniform()) * (len(order) / most)
+        kept = order[steps.astype(np.intp)]
+        if self.labels.dtype.kind in "iu":
+            counts = np.bincount(self.labels)
+            rare = np.flatnonzero((counts > 0) & (counts * most < RARE * len(order)))
+            of_rare = [order[self.labels[order] == label][:RARE] for label in rare]
+            kept = np.unique(np.concatenate([kept, *of_rare]))
+        return np.sort(kept)
 
 
 def sort_rows(x: Array, targets: Array, labels: NDArray[Any], weights: Array) -> SortedRows:

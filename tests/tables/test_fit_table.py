@@ -12,6 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from occamhead.search import Evolution
 from occamhead.tables import fit_table as module
+from occamhead.tables import held_out
+from occamhead.tables import settings as settings_module
 from occamhead.tables.estimators import OccamRegressor
 from tests.tables.small import classifier, clean, noisy, regressor
 
@@ -27,7 +29,7 @@ def test_a_formula_that_the_table_would_leave_out_is_listed_if_it_is_chosen(monk
 # --- limits ----------------------------------------------------------------------------------
 
 
-def test_max_functions_is_kept_and_a_fold_gets_half(monkeypatch):
+def test_max_functions_is_kept_and_structures_are_searched_once(monkeypatch):
     sampled = []
 
     def counted(*args, **settings):
@@ -35,13 +37,14 @@ def test_max_functions_is_kept_and_a_fold_gets_half(monkeypatch):
         sampled.append(result.functions)
         return result
 
-    evolve = module.evolve
-    monkeypatch.setattr(module, "evolve", counted)
+    evolve = settings_module.evolve
+    monkeypatch.setattr(settings_module, "evolve", counted)
     x, y = noisy()
     model = regressor(max_functions=1500, folds=3).fit(x, y)
-    assert sampled == [1500, 700, 700, 700] and model.n_functions_ == 1500
-    # Half of a small budget is still one step.
-    assert regressor(max_functions=150, folds=2).fit(x, y).n_functions_ == 100
+    assert sampled == [1500] and model.n_functions_ == 1500
+    # Another loss takes two, each with half; half of a small budget is still one step.
+    model = regressor(max_functions=150, loss="absolute").fit(x, y)
+    assert sampled == [1500, 100, 100] and model.n_functions_ == 100
 
 
 @pytest.mark.parametrize("make", [regressor, classifier])
@@ -145,16 +148,23 @@ def interrupt_at(monkeypatch, when: int) -> None:
     monkeypatch.setattr(Evolution, "step", interrupted)
 
 
-@pytest.mark.parametrize("when", [15, 25, 34], ids=["search", "first fold", "last fold"])
+def raise_interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("where", ["search", "folds"])
 @pytest.mark.parametrize("make", [regressor, classifier])
-def test_ctrl_c_keeps_the_best_so_far(make, when, monkeypatch):
-    interrupt_at(monkeypatch, when)
+def test_ctrl_c_keeps_the_best_so_far(make, where, monkeypatch):
+    if where == "search":
+        interrupt_at(monkeypatch, 15)
+    else:
+        monkeypatch.setattr(held_out, "choose", lambda *_: raise_interrupt())
     x, y = noisy()
     with pytest.warns(ConvergenceWarning, match="interrupted; the best formula so far is kept"):
         model = make().fit(x, y > 3 if make is classifier else y)
     chosen = model.equations_[model.equations_.chosen]
     assert chosen.kind.item() == "search" and chosen.expression.item() == model.best_
-    assert model.n_functions_ == 100 * min(when - 1, 20)
+    assert model.n_functions_ == (1400 if where == "search" else 2000)
     assert model.score(x, y > 3 if make is classifier else y) > 0.7
 
 
@@ -168,7 +178,7 @@ def test_verbose_shows_a_bar_with_the_best_formula(capsys):
     x, y = clean(lambda a, b: a * b)
     regressor(verbose=True).fit(x, y)
     shown = capsys.readouterr()
-    assert "all rows" in shown.err and "x0*x1" in shown.err and not shown.out
+    assert "search" in shown.err and "x0*x1" in shown.err and not shown.out
     x, y = noisy()
     regressor(verbose=True, time_budget=0.3, max_functions=None).fit(x, y)
-    assert "fold 2 of 2: 100%" in capsys.readouterr().err
+    assert "search: 100%" in capsys.readouterr().err

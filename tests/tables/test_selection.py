@@ -6,20 +6,21 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.stats import norm, wilcoxon
 
-from occamhead.expression import Expression, linear_formula
+from occamhead.expression import Expression
 from occamhead.search.result import Found
+from occamhead.tables.candidates import Candidate, charges, joined, onto, pareto
+from occamhead.tables.losses import get_loss
 from occamhead.tables.selection import (
     LARGEST_LOSS,
-    STANDARD_ERRORS,
-    Candidate,
-    at_complexity,
-    candidates,
     choose,
-    linear_complexity,
-    shortest_description,
+    telling_rows,
+    worse_in_mean,
+    worse_in_ranks,
 )
 from occamhead.tables.sorted_rows import MOST_COPIES, sort_rows
+from occamhead.tables.task import Regression
 
 ROWS = 400
 
@@ -36,110 +37,147 @@ EVEN = np.full(ROWS, 1 / ROWS)
 ERROR = 1 / np.sqrt(ROWS)
 
 
+def picked(*losses: np.ndarray, complexities=None, weights=EVEN, **settings) -> int:
+    table = np.stack(losses, axis=1)
+    order = np.arange(1.0, 1 + table.shape[1]) if complexities is None else complexities
+    return choose(table, order, weights, **settings).chosen
+
+
 def test_the_simplest_within_one_standard_error_of_the_best_is_taken():
     best = spread(1.0, 0.0, 0)
-    for distance, wanted in ((0.99, 1), (1.01, 2)):
+    for distance, wanted in ((0.9, 0), (1.1, 1)):
         simpler = best + spread(distance * ERROR, 1.0, 1)
-        losses = np.stack([simpler, best, best + 0.1], axis=1)
-        choice = choose(losses, best + 10, EVEN)
-        assert choice.complexity == wanted
-        assert choice.losses == pytest.approx(losses.mean(axis=0))
-
-
-def test_a_formula_must_beat_the_linear_model_by_its_standard_errors():
-    formula = spread(1.0, 0.0, 0)
-    for distance, wanted in ((0.99, None), (1.01, 1)):
-        linear = formula + spread(distance * STANDARD_ERRORS * ERROR, 1.0, 1)
-        choice = choose(formula[:, None], linear, EVEN)
-        assert choice.complexity == wanted
-        assert choice.linear_loss == pytest.approx(linear.mean())
+        assert picked(simpler, best, best + 0.1) == wanted
+        # Places say nothing, complexities do.
+        assert picked(best + 0.1, best, simpler, complexities=[5.0, 2.0, 1.0]) == 2 - wanted
+    verdict = choose(np.stack([best, best + 2], axis=1), np.array([1.0, 2.0]), EVEN)
+    assert verdict.losses == pytest.approx([1.0, 3.0])
 
 
 def test_differences_are_paired():
-    # Both spread by 100, but one is better by a little on every row.
-    linear = spread(150.0, 20.0, 0).clip(0, LARGEST_LOSS - 1)
-    assert choose(linear[:, None] - 0.01, linear, EVEN).complexity == 1
+    # Both spread by 20, but one is better by a little on every row.
+    simpler = spread(50.0, 10.0, 0)
+    assert picked(simpler, simpler - 0.01) == 1
+
+
+def test_ranks_see_what_the_mean_does_not_where_one_row_has_most_of_the_loss():
+    law = np.full(ROWS, 1e-6)
+    line = np.full(ROWS, 1e-3)
+    line[0], law[1] = 50.0, 40.0
+    assert not worse_in_mean(line, law, EVEN) and worse_in_ranks(line, law, EVEN)
+    assert picked(line, law) == 1
+
+
+def test_the_mean_sees_what_ranks_do_not_where_few_rows_are_what_a_formula_is_about():
+    random = np.random.default_rng(0)
+    law = random.normal(size=ROWS) ** 2
+    constant = random.permutation(law)
+    constant[:20] += 50
+    law[:20] = 0.01
+    constant[20:] -= 0.1
+    constant = np.maximum(constant, 0)
+    assert worse_in_mean(constant, law, EVEN) and picked(constant, law) == 1
+
+
+def test_ranks_of_a_wilcoxon_test_by_scipy():
+    random = np.random.default_rng(1)
+    one, other = random.exponential(size=(2, ROWS))
+    for shift in np.linspace(0.0, 0.2, 9):
+        z = -float(norm.ppf(wilcoxon(one + shift, other, "wilcox", alternative="greater",
+                                     method="approx").pvalue))  # fmt: skip
+        assert worse_in_ranks(one + shift, other, EVEN) == (z > 1)
 
 
 def test_weights_count_as_repeated_rows_do_in_the_means_and_none_is_no_row():
     random = np.random.default_rng(0)
-    losses, linear = random.exponential(size=(ROWS, 5)), random.exponential(size=ROWS) + 0.05
+    losses = random.exponential(size=(ROWS, 6))
     weights = (np.arange(ROWS) < 300) / 300
-    part = choose(losses[:300], linear[:300], np.full(300, 1 / 300))
-    whole = choose(losses, linear, weights)
-    assert whole.complexity == part.complexity
+    complexities = np.arange(6.0)
+    part = choose(losses[:300], complexities, np.full(300, 1 / 300))
+    whole = choose(losses, complexities, weights)
+    assert whole.chosen == part.chosen
     np.testing.assert_allclose(whole.losses, part.losses)
 
 
 def test_what_explodes_counts_as_the_largest_loss():
     losses = np.ones((ROWS, 4))
     losses[0] = [np.inf, np.nan, 1e300, 1.0]
-    choice = choose(losses, np.full(ROWS, np.inf), EVEN)
+    losses[1:, 3] = 0.5
+    verdict = choose(losses, np.arange(4.0), EVEN)
     expected = (ROWS - 1 + LARGEST_LOSS) / ROWS
-    np.testing.assert_allclose(choice.losses, [expected, expected, expected, 1.0])
-    # A mean that one row makes is one standard error, less what the mean itself takes off.
-    assert choice.complexity == 4 and choice.linear_loss == LARGEST_LOSS
+    np.testing.assert_allclose(verdict.losses[:3], expected)
+    assert verdict.chosen == 3
 
 
-# --- fronts ----------------------------------------------------------------------------------
+def test_what_was_searched_must_gain_what_chance_gives():
+    random = np.random.default_rng(0)
+    noise = random.normal(size=ROWS) ** 2
+    penalised = Regression(get_loss("squared", noise, 0.5)).penalised
+    nats = np.log(200_000)
+    for gain, wanted in ((0.9 * nats, 0), (1.6 * nats, 1)):
+        better = noise * np.exp(-2 * gain / ROWS)
+        charges = np.array([[0.0, 0.0], [nats, nats]])
+        assert picked(noise, better) == 1
+        assert picked(noise, better, charges=charges, penalised=penalised) == wanted
+    assert telling_rows(noise[:, None], EVEN)[0] == pytest.approx(ROWS, rel=0.3)
+    noise[0] = 1e6
+    assert telling_rows(noise[:, None], EVEN)[0] < 4
+
+
+# --- candidates --------------------------------------------------------------------------------
 
 
 def found(text: str, complexity: int, error: float = 0.0) -> Found:
     return Found(Expression.parse(text, num_inputs=2), error, 0.0, complexity, 0.0)
 
 
-def result(*fronts, chosen=None) -> SimpleNamespace:
-    return SimpleNamespace(fronts=fronts, chosen=chosen)
+def result(*fronts, functions: int = 1000) -> SimpleNamespace:
+    return SimpleNamespace(fronts=fronts, functions=functions, best=fronts[0][0].expression)
 
 
-LOSSES = {"x0": 3.0, "x1": 2.0, "x0*x1": 2.5, "x0 + x1": 1.0, "x0/x1": float("nan")}
+def candidate(text: str, loss: float, **settings) -> Candidate:
+    formula = Expression.parse(text, num_inputs=2)
+    return Candidate(formula, "search", loss, lambda _: formula, **settings)
 
 
-def test_candidates_are_a_pareto_front_in_the_loss_that_counts():
-    front = [found(text, 2 * i + 1) for i, text in enumerate(LOSSES)]
-    made = candidates(result(front), lambda formula: formula, lambda f: LOSSES[str(f)])
-    assert [(c.complexity, str(c.formula), c.loss) for c in made] == [
-        (1, "x0", 3.0), (3, "x1", 2.0), (7, "x0 + x1", 1.0)
+def test_a_pareto_front_in_complexity_as_written_and_loss():
+    made = [candidate(*each) for each in (
+        ("x0 + x1", 1.0), ("x0", 3.0), ("x0*x1 + 1", 0.995), ("x0*x1", 2.5),
+        ("x0/x1 + 2*x0", float("nan")),
+    )]  # fmt: skip
+    assert [str(each.formula) for each in pareto(made)] == ["x0", "x0 + x1", "x0*x1 + 1"]
+    assert [str(each.formula) for each in pareto(made, 0.01)] == ["x0", "x0 + x1"]
+    assert [each.complexity for each in pareto(made)] == [1, 3, 5]
+
+
+def test_the_longer_of_two_searched_formulas_is_charged_and_of_a_linear_model_neither():
+    short, long = (candidate(text, 1.0, nats=6.0, node=2.0) for text in ("x0", "x0 + x1"))
+    longest = candidate("sin(x0 + x1) + x0*x1", 1.0, nats=7.0, node=2.0)
+    linear = candidate("x0 - x1", 1.0)
+    assert charges([short, long, longest, linear]).tolist() == [
+        [6.0, 0.0, 0.0, 6.0], [4.0, 6.0, 0.0, 6.0], [7.0, 7.0, 7.0, 7.0], [0.0, 0.0, 0.0, 0.0]
     ]  # fmt: skip
-    picked = [at_complexity(made, c) for c in (0, 1, 2, 6, 7, 99)]
-    assert [one and one.complexity for one in picked] == [
-        None, 1, 1, 3, 7, 7
+
+
+def test_of_several_outputs_that_one_grows_which_gains_most_for_its_length():
+    one = [found("x0", 1), found("x0*x1 + 1", 5)]
+    other = [found("x1 + 1", 3)]
+    losses = {("x0", "0"): 3.0, ("0", "x1 + 1"): 1.0, ("x0", "x1 + 1"): 0.9,
+              ("x0*x1 + 1", "x1 + 1"): 0.1}  # fmt: skip
+    made = joined(result(one, other), 1.0, lambda f: losses[tuple(f.text())], 30)
+    assert [formula.text() for formula, _ in made] == [
+        ["0", "x1 + 1"], ["x0", "x1 + 1"], ["x0*x1 + 1", "x1 + 1"]
     ]  # fmt: skip
+    assert [nats for _, nats in made] == [3.0, 4.0, pytest.approx(8.0)]
+    assert len(joined(result(one, other), 1.0, lambda f: losses[tuple(f.text())], 5)) == 2
+    assert joined(result([found("x0", 9)], functions=100), 1.0, lambda _: 0.0, 30)[0][1] == (
+        pytest.approx(np.log(100))
+    )
 
 
-def test_outputs_are_joined_at_every_complexity_from_the_first_that_all_have():
-    one, other = [found("x0", 1), found("x0*x1", 3)], [found("x1 + 1", 3), found("x1*x1", 5)]
-    values = iter([3.0, 2.0, 1.0])
-    made = candidates(result(one, other), lambda formula: formula, lambda _: next(values))
-    assert [(c.complexity, c.formula.text()) for c in made] == [
-        (3, ["x0*x1", "x1 + 1"]), (5, ["x0*x1", "x1*x1"])
-    ]  # fmt: skip
-    assert candidates(result(one, []), lambda formula: formula, lambda _: 0.0) == []
-
-
-def test_formulas_are_finished_before_they_are_judged():
-    twice = Expression.parse("2*x0", num_inputs=2)
-    made = candidates(result([found("x0", 1)]), lambda _: twice, lambda f: float(f == twice))
-    assert made == [Candidate(1, twice, 1.0)]
-
-
-def test_at_complexity_and_shortest_description():
-    front = [found("x0", 1), found("x0*x1", 3)]
-    assert [at_complexity(front, c) for c in (0, 1, 2, 3, 9)] == [
-        None, front[0], front[0], front[1], front[1]
-    ]  # fmt: skip
-    assert shortest_description(result(front, front, chosen=(0, 1))) == 3
-    assert shortest_description(result(front, [], chosen=(0, None))) is None
-
-
-def test_the_linear_formula_is_its_coefficients():
-    coefficients, intercepts = np.array([[1.5, 0.0, -2.0], [0.0, 0.0, 0.0]]), np.array([0.25, 7.0])
-    formula = linear_formula(coefficients, intercepts)
-    x = np.random.default_rng(0).normal(size=(20, 3))
-    np.testing.assert_allclose(formula(x), x @ coefficients.T + intercepts, rtol=1e-12)
-    assert formula.features == (0, 2) and formula.num_inputs == 3
-    # The sum, two inputs, two coefficients, the intercept.
-    assert linear_complexity(formula) == 6
+def test_a_formula_of_some_inputs_as_one_of_all():
+    narrow = Expression.parse("x0 - 2*x1", num_inputs=2)
+    assert str(onto(narrow, [3, 7], 9)) == "x3 - 2*x7" and onto(narrow, [3, 7], 9).num_inputs == 9
 
 
 # --- rows ------------------------------------------------------------------------------------

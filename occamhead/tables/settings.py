@@ -1,0 +1,102 @@
+"""How formulas are searched in a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occamhead.checks import check_counts
+from occamhead.network.bases import get_bases
+from occamhead.network.occamnet import OccamNet
+from occamhead.search.compiling import cpu_seconds
+from occamhead.search.evolution import evolve
+from occamhead.search.result import Result
+from occamhead.search.strategy import Strategy
+from occamhead.tables.reporter import reporter
+from occamhead.tables.sorted_rows import SortedRows
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableSettings:
+    """How formulas are searched in a table; see :class:`occamhead.OccamRegressor`.
+
+    Raises:
+        ValueError: On a value out of range.
+    """
+
+    bases: str | Sequence[str]
+    depth: int
+    max_terms: int
+    constants: Sequence[float]
+    max_complexity: int
+    max_functions: int | None
+    time_budget: float | None
+    folds: int
+    strategy: Mapping[str, Any] | None
+    verbose: bool
+
+    def __post_init__(self) -> None:
+        check_counts(depth=self.depth, max_terms=self.max_terms, max_complexity=self.max_complexity)
+        if self.folds < 0:
+            raise ValueError(f"folds must not be negative, got {self.folds}")
+        for name in ("max_functions", "time_budget"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ValueError(f"{name} must be positive, got {value}; None means no limit")
+        if unknown := set(self.strategy or {}) - set(Strategy.names()):
+            raise ValueError(
+                f"strategy has no setting {min(unknown)!r}; known: {', '.join(Strategy.names())}"
+            )
+
+    def search(
+        self,
+        table: SortedRows,
+        strategy: Strategy,
+        title: str,
+        start: NDArray[np.int32] | None = None,
+    ) -> Result:
+        """One search; the title is that of its progress bar."""
+        inputs, outputs = table.x.shape[1], table.targets.shape[1]
+        sums = [f"affine{terms}" for terms in range(1, self.max_terms + 1)]
+        network = OccamNet(
+            inputs,
+            outputs,
+            [*[get_bases(self.bases)] * self.depth, sums],
+            constants=self.constants,
+            groups=outputs,
+        )
+        report = reporter(strategy, title) if self.verbose else None
+        return evolve(network, table.x, table.targets, strategy, table.weights, report, start)
+
+    @property
+    def choices(self) -> int:
+        """What a node of a formula may be, but for the inputs: a basis or a constant."""
+        return len(get_bases(self.bases)) + len(self.constants) + self.max_terms
+
+    def seconds(self, share: float, began: float) -> float | None:
+        """A share of what is left of the time budget; None without one."""
+        if self.time_budget is None:
+            return None
+        return max(share * (self.time_budget - (cpu_seconds() - began)), 0.01)
+
+    def strategy_of(self, seed: int, share: float, seconds: float | None) -> Strategy:
+        """How to search: with a share of max_functions or, of a time budget, so many seconds."""
+        options: dict[str, Any] = {
+            "max_complexity": self.max_complexity,
+            "fit_iterations": 10,
+            "patience": 40,
+            "seed": seed,
+            "max_functions": self.max_functions,
+            **(self.strategy or {}),
+        }
+        most = options["max_functions"]
+        if seconds is not None:
+            options |= {"time_budget": seconds, "max_functions": None}
+        elif most is not None and share < 1:
+            one_step = int(options.get("num_samples", Strategy.num_samples))
+            options["max_functions"] = max(int(share * most), one_step)
+        return Strategy(**options)
