@@ -28,12 +28,11 @@ from typing import Any
 
 from occamhead.commands.flags import positive
 from occamhead.commands.results import prepare, write_results
-from occamhead.rows.objective import one_thread
-from recipes.lists import methods, sorting
-from recipes.lists.tables import say_program, say_task
-from recipes.lists.tasks import TASKS
 from recipes.shared.flags import recipe_parser
+from recipes.shared.threads import on_one_thread
 
+# Those of `recipes.lists.tasks`, and one more.
+TASKS = ("parity", "sum % 3", "majority", "a > b", "adder step", "argmax", "a + b")
 SORTING = "sort 3"
 
 
@@ -46,10 +45,16 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
-@one_thread()
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the recipe; returns what it writes to results.json."""
-    args = arguments().parse_args(argv)
+    return on_one_thread(run, arguments().parse_args(argv))
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """What the flags ask for."""
+    from recipes.lists import methods, sorting
+    from recipes.lists.tables import say_program, say_task
+
     out = prepare(args.out, "arithmetic", args.overwrite)
     rows: list[dict[str, Any]] = []
     for task in args.tasks:

@@ -21,25 +21,30 @@ Life; the other tasks are ours.
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from typing import Any
 
 from occamhead.commands.output import say
 from occamhead.commands.results import prepare, write_results
-from occamhead.rows.objective import one_thread
 from recipes.automata.flags import parsed
-from recipes.automata.methods import by_essence
-from recipes.automata.picture import picture_gun
-from recipes.automata.rules import LIFE, WINDOW
-from recipes.automata.samples import without_repetition
-from recipes.automata.tables import say_board
-from recipes.automata.tasks import TASKS, on_board
+from recipes.shared.threads import on_one_thread
 
 
-@one_thread()
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the recipe; returns what it writes to results.json."""
-    args = parsed(__doc__, list(TASKS), argv)
+    return on_one_thread(run, parsed(__doc__, argv))
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """What the flags ask for."""
+    from recipes.automata.methods import by_essence
+    from recipes.automata.picture import picture_gun
+    from recipes.automata.rules import LIFE, WINDOW
+    from recipes.automata.samples import without_repetition
+    from recipes.automata.tables import say_board
+    from recipes.automata.tasks import TASKS, on_board
+
     out = prepare(args.out, "cellular_automata", args.overwrite)
     rows, boards = [], []
     for task in args.tasks:

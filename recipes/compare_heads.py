@@ -12,18 +12,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from occamhead.commands.backbone import backbone_of
 from occamhead.commands.output import quieten, say
 from occamhead.commands.results import prepare, write_results
-from recipes.features.comparison import OURS, cells_won, fit_and_test, installed, mean_accuracies
 from recipes.features.comparison_flags import parsed
-from recipes.features.comparison_report import report, say_fit
-from recipes.features.splits import read
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the comparison; returns what it writes to results.json."""
     args = parsed(__doc__, argv)
+    # What takes seconds to load comes after the flags, so that --help does not wait for it.
+    from occamhead.commands.backbone import backbone_of
+    from recipes.features.comparison import (
+        OURS,
+        cells_won,
+        fit_and_test,
+        installed,
+        mean_accuracies,
+    )
+    from recipes.features.comparison_report import report, say_fit
+    from recipes.features.splits import read
+
     quieten()
     out = prepare(args.out, "compare_heads", args.overwrite)
     backbone = None if args.pixels else backbone_of(args)

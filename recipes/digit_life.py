@@ -20,27 +20,31 @@ Source: ``deep use`` of essence networks, a design of ours; the rule is a task o
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from typing import Any
 
 from occamhead.commands.flags import positive
 from occamhead.commands.output import say
 from occamhead.commands.results import prepare, write_results
-from occamhead.rows.objective import one_thread
-from recipes.automata.digit_boards import BATCH
-from recipes.automata.digit_methods import learn, say_methods
 from recipes.shared.flags import recipe_parser
+from recipes.shared.threads import on_one_thread
 
 
-@one_thread()
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the recipe; returns what it writes to results.json."""
     parser = recipe_parser("digit_life", __doc__, seeds=range(10))
     add = parser.add_argument
     add("--samples", nargs="+", type=positive, default=[2000], help="boards to learn from")
     add("--tests", type=positive, default=5000, help="new boards to test on")
-    add("--steps", type=positive, default=1600, help=f"training steps, of {BATCH} boards each")
-    args = parser.parse_args(argv)
+    add("--steps", type=positive, default=1600, help="training steps, of a batch each")
+    return on_one_thread(run, parser.parse_args(argv))
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """What the flags ask for."""
+    from recipes.automata.digit_methods import learn, say_methods
+
     out = prepare(args.out, "digit_life", args.overwrite)
     rows = []
     for samples in args.samples:

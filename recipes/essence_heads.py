@@ -25,31 +25,22 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from occamhead.commands.flags import add_cache
 from occamhead.commands.output import quieten, say
 from occamhead.commands.results import prepare, write_results
-from occamhead.rows.objective import one_thread
-from recipes.features.essence_methods import on_rows, on_shape, say_methods
-from recipes.features.parts import PHOTOGRAPHS, SHAPES, TABLES, photographs, table
-from recipes.shared.flags import recipe_parser
-
-TASKS = (*TABLES, *PHOTOGRAPHS, *SHAPES)
+from recipes.features.essence_flags import SHAPES, TABLES, arguments
+from recipes.shared.threads import on_one_thread
 
 
-def arguments() -> argparse.ArgumentParser:
-    parser = recipe_parser("essence_heads", __doc__, seeds=range(5))
-    add = parser.add_argument
-    add("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK",
-        help=f"of {', '.join(TASKS)}")  # fmt: skip
-    add("--data", help="folder with the photographs; default: below $OCCAMHEAD_DATA")
-    add_cache(parser)
-    return parser
-
-
-@one_thread()
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the recipe; returns what it writes to results.json."""
-    args = arguments().parse_args(argv)
+    return on_one_thread(run, arguments(__doc__).parse_args(argv))
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """What the flags ask for."""
+    from recipes.features.essence_methods import on_rows, on_shape, say_methods
+    from recipes.features.parts import photographs, table
+
     quieten()
     out = prepare(args.out, "essence_heads", args.overwrite)
     rows: list[dict[str, Any]] = []

@@ -15,24 +15,27 @@ from typing import Any
 from occamhead.commands.flags import positive, positive_seconds
 from occamhead.commands.output import say
 from occamhead.commands.results import prepare, save_results
-from recipes.laws_of_nature.laws import CONFIG, load_study
-from recipes.laws_of_nature.rows import methods_of, row_of
-from recipes.laws_of_nature.tables import report
+from recipes import CONFIGS
 from recipes.shared.flags import recipe_parser
-from recipes.shared.progress import progress
 
 
 def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Run the comparison; returns the rows that it writes to results.json."""
     parser = recipe_parser("laws", __doc__)
     add = parser.add_argument
-    add("--config", type=Path, default=CONFIG, help="file of the laws")
+    add("--config", type=Path, default=CONFIGS / "laws.yaml", help="file of the laws")
     add("--laws", nargs="+", metavar="NAME", help="only these")
     add("--seeds", type=positive, default=3, help="samples of each law, seeded 0, 1, ...")
     add("--seconds", type=positive_seconds, default=20.0, help="most CPU seconds of each fit")
     add("--methods", nargs="+", default=["occamhead", "operon"],
         help="those of recipes.others.regressors")  # fmt: skip
     args = parser.parse_args(argv)
+    # What takes seconds to load comes after the flags, so that --help does not wait for it.
+    from recipes.laws_of_nature.laws import load_study
+    from recipes.laws_of_nature.rows import methods_of, row_of
+    from recipes.laws_of_nature.tables import report
+    from recipes.shared.progress import progress
+
     study = load_study(args.config)
     laws = [law for law in study.laws if args.laws is None or law.name in args.laws]
     if unknown := sorted(set(args.laws or ()) - {law.name for law in laws}):

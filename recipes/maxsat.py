@@ -22,11 +22,8 @@ from typing import Any
 from occamhead.commands.flags import positive
 from occamhead.commands.output import say
 from occamhead.commands.results import prepare, write_results
-from occamhead.rows.objective import one_thread
-from recipes.satisfiability.methods import Outcome, Size, compare, learn, pooled
-from recipes.satisfiability.small_formulas import LENGTHS
-from recipes.satisfiability.tables import say_rules, say_tests
 from recipes.shared.flags import recipe_parser
+from recipes.shared.threads import on_one_thread
 
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -42,6 +39,8 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--large", type=positive, default=10_000, metavar="VARIABLES",
         help="variables of one more formula, at the first density and seed")  # fmt: skip
     args = parser.parse_args(argv)
+    from recipes.satisfiability.small_formulas import LENGTHS
+
     if (fewest := min(args.variables, args.large)) < LENGTHS:
         parser.error(f"a clause takes {LENGTHS} variables, got formulas of {fewest}")
     if min(args.densities) * fewest < 1:
@@ -49,10 +48,16 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-@one_thread()
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the recipe; returns what it writes to results.json."""
-    args = parsed(argv)
+    return on_one_thread(run, parsed(argv))
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """What the flags ask for."""
+    from recipes.satisfiability.methods import Outcome, Size, compare, learn, pooled
+    from recipes.satisfiability.tables import say_rules, say_tests
+
     out = prepare(args.out, "maxsat", args.overwrite)
     rows: list[dict[str, Any]] = []
     outcomes: dict[Size, list[Outcome]] = {}

@@ -14,14 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from occamhead.commands.backbone import backbone_of
 from occamhead.commands.flags import add_backbone, positive
 from occamhead.commands.output import quieten
 from occamhead.commands.results import prepare, write_results
-from recipes.features.wordnet import USUAL, distances, read_parents
 from recipes.shared.flags import recipe_parser
+
+# Where Debian's package wordnet-base puts it.
+USUAL = Path("/usr/share/wordnet/data.noun")
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -37,11 +36,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     add("--seed", type=int, default=0, help="of the pairs, and of what is drawn at random")
     args = parser.parse_args(argv)
     quieten()
+    # What takes seconds to load comes after the flags, so that --help does not wait for it.
+    import numpy as np
     from timm.data import ImageNetInfo
 
+    from occamhead.commands.backbone import backbone_of
     from occamhead.vision import cached_features, find, load_backbone, photograph_splits
     from occamhead.vision.pictures import read_folder
     from recipes.features.naming import in_use, judged, most_exciting, say_rows
+    from recipes.features.wordnet import distances, read_parents
 
     out, folder = prepare(args.out, "naming", args.overwrite), find(args.data, "photographs")
     backbone, generator = backbone_of(args), np.random.default_rng(args.seed)

@@ -30,32 +30,29 @@ from typing import Any
 from occamhead.commands.flags import positive
 from occamhead.commands.output import say
 from occamhead.commands.results import prepare, write_results
-from occamhead.distill.sizes.grids import lift_grid
-from occamhead.rows.objective import one_thread
-from recipes.lines.methods import SIDE, compare, other_rows, own_rows, run_text
-from recipes.lines.shapes import lines
-from recipes.lines.tables import say_rows
+from recipes.lines.flags import side
 from recipes.shared.flags import recipe_parser
+from recipes.shared.threads import on_one_thread
 
 LEARNED, HELD_OUT = (5, 6, 7), 8
 
 
-def side(text: str) -> int:
-    """A side at which every shape can be drawn."""
-    value = int(text)
-    if value < 16:
-        raise argparse.ArgumentTypeError(f"must be 16 or more for all shapes to fit, got {value}")
-    return value
-
-
-@one_thread()
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the recipe; returns what it writes to results.json."""
     parser = recipe_parser("orientation", __doc__, seeds=range(3))
     add = parser.add_argument
     add("--sides", nargs="+", type=side, default=[28, 100], help="of the shapes; 16 or more")
     add("--images", type=positive, default=300, help="per shape, side and seed")
-    args = parser.parse_args(argv)
+    return on_one_thread(run, parser.parse_args(argv))
+
+
+def run(args: argparse.Namespace) -> dict[str, Any]:
+    """What the flags ask for."""
+    from occamhead.distill.sizes.grids import lift_grid
+    from recipes.lines.methods import SIDE, compare, other_rows, own_rows, run_text
+    from recipes.lines.shapes import lines
+    from recipes.lines.tables import say_rows
+
     out = prepare(args.out, "orientation", args.overwrite)
     started = time.perf_counter()
     lifted = lift_grid({m: lines(m) for m in LEARNED}, {HELD_OUT: lines(HELD_OUT)})

@@ -13,11 +13,7 @@ from typing import Any
 from occamhead.commands.flags import positive, positive_seconds
 from occamhead.commands.output import say
 from occamhead.commands.results import prepare, save_results
-from recipes.others.regressors import get_methods, mse
-from recipes.real_tables.report import report
-from recipes.real_tables.tables import SETS, find_tables, numbers, read_table, split
 from recipes.shared.flags import recipe_parser
-from recipes.shared.progress import progress
 
 
 def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
@@ -32,6 +28,12 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
         help="also 'ridge (train)', which ridge brings along, and 'occamhead (train)'"
     )  # fmt: skip
     args = parser.parse_args(argv)
+    # What takes seconds to load comes after the flags, so that --help does not wait for it.
+    from recipes.others.regressors import get_methods, mse
+    from recipes.real_tables.report import report
+    from recipes.real_tables.tables import SETS, find_tables, numbers, read_table, split
+    from recipes.shared.progress import progress
+
     names = list(dict.fromkeys(args.methods))
     if "ridge" in names and "ridge (train)" not in names:
         # Ours and ridge see the validation rows in fitting and the peers do not: show both.

@@ -12,19 +12,21 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-from tqdm import tqdm
-
 from occamhead.commands.output import say
 from occamhead.commands.results import prepare, save_results
-from recipes.table1_lines.flags import parsed
-from recipes.table1_lines.printed import line, titles
-from recipes.table1_lines.search import ENGINES, search, summary
+from recipes.table1_lines.flags import ENGINES, parsed
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the recipe; returns what it writes to results.json."""
     args, tasks = parsed(__doc__, argv)
+    # What takes seconds to load comes after the flags, so that --help does not wait for it.
+    import torch
+    from tqdm import tqdm
+
+    from recipes.table1_lines.printed import line, titles
+    from recipes.table1_lines.search import search, summary
+
     engines = [engine for engine in ENGINES if engine in args.engine]
     out = prepare(args.out, "table1", args.overwrite)
     torch.set_num_threads(1)

@@ -4,36 +4,41 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from occamhead.commands.flags import positive
-from recipes.automata.rules import LIFE, NAMES, NUM_RULES, WINDOW, LifeRule
-from recipes.automata.samples import RULE_AND_CELLS
 from recipes.shared.flags import recipe_parser
 
+if TYPE_CHECKING:
+    from recipes.automata.rules import LifeRule
 
-def parsed(
-    description: str | None, tasks: Sequence[str], argv: Sequence[str] | None
-) -> argparse.Namespace:
+# Those of `recipes.automata.tasks`.
+TASKS = ("elementary", "life", "totalistic", "named", "noise", "any")
+
+
+def parsed(description: str | None, argv: Sequence[str] | None) -> argparse.Namespace:
     """The arguments; those that make no sense end the program with a message."""
     parser = recipe_parser("cellular_automata", description, seeds=range(10))
-    _add_flags(parser, tasks)
+    _add_flags(parser)
     args = parser.parse_args(argv)
+    from recipes.automata.rules import LIFE, NAMES
+
+    args.named_rules = args.named_rules or [rule for rule in NAMES if rule != LIFE]
     _check(parser, args)
     return args
 
 
-def _add_flags(parser: argparse.ArgumentParser, tasks: Sequence[str]) -> None:
+def _add_flags(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     counts: dict[str, Any] = {"nargs": "+", "type": positive, "metavar": "COUNT"}
-    add("--tasks", nargs="+", choices=tasks, default=list(tasks))
+    add("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
     add("--rules", nargs="+", type=int, default=list(range(256)), metavar="RULE",
         help="elementary rules, in Wolfram's numbering")  # fmt: skip
     add("--samples", **counts, default=[512, 300, 100],
         help="windows of Life to learn from, without repetition; 512 are all")  # fmt: skip
     add("--random-rules", type=positive, default=100, help="how many, drawn with the first seed")
-    add("--named-rules", nargs="+", type=_rule, default=[rule for rule in NAMES if rule != LIFE],
-        metavar="RULE", help="rules in notation such as B36/S23")  # fmt: skip
+    add("--named-rules", nargs="+", type=_rule, metavar="RULE",
+        help="rules in notation such as B36/S23; default: five that have a name")  # fmt: skip
     add("--named-samples", **counts, default=[250], help="windows of each named rule")
     add("--draws", **counts, default=[10_000, 3_000, 1_000],
         help="windows of Life with noisy labels")  # fmt: skip
@@ -46,6 +51,8 @@ def _add_flags(parser: argparse.ArgumentParser, tasks: Sequence[str]) -> None:
 
 
 def _rule(notation: str) -> LifeRule:
+    from recipes.automata.rules import LifeRule
+
     try:
         return LifeRule.parse(notation)
     except ValueError as error:
@@ -53,6 +60,9 @@ def _rule(notation: str) -> LifeRule:
 
 
 def _check(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    from recipes.automata.rules import NUM_RULES, WINDOW
+    from recipes.automata.samples import RULE_AND_CELLS
+
     if odd := [rule for rule in args.rules if not 0 <= rule < 256]:
         parser.error(f"elementary rules are 0 to 255, got {odd[0]}")
     for flag in ("samples", "named_samples"):

@@ -30,7 +30,6 @@ METHODS: dict[str, Any] = {
     "kan": peer_heads.kan,
     "gplearn": peer_heads.gplearn,
 }
-PER_CLASS = ("occamhead", "dense", "l1", "elastic_net")
 # What pip calls the packages that a method needs.
 NEEDS = {
     "ebm": ("interpret", "interpret-core"),

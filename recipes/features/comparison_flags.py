@@ -6,8 +6,23 @@ import argparse
 from collections.abc import Sequence
 
 from occamhead.commands.flags import add_backbone, positive, positive_seconds
-from recipes.features.comparison import METHODS, PER_CLASS
 from recipes.shared.flags import recipe_parser
+
+# Those of `recipes.features.comparison`; the others cannot count the features of each class.
+PER_CLASS = ("occamhead", "dense", "l1", "elastic_net")
+METHODS = (
+    "occamhead",
+    "occamhead_backprop",
+    "occamhead_evolution",
+    "occamhead_both",
+    "dense",
+    "l1",
+    "elastic_net",
+    "tree",
+    "ebm",
+    "kan",
+    "gplearn",
+)
 
 
 def parsed(description: str | None, argv: Sequence[str] | None) -> argparse.Namespace:

@@ -16,8 +16,6 @@ from recipes.shared.rows import Part
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-TABLES = ("digits", "iris", "wine", "cancer")
-PHOTOGRAPHS = ("hymenoptera", "imagenette_springer_truck")
 SHAPES: Mapping[str, Callable[[Floats], NDArray[np.bool_]]] = {
     "disc": lambda x: np.square(x).sum(axis=1) < 2,
     "product": lambda x: x[:, 0] * x[:, 1] > 0.5,

@@ -9,9 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-# Where Debian's package wordnet-base puts it.
-USUAL = Path("/usr/share/wordnet/data.noun")
-
 
 def read_parents(file: Path) -> dict[str, list[str]]:
     """What each noun is a kind of, by numbers such as n02102040, from the file data.noun."""

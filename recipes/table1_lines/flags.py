@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from occamhead.commands.flags import positive
 from recipes.shared.flags import recipe_parser
-from recipes.table1_lines.search import ENGINES
-from recipes.table1_lines.task import Task
+
+if TYPE_CHECKING:
+    from recipes.table1_lines.task import Task
+
+ENGINES = ("occamhead", "literal", "no-learning")
 
 
 def parsed(
@@ -24,6 +28,8 @@ def parsed(
     add("--noise", type=spread, default=0.0, help="of the targets, in their standard deviations")
     add("--functions", type=positive, help="most functions per search; default: the line's limit")
     args = parser.parse_args(argv)
+    from recipes.table1_lines.task import Task
+
     tasks = [Task.load(number) for number in args.tasks]
     if args.noise and (constant := [task.line for task in tasks if task.implicit]):
         parser.error(

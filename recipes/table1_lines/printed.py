@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from occamhead.columns import aligned
-from recipes.table1_lines.search import ENGINES
+from recipes.table1_lines.flags import ENGINES
 from recipes.table1_lines.task import Task
 
 # The table grows line by line, so its columns are as wide as their cells are known to become.

@@ -13,8 +13,6 @@ from occamhead.search import Regularisation, Result, Strategy, evolve
 from recipes.table1_lines.judge import succeeds
 from recipes.table1_lines.task import Task
 
-ENGINES = ("occamhead", "literal", "no-learning")
-
 
 @dataclass(frozen=True)
 class Outcome:
@@ -39,7 +37,7 @@ def search(
 
     Args:
         task: The task.
-        engine: One of `ENGINES`.
+        engine: One of `recipes.table1_lines.flags.ENGINES`.
         seed: Of the data and of the search.
         noise: See :meth:`Task.data`.
         max_functions: Most functions to sample; None takes the task's limit.

@@ -14,6 +14,7 @@ from recipes.automata.methods import METHODS, by_two_level, every_method
 from recipes.automata.rules import LIFE, WINDOW, LifeRule
 from recipes.automata.samples import elementary, with_noise, without_repetition
 from recipes.automata.tables import AIMS
+from recipes.automata.tasks import on_board
 from tests.distill.printed import predict_of
 
 FEW = ["--seeds", "0", "--rules", "0", "30", "110", "--samples", "512", "100", "--board", "40",
@@ -141,7 +142,7 @@ def test_tasks_run_alone(tmp_path):
 
 def test_a_wrong_program_is_wrong_on_the_board():
     text = "x0 + x1 + x2 + x3 + x5 + x6 + x7 + x8 == 3"
-    found = cellular_automata.on_board(Expression.parse(text), side=16, steps=2, seed=0)
+    found = on_board(Expression.parse(text), side=16, steps=2, seed=0)
     assert found["wrong_cells"] > 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -41,6 +43,32 @@ def test_a_recipe_says_its_help(path, capsys):
         import_module(f"recipes.{path.stem}").main(["--help"])
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: python -m recipes.{path.stem} ")
+
+
+# What a recipe's flags offer without loading it, and where it is.
+OFFERED = {
+    "recipes.arithmetic": ("TASKS", "recipes.lists.tasks"),
+    "recipes.automata.flags": ("TASKS", "recipes.automata.tasks"),
+    "recipes.features.essence_flags": ("SHAPES", "recipes.features.parts"),
+    "recipes.features.comparison_flags": ("METHODS", "recipes.features.comparison"),
+}
+
+
+@pytest.mark.parametrize("flags", OFFERED)
+def test_flags_offer_what_there_is(flags):
+    name, home = OFFERED[flags]
+    assert getattr(import_module(flags), name) == tuple(getattr(import_module(home), name))
+
+
+# The problems that recovery offers are read from files, by numpy and yaml.
+@pytest.mark.parametrize("name", sorted({path.stem for path in TOP} - {"recovery"}))
+def test_help_loads_nothing_heavy(name):
+    code = f"import sys\nfrom recipes.{name} import main\ntry:\n    main(['--help'])\nfinally:\n"
+    code += "    print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout
+    heavy = {"torch", "numpy", "numba", "sklearn", "pytorch_lightning", "sympy", "scipy", "PIL"}
+    assert not heavy & set(done.stderr.split())
 
 
 @pytest.mark.parametrize("path", PARTS, ids=lambda path: f"{path.parent.name}.{path.stem}")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from occamhead import BASIS_SETS
-from recipes.table1_lines.search import ENGINES
+from recipes.table1_lines.flags import ENGINES
 from recipes.table1_lines.task import CONFIGS, Task
 
 TASKS = {line: Task.load(line) for line in range(1, 22)}
