@@ -140,82 +140,79 @@ class _TableEstimator(BaseEstimator):
 class OccamRegressor(RegressorMixin, _TableEstimator):
     """Regression by a formula that an OccamNet found.
 
-        Formulas from the search, the constant, a ridge regression on all inputs and sums of few inputs
-        are all measured by what they lose on held-out rows and by their complexity as they are
-        written; the simplest is returned whose losses are within one standard error of the best's, in
-        the mean and in Wilcoxon's signed ranks. Structures are searched once, on all rows; in the folds
-        only numbers are fitted anew, and a searched structure is charged what the best of so many may
-        gain by chance. What explodes or is undefined between the rows is left out. An exact formula is
-        taken at once if it has fewer numbers than there are rows. The order of the rows does not matter.
+    Formulas from the search, the constant, a ridge regression on all inputs and sums of few inputs
+    are all measured by what they lose on held-out rows and by their complexity as they are
+    written; the simplest is returned whose losses are within one standard error of the best's, in
+    the mean and in Wilcoxon's signed ranks. Structures are searched once, on all rows; in the folds
+    only numbers are fitted anew, and a searched structure is charged what the best of so many may
+    gain by chance. What explodes or is undefined between the rows is left out. An exact formula is
+    taken at once if it has fewer numbers than there are rows. The order of rows does not matter.
 
-        Of more than 2,000 rows as many are searched on, of more than 10,000 as many judge, taken at
-        equal steps along the sorted target; the formula that is chosen then gets its numbers from up to
-        100,000 rows. Of more than 12 inputs the search looks at the 12 that tell most, alone or in
-        pairs.
+    Of more than 2,000 rows as many are searched on, of more than 10,000 as many judge, taken at
+    equal steps along the sorted target; the formula that is chosen then gets its numbers from up to
+    100,000 rows. Of more than 12 inputs the search looks at the 12 that tell most, alone or in
+    pairs.
 
-        Parameters
-        ----------
-        bases : str or sequence of str
-            Basis functions of each layer, see :data:`occamhead.BASES`, or the name of a set of them.
-        depth : int
-            Layers of these bases; a layer of weighted sums follows them.
-        max_terms : int
-            Most terms of these sums.
-        constants : sequence of float
-            Constants beside the inputs; others are fitted.
-        max_complexity : int
-            Most nodes and fitted constants of a formula of the search.
-        max_functions : int or None
-            Functions sampled in the search.
-        time_budget : float or None
-    <<<<<<< HEAD
-            CPU seconds for all searches, without those of compiling; replaces `max_functions`.
-    =======
-            CPU seconds for the search and the choice; replaces `max_functions`.
-    >>>>>>> fff3a2b (Choose among formulas, sparse and full linear models on one scale; search structures once)
-        folds : int
-            Folds of the cross-validation; below 2 the ridge regression stands unless a formula is
-            exact.
-        strategy : mapping or None
-            Further fields of :class:`occamhead.search.Strategy`.
-        warm_start : bool
-            Start from the formulas of the last fit.
-        random_state : int, RandomState or None
-            Fixes the sampled functions and the folds.
-        verbose : bool
-            Show a progress bar with the best formula so far.
-        loss : str or callable
-            What formulas are fitted to and chosen by: "squared", "absolute", "huber" (square up to
-            1.345 robust standard deviations), "quantile", "relative" (squared error over the target's
-            square), or a function of targets and predictions, both [rows], that gives the loss of each
-            row, [rows]. Other losses than "squared" are fitted by least squares on reweighted rows, and
-            searched twice, each time with half of the limit.
-        quantile : float
-            Which quantile the loss "quantile" asks for.
+    Parameters
+    ----------
+    bases : str or sequence of str
+        Basis functions of each layer, see :data:`occamhead.BASES`, or the name of a set of them.
+    depth : int
+        Layers of these bases; a layer of weighted sums follows them.
+    max_terms : int
+        Most terms of these sums.
+    constants : sequence of float
+        Constants beside the inputs; others are fitted.
+    max_complexity : int
+        Most nodes and fitted constants of a formula of the search.
+    max_functions : int or None
+        Functions sampled in the search.
+    time_budget : float or None
+        CPU seconds for the search and the choice, without those of compiling; replaces
+        `max_functions`.
+    folds : int
+        Folds of the cross-validation; below 2 the ridge regression stands unless a formula is
+        exact.
+    strategy : mapping or None
+        Further fields of :class:`occamhead.search.Strategy`.
+    warm_start : bool
+        Start from the formulas of the last fit.
+    random_state : int, RandomState or None
+        Fixes the sampled functions and the folds.
+    verbose : bool
+        Show a progress bar with the best formula so far.
+    loss : str or callable
+        What formulas are fitted to and chosen by: "squared", "absolute", "huber" (square up to
+        1.345 robust standard deviations), "quantile", "relative" (squared error over the target's
+        square), or a function of targets and predictions, both [rows], that gives the loss of each
+        row, [rows]. Other losses than "squared" are fitted by least squares on reweighted rows, and
+        searched twice, each time with half of the limit.
+    quantile : float
+        Which quantile the loss "quantile" asks for.
 
-        Attributes
-        ----------
-        best_ : Expression
-            The formula that :meth:`predict` runs.
-        equations_ : DataFrame
-            The Pareto front of all formulas and the ridge regression: complexity (inputs, numbers and
-            operations as written), mean loss, cross_validated_loss, equation, expression, kind
-            ("search", "constant", "sparse linear model", "linear model"), chosen.
-        result_ : Result
-            The search; the last one if there were two.
-        n_functions_ : int
-            Functions that it sampled.
-        n_features_in_, feature_names_in_
-            As in scikit-learn.
+    Attributes
+    ----------
+    best_ : Expression
+        The formula that :meth:`predict` runs.
+    equations_ : DataFrame
+        The Pareto front of all formulas and the ridge regression: complexity (inputs, numbers and
+        operations as written), mean loss, cross_validated_loss, equation, expression, kind
+        ("search", "constant", "sparse linear model", "linear model"), chosen.
+    result_ : Result
+        The search; the last one if there were two.
+    n_functions_ : int
+        Functions that it sampled.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
 
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from occamhead import OccamRegressor
-        >>> x = np.random.default_rng(0).uniform(1, 5, (100, 2))
-        >>> model = OccamRegressor(random_state=0).fit(x, 3 * x[:, 0] / x[:, 1])
-        >>> print(model.best_)
-        3*x0/x1
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from occamhead import OccamRegressor
+    >>> x = np.random.default_rng(0).uniform(1, 5, (100, 2))
+    >>> model = OccamRegressor(random_state=0).fit(x, 3 * x[:, 0] / x[:, 1])
+    >>> print(model.best_)
+    3*x0/x1
     """
 
     def __init__(
@@ -305,7 +302,8 @@ class OccamClassifier(ClassifierMixin, _TableEstimator):
     and an intercept by maximum likelihood: they are log-odds (two classes) or scores whose softmax
     gives the probabilities. Parameters and attributes are those of :class:`OccamRegressor` but for
     `loss` and `quantile`, with logistic regressions for the linear ones, losses the mean
-    cross-entropy in nats, and `classes_`. Complexity is that of all formulas together. Folds are no more than the rows of the rarest class.
+    cross-entropy in nats, and `classes_`. Complexity is that of all formulas together. Folds are no
+    more than the rows of the rarest class.
     """
 
     def fit(
