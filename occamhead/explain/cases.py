@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
-from occamhead.explain.example import Example, Flip, Score
+from occamhead.explain.example import Example, Flip, Score, Term
 from occamhead.explain.material import Material
 from occamhead.explain.parts import folded, picture, scrolled, table
 from occamhead.explain.words import count, number, signed
@@ -12,6 +15,9 @@ from occamhead.expression.formats.markup import Markup, join, tag
 from occamhead.expression.formats.rule import rule_of
 
 MOST_MISTAKES = 24
+# Terms of a score that are shown at once, those that add or take most; letters of a term, and those
+# of the start of a longer one.
+MOST_TERMS, MOST_LETTERS, START = 12, 80, 32
 
 
 def examples_section(material: Material) -> list[Markup]:
@@ -81,9 +87,7 @@ def _worked(title: str, row: int, example: Example, material: Material) -> Marku
     if len(classes) == 2:
         shown = [score for score in example.scores if score.terms or score.value]
     largest = max((abs(t.contribution) for score in shown for t in score.terms), default=0.0)
-    sums = [
-        scrolled(_filled_in(score, largest or 1.0), f"The score of {score.name}") for score in shown
-    ]
+    sums = [_filled_in(score, largest or 1.0) for score in shown]
     return tag(
         "article",
         tag("h3", title),
@@ -97,20 +101,47 @@ def _worked(title: str, row: int, example: Example, material: Material) -> Marku
 
 
 def _filled_in(score: Score, largest: float) -> Markup:
-    """The terms of a score, each with a bar on a scale that ends at `largest`."""
-    rows: list[list[object]] = [
-        [
-            term.text,
-            join([number(term.coefficient), " × ", number(term.value)]),
-            number(term.contribution),
-            _bar(term.contribution / largest),
+    """A score's terms, the largest of many, each with a bar on a scale that ends at `largest`."""
+    titles = ("Term", "Coefficient × value", "Adds", "")
+
+    def lines(terms: Sequence[Term]) -> list[list[object]]:
+        return [
+            [
+                _shortened(term.text),
+                join([number(term.coefficient), " × ", number(term.value)]),
+                number(term.contribution),
+                _bar(term.contribution / largest),
+            ]
+            for term in terms
         ]
-        for term in score.terms
-    ]
+
+    shown: tuple[Term, ...] = score.terms
+    rest: tuple[Term, ...] = ()
+    if len(score.terms) > MOST_TERMS:
+        ordered = sorted(score.terms, key=lambda term: -abs(term.contribution))
+        shown, rest = tuple(ordered[:MOST_TERMS]), tuple(ordered[MOST_TERMS:])
+    rows = lines(shown)
+    left = count(len(rest), "further term")
+    if rest:
+        adds = math.fsum(term.contribution for term in rest)
+        rows.append([left, "", number(adds), _bar(max(-1.0, min(adds / largest, 1.0)))])
     if score.constant or not rows:
         rows.append(["constant", "", number(score.constant), ""])
     rows.append([tag("strong", "score"), "", tag("strong", number(score.value)), ""])
-    return table(("Term", "Coefficient × value", "Adds", ""), rows, score.name)
+    label = f"The score of {score.name}"
+    whole = scrolled(table(titles, rows, score.name), label)
+    if not rest:
+        return whole
+    others = scrolled(table(titles, lines(rest)), f"{label}: the other terms")
+    return tag("div", whole, folded(f"The {left} of {score.name}", others, printed=False))
+
+
+def _shortened(text: str) -> object:
+    """A term's text; a long one is said when it is asked for."""
+    if len(text) <= MOST_LETTERS:
+        return text
+    cut = text[:START].rsplit(" ", 1)[0]
+    return tag("details", tag("summary", f"{cut} …"), text)
 
 
 def _bar(size: float) -> Markup:

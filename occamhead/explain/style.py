@@ -52,6 +52,7 @@ tbody th { font-weight: 500; }
 .warnings li { margin: .5rem 0; }
 .hit { --tone: var(--blue); } .miss { --tone: var(--red); }
 details { margin: .6rem 0; }
+th details { margin: 0; } th summary { font-size: inherit; }
 summary { cursor: pointer; font-size: .92rem; color: var(--blue); width: fit-content; }
 pre { background: var(--tint); border: 1px solid var(--line); border-radius: 6px; padding: .75rem;
   overflow: auto; max-height: 28rem; white-space: pre-wrap; overflow-wrap: anywhere;
