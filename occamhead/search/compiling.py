@@ -11,7 +11,7 @@ from numba.core import event
 
 log = logging.getLogger("occamhead")
 
-TEXT = "compiling the search, once on this machine: up to about 30 s"
+TEXT = "compiling the search, once on this machine: up to about 45 s"
 # What is compiled before a first law, numba's own functions included; some may be there already.
 USUAL_FUNCTIONS = 225
 FORMAT = "{desc}: {percentage:3.0f}%|{bar:30}|"
