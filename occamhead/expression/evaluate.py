@@ -37,7 +37,7 @@ def evaluate(expression: Graph, x: Any) -> Any:
         return FormulaModule(expression, dtype, x.device)(x.to(dtype))
     rows = np.asarray(x)
     if rows.dtype != np.float32:
-        rows = rows.astype(np.float64)
+        rows = rows.astype(np.float64, copy=False)
     check_width(expression.num_inputs, rows.shape)
     with np.errstate(all="ignore"):
         columns = evaluate_columns(

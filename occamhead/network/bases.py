@@ -50,8 +50,11 @@ class Basis:
     def num_constants(self) -> int:
         return len(self.start)
 
-    def __reduce__(self) -> tuple[Callable[[str], Basis], tuple[str]]:
-        # Pickled and copied by name: code stays in the library, so a file never carries any.
+    def __reduce__(self) -> tuple[Callable[..., Basis], tuple[Any, ...]]:
+        # Pickled and copied by name: code stays in the library, so a file never carries any. One
+        # of a user's own brings its formula, which is data, to processes that do not know it.
+        if is_own(self):
+            return _restored, (self.name, self.formula, self.arity, self.start)
         return get_basis, (self.name,)
 
     def __call__(
@@ -127,6 +130,27 @@ def register_basis(
     start = tuple(float(c) for c in constants.values())
     basis = Basis(name, parsed, len(names), start, reduce, of_sum)
     BASES[name] = basis
+    return basis
+
+
+def is_own(basis: Basis) -> bool:
+    """Whether a user registered it: the library neither holds it nor makes it."""
+    match = re.fullmatch(r"([a-z_]+)([1-9][0-9]*)", basis.name)
+    return basis.name not in _LIBRARY and not (match and match[1] in FAMILIES)
+
+
+def _restored(name: str, formula: Expression, arity: int, start: tuple[float, ...]) -> Basis:
+    """The basis of a name, registered if it is not there yet.
+
+    Raises:
+        ValueError: If another basis has this name.
+    """
+    basis = BASES.setdefault(name, Basis(name, formula, arity, start))
+    if basis != Basis(name, formula, arity, start):
+        raise ValueError(
+            f"the pickled basis {name!r} is {formula}, but {name!r} is registered here as"
+            f" {basis.formula}; give one of them another name"
+        )
     return basis
 
 
@@ -265,6 +289,8 @@ for _name, _formula, _args in [
 register_basis("add_constant", "x + c", "x", {"c": 0.5})
 register_basis("mul_constant", "x*c", "x", {"c": 1.0})
 register_basis("pow_constant", "x**c", "x", {"c": 1.0})
+
+_LIBRARY = frozenset(BASES)
 
 
 def arity_of(bases: Sequence[Basis]) -> int:

@@ -8,29 +8,32 @@ straight lines between rows, and a short way past their ends.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.expression import Expression
+from occamhead.expression import Expression, ExpressionBuilder
 
 Array: TypeAlias = NDArray[np.float64]
+Pairs: TypeAlias = NDArray[np.intp]
 
-# Lines between neighbours, and between any two rows; points on each; how far past the ends.
-NEIGHBOURS, PAIRS, POINTS, BEYOND = 400, 400, 3, 0.1
+# Lines of a kind at most; points on each; how far past the ends, in lengths of the line.
+LINES, POINTS, BEYOND = 400, 4, 0.1
+# So many lines on which a formula rises most above their ends are looked at more closely.
+CLOSER_LINES, CLOSER_POINTS = 10, 100
 # Neighbours are sought among so many rows.
 MOST_ROWS = 2000
 # A value further from the median than so many times the furthest target explodes: between
-# neighbours, between any two rows, and beyond these.
-NEAR, FAR, OUTSIDE = 3.0, 10.0, 100.0
+# neighbours, between others, and beyond the ends, there on more than a share of the lines.
+NEAR, FAR, OUTSIDE, OUTSIDE_SHARE = 3.0, 10.0, 100.0, 0.02
 
 
 @dataclass(frozen=True)
 class BetweenRows:
-    """Points between and just beyond the rows of a table.
+    """The lines between the rows of a table.
 
     Args:
         x: Inputs, [rows, inputs].
@@ -40,56 +43,79 @@ class BetweenRows:
     x: Array
     targets: Array
 
-    @cached_property
-    def points(self) -> tuple[Array, Array]:
-        """Points [points, inputs] and how far a value may lie there, in units of the furthest."""
-        random = np.random.default_rng(0)
-        x = np.unique(self.x, axis=0)
-        if len(x) > MOST_ROWS:
-            x = x[random.choice(len(x), MOST_ROWS, replace=False)]
-        if len(x) < 2:
-            return x, np.full(len(x), NEAR)
-        pairs = random.integers(0, len(x), (PAIRS, 2))
-        first = np.arange(len(x)) if len(x) <= NEIGHBOURS else random.choice(
-            len(x), NEIGHBOURS, replace=False
-        )  # fmt: skip
-        near = np.stack([first, _nearest(x, first)], axis=1)
-        made = [
-            _along(x, near, random.uniform(0, 1, (len(near), POINTS))),
-            _along(x, pairs, random.uniform(0, 1, (len(pairs), POINTS))),
-            _along(x, pairs, 1 + random.uniform(0, BEYOND, (len(pairs), 1))),
-        ]
-        most = [
-            np.full(len(points), each)
-            for points, each in zip(made, (NEAR, FAR, OUTSIDE), strict=True)
-        ]
-        return np.concatenate(made), np.concatenate(most)
-
     def is_sound(self, formula: Expression) -> bool:
         """Whether no value explodes, and none between the rows is undefined."""
-        points, most = self.points
-        with np.errstate(all="ignore"):
-            values = formula(points)
-        middle = np.median(self.targets, axis=0)
-        reach = np.abs(self.targets - middle).max(axis=0)
-        inside = most < OUTSIDE
-        if not np.isfinite(values[inside]).all():
+        inputs = formula.features
+        random = np.random.default_rng(0)
+        x = np.unique(self.x[:, inputs], axis=0)
+        if len(x) > MOST_ROWS:
+            x = x[random.choice(len(x), MOST_ROWS, replace=False)]
+        if not inputs or len(x) < 2:
+            return True
+        narrow = _narrowed(formula, inputs)
+        any_two = random.integers(0, len(x), (LINES, 2))
+        adjacent = [_adjacent(x[:, place], random) for place in range(x.shape[1])]
+        lines = (
+            (_nearest(x, random), NEAR),
+            (np.concatenate([any_two, *adjacent]), FAR),
+        )
+        for pairs, most in lines:
+            if not self._is_calm(narrow, x, pairs, most, random):
+                return False
+        share = 1 + random.uniform(0, BEYOND, (len(any_two), 1))
+        beyond = self._heights(narrow, _along(x, any_two, share))
+        return bool((beyond > OUTSIDE).mean() <= OUTSIDE_SHARE)
+
+    def _is_calm(
+        self, formula: Expression, x: Array, pairs: Pairs, most: float, random: np.random.Generator
+    ) -> bool:
+        share = random.uniform(0, 1, (len(pairs), POINTS))
+        heights = self._heights(formula, _along(x, pairs, share)).reshape(len(pairs), -1)
+        ends = self._heights(formula, x)[pairs].max(axis=1)
+        if not (heights <= most).all():
             return False
+        highest = np.argsort(ends - heights.max(axis=1))[:CLOSER_LINES]
+        share = np.linspace(0, 1, CLOSER_POINTS + 2)[None, 1:-1].repeat(len(highest), axis=0)
+        return bool((self._heights(formula, _along(x, pairs[highest], share)) <= most).all())
+
+    def _heights(self, formula: Expression, x: Array) -> Array:
+        """Distance from the median target over the furthest target's, the largest of the outputs.
+
+        Undefined values have an undefined height, [rows].
+        """
+        middle = np.median(self.targets, axis=0)
+        reach = np.maximum(np.abs(self.targets - middle).max(axis=0), 1e-300)
         with np.errstate(all="ignore"):
-            exploding = np.abs(values - middle) > most[:, None] * np.maximum(reach, 1e-300)
-        return not exploding.any()
+            return np.asarray((np.abs(formula(x) - middle) / reach).max(axis=1), np.float64)
 
 
-def _nearest(x: Array, first: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The nearest other row of some rows, inputs by their standard deviation."""
+def _narrowed(formula: Expression, inputs: Sequence[int]) -> Expression:
+    builder = ExpressionBuilder()
+    outputs = builder.copy(formula, {i: builder.input(place) for place, i in enumerate(inputs)})
+    return builder.build(outputs, len(inputs))
+
+
+def _nearest(x: Array, random: np.random.Generator) -> Pairs:
+    """Rows and the nearest other row of each, inputs by their standard deviation."""
+    first = np.arange(len(x))
+    if len(x) > LINES:
+        first = random.choice(len(x), LINES, replace=False)
     scaled = (x - x.mean(axis=0)) / np.where(x.std(axis=0) > 0, x.std(axis=0), 1.0)
-    square = (scaled**2).sum(axis=1)
-    distance = square - 2 * scaled[first] @ scaled.T
+    distance = (scaled**2).sum(axis=1) - 2 * scaled[first] @ scaled.T
     distance[np.arange(len(first)), first] = np.inf
-    return distance.argmin(axis=1)
+    return np.stack([first, distance.argmin(axis=1)], axis=1)
 
 
-def _along(x: Array, pairs: NDArray[np.intp], share: Array) -> Array:
+def _adjacent(column: Array, random: np.random.Generator) -> Pairs:
+    """Rows between whose values of an input lies no other one's."""
+    order = np.argsort(column, kind="stable")
+    pairs = np.stack([order[:-1], order[1:]], axis=1)
+    if len(pairs) > LINES:
+        pairs = pairs[random.choice(len(pairs), LINES, replace=False)]
+    return pairs
+
+
+def _along(x: Array, pairs: Pairs, share: Array) -> Array:
     """Points at shares [pairs, points] of the way from the first to the second row of each pair."""
     start, end = x[pairs[:, 0], None], x[pairs[:, 1], None]
     return (start + share[:, :, None] * (end - start)).reshape(-1, x.shape[1])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
@@ -16,8 +17,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from occamhead.network.bases import get_bases
+from occamhead.network.bases import BASES, get_bases, get_basis, is_own
 from occamhead.tables.fit_table import Start, fit_table
+from occamhead.tables.local import error_scale
 from occamhead.tables.losses import RowLoss, get_loss
 from occamhead.tables.platt import probabilities
 from occamhead.tables.settings import TableSettings
@@ -64,11 +66,30 @@ class _TableEstimator(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What is pickled: bases of a user's own too, which another process may not know."""
+        state: dict[str, Any] = super().__getstate__()
+        own = [name for name in self.bases if isinstance(name, str) and name in BASES]
+        own += [self.bases] if isinstance(self.bases, str) and self.bases in BASES else []
+        if found := [basis for basis in map(get_basis, own) if is_own(basis)]:
+            state["_own_bases"] = found
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # They are known here since they were unpickled.
+        state.pop("_own_bases", None)
+        super().__setstate__(state)
+
     def _check_columns(self, x: Any) -> None:
         names = [str(name) for name in getattr(x, "columns", ())]
         if double := [name for name in names if names.count(name) > 1]:
             raise ValueError(
                 f"column names must differ, but {double[0]!r} is there twice; rename a column"
+            )
+        if (texts := _text_columns(x, names)) and (shown := ", ".join(map(repr, texts))):
+            raise ValueError(
+                f"inputs must be numbers, but {shown} hold text; leave such columns out, or encode"
+                " them (pandas.get_dummies, sklearn.preprocessing.OneHotEncoder)"
             )
 
     def _weights(self, x: Array, sample_weight: Any) -> Array:
@@ -135,6 +156,28 @@ class _TableEstimator(BaseEstimator):
     def _evaluate(self, x: Any) -> Array:
         check_is_fitted(self, "best_")
         return self.best_(validate_data(self, x, dtype=np.float64, reset=False))
+
+
+def _text_columns(x: Any, names: Sequence[str]) -> list[str]:
+    """Names of the columns that hold text which is no number."""
+    if sparse.issparse(x):
+        return []
+    cells = np.asarray(x)
+    if cells.dtype.kind not in "OUS" or cells.ndim != 2:
+        return []
+
+    def is_text(column: NDArray[Any]) -> bool:
+        for cell in column:
+            try:
+                float(cell)
+            except ValueError:
+                return True
+            except TypeError:  # no text, but nothing else that is a number: scikit-learn says so
+                return False
+        return False
+
+    places = [place for place, column in enumerate(cells.T) if is_text(column)]
+    return [names[place] if names else f"column {place}" for place in places]
 
 
 class OccamRegressor(RegressorMixin, _TableEstimator):
@@ -270,6 +313,11 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
         self
         """
         self._check_columns(X)
+        if np.asarray(y).dtype.kind == "b":
+            raise ValueError(
+                "y is True or False: these are classes, for OccamClassifier; to fit the numbers 0"
+                " and 1 give y.astype(float)"
+            )
         x, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         y = np.asarray(y, np.float64)
         table = sort_rows(x, y[:, None], y, self._weights(x, sample_weight))
@@ -279,7 +327,9 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        self._fit(table, Regression(get_loss(self.loss, table.labels, self.quantile)))
+        scale = error_scale(table) if self.loss == "huber" else 0.0
+        loss = get_loss(self.loss, table.labels, self.quantile, scale)
+        self._fit(table, Regression(loss))
         return self
 
     def predict(self, X: ArrayLike) -> Array:

@@ -29,11 +29,9 @@ from occamhead.tables.task import Task, mean_of
 Array: TypeAlias = NDArray[np.float64]
 
 # Of more rows so many are searched on, so many judge, and so many give the chosen formula its
-# numbers.
+# numbers; fewer judge where they hold more numbers than these, or where there are many classes.
 SEARCH_ROWS, JUDGED_ROWS, NUMBERS_ROWS = 2_000, 10_000, 100_000
-
-# The search's share of the time that the linear models leave.
-SEARCH_SHARE = 0.85
+JUDGED_NUMBERS = 1_000_000
 
 # An error that is rounding and nothing else; approximations that reach `EXACT` do not reach this.
 ROUNDING = 1e-12
@@ -93,7 +91,8 @@ def fit_table(
         start: The last fit, to go on from.
     """
     began = cpu_seconds()
-    judged = table.part(table.sample(JUDGED_ROWS, int(seeds[0])))
+    judging = min(JUDGED_ROWS // table.targets.shape[1], JUDGED_NUMBERS // table.x.shape[1])
+    judged = table.part(table.sample(max(judging, SEARCH_ROWS), int(seeds[0])))
     simple = task.simple(judged, settings.max_complexity)
     inputs = screen(judged) if start is None else start.inputs
     result, searched = _search(judged, task, settings, int(seeds[0]), simple, inputs, start, began)
@@ -101,7 +100,7 @@ def fit_table(
     candidates = sorted([*simple, *searched], key=lambda each: (each.complexity, each.loss))
     chosen, verdict = _chosen(candidates, linear, result, judged, task, settings, seeds, began)
     best = candidates[chosen]
-    if len(table.x) > JUDGED_ROWS:
+    if len(table.x) > len(judged.x):
         part = table.part(table.sample(NUMBERS_ROWS, int(seeds[0])))
         formula = best.refit(part)
         candidates[chosen] = best = replace(
@@ -128,28 +127,28 @@ def _search(
     Where the loss is not that of least squares the rows are weighted so that these stand for it:
     around what is known at first, then, in a second search, around what the first one found.
     """
-    rows = table.sample(SEARCH_ROWS, seed)
-    part = table.part(rows)
+    part = table
+    if len(table.x) > SEARCH_ROWS:
+        part = table.part(table.sample(SEARCH_ROWS, seed))
     narrow = replace(part, x=part.x[:, inputs])
     routes = None if start is None else start.routes
     if task.rounds == 1:
-        strategy = settings.strategy_of(seed, 1.0, settings.seconds(SEARCH_SHARE, began))
+        strategy = settings.strategy_of(seed, 1.0, settings.seconds(1.0, began))
         result = settings.search(narrow, strategy, "search", routes)
-        return result, listed(result, inputs, table, task, settings)
+        return result, listed(result, inputs, part, table, task, settings)
     known = min(
         (each.formula(part.x)[:, 0] for each in simple[1:]),
         key=lambda each: task.cost(each, part), default=part.targets[:, 0],
     )  # fmt: skip
     predicted = min(known, local_medians(part), key=lambda each: task.cost(each, part))
     found: list[Candidate] = []
-    for turn, share in enumerate((0.4, 0.5)):
+    for turn in range(2):
         weighted = replace(narrow, weights=task.weights(predicted, part))
-        strategy = settings.strategy_of(
-            seed + turn, 0.5, settings.seconds(SEARCH_SHARE * share / (1 - 0.4 * turn), began)
-        )
+        seconds = settings.seconds(0.5 * (1 + turn), began)
+        strategy = settings.strategy_of(seed + turn, 0.5, seconds)
         title = f"search {turn + 1} of 2"
         result = settings.search(weighted, strategy, title, routes)
-        found += listed(result, inputs, table, task, settings)
+        found += listed(result, inputs, part, table, task, settings)
         if result.reason == "interrupted" or not found:
             break
         routes = result.routes
@@ -158,13 +157,27 @@ def _search(
 
 
 def listed(
-    result: Result, inputs: list[int], table: SortedRows, task: Task, settings: TableSettings
+    result: Result,
+    inputs: list[int],
+    part: SortedRows,
+    table: SortedRows,
+    task: Task,
+    settings: TableSettings,
 ) -> list[Candidate]:
-    """The formulas of a search that are sound, fitted to rows, those that no simpler one equals."""
-    between, anew = BetweenRows(table.x, table.targets), len(table.x) > SEARCH_ROWS
+    """The formulas of a search that are sound, those that no simpler one equals.
+
+    Args:
+        result: The search.
+        inputs: Which inputs it looked at.
+        part: The rows that it was made on.
+        table: The rows that the formulas are fitted to.
+        task: What is asked of them.
+        settings: How it was searched.
+    """
+    between, anew = BetweenRows(table.x, table.targets), part is not table
 
     def score(formula: Expression) -> float:
-        return mean_of(task, task.finish(onto(formula, inputs, table.x.shape[1]), table), table)
+        return mean_of(task, task.finish(onto(formula, inputs, part.x.shape[1]), part), part)
 
     node = math.log(settings.choices + len(inputs))
     made = joined(result, node, score, settings.max_complexity * len(result.fronts))

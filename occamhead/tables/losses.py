@@ -14,8 +14,6 @@ RowLoss: TypeAlias = Callable[[Array, Array], Array]
 
 # Huber's loss is square up to so many robust standard deviations (95 % efficient at normal errors).
 HUBER = 1.345
-# A normal deviate's standard deviation over its median absolute deviation.
-NORMAL = 1.4826
 # Weights of reweighted least squares stay finite: errors count at least this share of the scale.
 SMALLEST_ERROR = 1e-3
 
@@ -41,6 +39,11 @@ class Loss:
     def is_squared(self) -> bool:
         return self.name == "squared"
 
+    @property
+    def is_robust(self) -> bool:
+        """Whether few rows may have most of the loss although nothing is wrong."""
+        return self.name not in ("squared", "relative")
+
     def weights(self, y: Array, predicted: Array) -> Array:
         """Weights by which least squares moves predictions as this loss would, [rows].
 
@@ -60,14 +63,15 @@ class Loss:
         return np.where(np.isfinite(weights), np.maximum(weights, 0.0), 0.0)
 
 
-def get_loss(loss: str | RowLoss, y: Array, quantile: float) -> Loss:
+def get_loss(loss: str | RowLoss, y: Array, quantile: float = 0.5, scale: float = 0.0) -> Loss:
     """The loss of a name, or a callable's.
 
     Args:
         loss: A name of `NAMES`, or a function of targets and predictions, both [rows], that gives
             the loss of each row, [rows], 0 at best.
-        y: The targets; Huber's loss takes its scale from them, "relative" must divide by them.
+        y: The targets, by which "relative" must divide.
         quantile: Which quantile the loss "quantile" asks for.
+        scale: Standard deviation of errors that are no outliers, for "huber"; 0 takes the targets'.
 
     Raises:
         ValueError: On an unknown name, a quantile outside (0, 1), a target of 0 under "relative",
@@ -83,7 +87,7 @@ def get_loss(loss: str | RowLoss, y: Array, quantile: float) -> Loss:
     if loss == "absolute":
         return Loss(loss, lambda y, p: np.abs(p - y), 1.0)
     if loss == "huber":
-        return huber(NORMAL * float(np.median(np.abs(y - np.median(y)))))
+        return huber(scale or float(y.std()))
     if loss == "quantile":
         if not 0 < quantile < 1:
             raise ValueError(f"quantile must lie between 0 and 1, got {quantile}")

@@ -17,48 +17,45 @@ Array: TypeAlias = NDArray[np.float64]
 MOST_INPUTS = 12
 # Parts of equal numbers of rows into which an input is cut, and rows that are looked at.
 PARTS, ROWS = 8, 5000
-# Inputs of a linear model that are kept in any case.
-LINEAR_INPUTS = 4
+# Fewest that are kept, and inputs of a sum that are asked.
+FEWEST_INPUTS, LINEAR_INPUTS = 4, 6
 
 
 def screen(table: SortedRows, most: int = MOST_INPUTS) -> list[int]:
     """Inputs to search with, ascending; all of them where they are no more than `most`.
 
     An input counts by what its eight parts of equal numbers of rows explain of the target, or of
-    what a linear model leaves of it, or of that one's square (which shows a factor of mean zero);
-    and by the best product with another input, of both by their ranks. Each share is turned into
-    what chance gives: squared correlations times rows, less the logarithm of the number tried.
+    what a linear model leaves of it, or of that one's distance from its median (which shows a
+    factor of mean zero); by the best product with another input, of both by their ranks; and if it
+    is one of the first inputs of a sum. What chance alone would explain, of the best of so many, is
+    taken off. Inputs that tell more than that are kept, at most `most`, and at least
+    `FEWEST_INPUTS`.
     """
     inputs = table.x.shape[1]
     if inputs <= most:
         return list(range(inputs))
     if len(table.x) > ROWS:
         table = table.part(table.sample(ROWS, 0))
-    score = np.zeros(inputs)
+    score = np.full(inputs, -np.inf)
     ranks = np.apply_along_axis(rankdata, 0, table.x)
     ranks = (ranks - ranks.mean(axis=0)) / np.maximum(ranks.std(axis=0), 1e-300)
-    parts = np.minimum(
-        (np.argsort(np.argsort(table.x, axis=0, kind="stable"), axis=0) * PARTS) // len(table.x),
-        PARTS - 1,
-    )
-    kept: set[int] = set()
-    for output in range(table.targets.shape[1]):
-        single = SortedRows(
-            table.x, table.targets[:, [output]], table.targets[:, output], table.weights
-        )
-        sums = sparse_sums(single, LINEAR_INPUTS)
-        target = table.targets[:, output]
-        rest = target
-        if sums:
-            formula, chosen = sums[-1]
-            kept.update(chosen[: max(most // (2 * table.targets.shape[1]), 1)])
-            rest = target - formula(table.x)[:, 0]
+    order = np.argsort(table.x, axis=0, kind="stable")
+    parts = np.empty_like(order)
+    np.put_along_axis(parts, order, np.arange(len(order))[:, None] * PARTS // len(order), axis=0)
+    for target in table.targets.T:
+        rest = target.copy()
+        single = SortedRows(table.x, target[:, None], target, table.weights)
+        for formula, chosen in sparse_sums(single, LINEAR_INPUTS):
+            left = target - formula(table.x)[:, 0]
+            gain = len(rest) * np.log(np.var(rest) / max(np.var(left), 1e-300))
+            score[chosen] = np.maximum(score[chosen], gain - 1 - 2 * np.log(inputs))
+            rest = left
         for each in (_ranked(target), _ranked(rest), _ranked(np.abs(rest - np.median(rest)))):
             score = np.maximum(score, _explained(each, parts, table.weights))
-        score = np.maximum(score, _in_pairs(_ranked(target), ranks, table.weights))
-        score = np.maximum(score, _in_pairs(_ranked(rest), ranks, table.weights))
-    order = [*sorted(kept), *(int(i) for i in np.argsort(-score) if int(i) not in kept)]
-    return sorted(order[:most])
+        for each in (_ranked(target), _ranked(rest)):
+            score = np.maximum(score, _in_pairs(each, ranks, table.weights))
+    kept = int(np.clip((score > 0).sum(), FEWEST_INPUTS, most))
+    return sorted(np.argsort(-score, kind="stable")[:kept].tolist())
 
 
 def _ranked(values: Array) -> Array:

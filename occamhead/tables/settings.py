@@ -19,6 +19,9 @@ from occamhead.search.strategy import Strategy
 from occamhead.tables.reporter import reporter
 from occamhead.tables.sorted_rows import SortedRows
 
+# CPU seconds that a budget leaves to the choice.
+CHOICE_SECONDS = 1.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableSettings:
@@ -78,10 +81,14 @@ class TableSettings:
         return len(get_bases(self.bases)) + len(self.constants) + self.max_terms
 
     def seconds(self, share: float, began: float) -> float | None:
-        """A share of what is left of the time budget; None without one."""
+        """A share of the time that is left to search; None without a budget.
+
+        Two fifths of what is left of the budget, but at most `CHOICE_SECONDS`, is for what comes after.
+        """
         if self.time_budget is None:
             return None
-        return max(share * (self.time_budget - (cpu_seconds() - began)), 0.01)
+        left = self.time_budget - (cpu_seconds() - began)
+        return max(share * (left - min(0.4 * left, CHOICE_SECONDS)), 0.01)
 
     def strategy_of(self, seed: int, share: float, seconds: float | None) -> Strategy:
         """How to search: with a share of max_functions or, of a time budget, so many seconds."""

@@ -70,7 +70,9 @@ def sort_rows(x: Array, targets: Array, labels: NDArray[Any], weights: Array) ->
     copies = np.ones(len(x), np.intp)
     if np.array_equal(weights, np.round(weights)) and weights.sum() <= MOST_COPIES * len(x):
         copies, weights = weights.astype(np.intp), np.minimum(weights, 1.0)
-    rows = np.lexsort((weights, labels, *x.T[::-1]))
+    rows = np.argsort(x[:, 0], kind="stable")
+    if (np.diff(x[rows, 0]) == 0).any():
+        rows = np.lexsort((weights, labels, *x.T[::-1]))
     rows = np.repeat(rows, copies[rows])
     rows = rows[weights[rows] > 0]
     return SortedRows(x, targets, labels, weights).part(rows)

@@ -31,6 +31,8 @@ Splits: TypeAlias = list[tuple[NDArray[np.intp], NDArray[np.intp]]]
 
 # Steps of a fit of numbers that starts near its end, and rounds of reweighted least squares.
 REFIT_STEPS, REWEIGHTED_ROUNDS = 10, 12
+# Rounds and steps of Fisher scoring, which starts from least squares on the classes' indicators.
+SCORING_ROUNDS, SCORING_STEPS = 4, 3
 # A round that lowers the loss by less than this share is the last.
 SMALLEST_GAIN = 1e-4
 # Log of the largest factor by which chance may flatter a loss.
@@ -166,13 +168,16 @@ class Regression:
     def fit(self, formula: Expression, table: SortedRows, anew: bool) -> Expression:
         if anew:
             formula = _tidied(self.refit(formula, table), table)
-        return self._reweighted(formula, table)
+        return self._shortened(self._reweighted(formula, table), table)
+
+    def _shortened(self, formula: Expression, table: SortedRows) -> Expression:
+        return formula if self.loss.is_squared else shortened(formula, table.x)
 
     def simple(self, table: SortedRows, most: int) -> list[Candidate]:
         constant = self._constant(table)
         made = [self._made(constant, CONSTANT, table)]
         for formula, inputs in self._robust(table, most):
-            formula = self._reweighted(_tidied(formula, table), table)
+            formula = self._shortened(self._reweighted(_tidied(formula, table), table), table)
             total = table.x.shape[1]
             made.append(self._made(formula, SPARSE, table, math.log(math.comb(total, len(inputs)))))
         return [*made, self._linear(table)]
@@ -216,8 +221,10 @@ class Regression:
         return list(KFold(folds, shuffle=True, random_state=seed).split(table.x))
 
     def penalised(self, losses: Array, nats: Array, rows: Array) -> Array:
-        # n/exponent log(loss) is the log-likelihood of errors whose scale is not known.
-        return losses * np.exp(np.minimum(self.loss.exponent * nats / rows, MOST_CHARGE))
+        # n/exponent log(loss) is the log-likelihood of errors whose scale is not known. A robust
+        # loss is not for outliers to set that scale: of most rows it is the median.
+        more = np.expm1(np.minimum(self.loss.exponent * nats / rows, MOST_CHARGE))
+        return losses + more * (np.median(losses, axis=0) if self.loss.is_robust else losses)
 
 
 def _tidied(formula: Expression, table: SortedRows) -> Expression:
@@ -320,14 +327,14 @@ def _log_odds(formula: Expression, table: SortedRows, wanted: Array) -> Expressi
         return float(table.weights @ value) if finite else math.inf, score
 
     least, score = loss(formula)
-    for _ in range(REWEIGHTED_ROUNDS):
+    for _ in range(SCORING_ROUNDS):
         if not math.isfinite(least):
             break
         chance = 1 / (1 + np.exp(-np.clip(score, -30, 30)))
         spread = np.maximum(chance * (1 - chance), 1e-6)
         response = np.clip(score, -30, 30) + (wanted - chance) / spread
         new = fit_numbers(
-            formula, table.x, response, table.weights * spread, iterations=REFIT_STEPS
+            formula, table.x, response, table.weights * spread, iterations=SCORING_STEPS
         )
         value, score = loss(new)
         if not value < least * (1 - SMALLEST_GAIN):

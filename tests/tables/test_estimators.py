@@ -13,6 +13,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from occamhead.expression import Expression
+from occamhead.network.bases import BASES, register_basis
 from tests.tables.small import assert_same_fit, classifier, clean, noisy, regressor
 
 # --- scikit-learn's contract -----------------------------------------------------------------
@@ -175,3 +176,47 @@ def test_a_value_that_is_not_finite_counts_as_the_mean():
     assert model.score(x, y) == pytest.approx(
         1 - ((expected - y) ** 2).sum() / ((y - y.mean()) ** 2).sum()
     )
+
+
+# --- what is no number, and other processes ------------------------------------------------------
+
+
+def test_columns_of_text_are_named_with_a_remedy():
+    x, y = noisy()
+    frame = pd.DataFrame(x, columns=["mass", "speed"]).assign(colour="red", place="7")
+    with pytest.raises(ValueError, match=r"'colour' hold text; .*get_dummies"):
+        regressor().fit(frame, y)
+    with pytest.raises(ValueError, match="'column 1' hold text"):
+        classifier().fit(np.array([["1", "a"], ["2", "b"]]), [0, 1])
+
+
+def test_booleans_are_classes():
+    x, y = noisy()
+    with pytest.raises(ValueError, match=r"OccamClassifier; .*y\.astype"):
+        regressor().fit(x, y > 3)
+    model = classifier().fit(x, y > 3)
+    assert model.predict(x).dtype == bool and list(model.classes_) == [False, True]
+
+
+@pytest.fixture
+def gauss():
+    basis = register_basis("gauss_of_test", "exp(-(x - c)**2)", args="x", constants={"c": 0.0})
+    yield basis
+    BASES.pop("gauss_of_test", None)
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_process_that_does_not_know_a_basis_learns_it(gauss, by_name):
+    bases = (gauss.name if by_name else gauss, "add", "mul_constant")
+    model = regressor(bases=bases)
+    pickled = pickle.dumps(model)
+    del BASES[gauss.name]
+    copy = pickle.loads(pickled)
+    assert BASES[gauss.name] == gauss and "_own_bases" not in vars(copy)
+    x, _ = clean(lambda a, b: a)
+    y = 2 * np.exp(-((x[:, 0] - 2.5) ** 2))
+    assert copy.fit(x, y).score(x, y) == pytest.approx(1)
+    del BASES[gauss.name]
+    register_basis(gauss.name, "x + 1", args="x")
+    with pytest.raises(ValueError, match="registered here as"):
+        pickle.loads(pickled)
