@@ -169,7 +169,10 @@ class _Fit:
         return True
 
     def _try(self, which: list[int], slopes: Array, damping: float) -> bool:
-        scale = np.sqrt((slopes**2).sum(axis=1))
+        with np.errstate(all="ignore"):
+            scale = np.sqrt((slopes**2).sum(axis=1))
+        if not np.isfinite(scale).all():
+            return False
         scale[scale == 0] = 1.0
         scaled = slopes / scale[:, None]
         system, wanted = scaled.T, self.residual

@@ -83,7 +83,7 @@ class TableSettings:
     def seconds(self, share: float, began: float) -> float | None:
         """A share of the time that is left to search; None without a budget.
 
-        Two fifths of what is left of the budget, but at most `CHOICE_SECONDS`, is for what comes after.
+        Of the budget that is left two fifths, at most `CHOICE_SECONDS`, are for what comes after.
         """
         if self.time_budget is None:
             return None
