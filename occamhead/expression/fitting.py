@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TypeAlias
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from occamhead.expression.core import Expression
 from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Affine, Apply, Constant
-from occamhead.expression.slopes import values_and_slopes
+from occamhead.expression.slopes import Tape
 from occamhead.expression.tidy import numbers
 
 Array: TypeAlias = NDArray[np.float64]
@@ -24,7 +25,10 @@ SMALLEST_GAIN = 1e-10
 
 
 def free_places(graph: Graph) -> list[int]:
-    """Numbers that a fit may change: all but signs, missing constants and whole exponents."""
+    """Numbers that a fit may change: all but 0, 1 and -1, and exponents in halves.
+
+    These stand for how a formula is built: no term, a sign, one plus something, a root.
+    """
     exponents: set[int] = set()
     for node in graph.nodes:
         if isinstance(node, Apply) and node.operator == "pow":
@@ -33,7 +37,7 @@ def free_places(graph: Graph) -> list[int]:
     for index, node in enumerate(graph.nodes):
         match node:
             case Constant(value):
-                if not (index in exponents and (2 * value).is_integer()):
+                if not (abs(value) in (0, 1) or (index in exponents and (2 * value).is_integer())):
                     free.append(place)
                 place += 1
             case Affine(constant, terms):
@@ -41,7 +45,7 @@ def free_places(graph: Graph) -> list[int]:
                     if abs(coefficient) != 1:
                         free.append(place)
                     place += 1
-                if constant != 0:
+                if abs(constant) not in (0, 1):
                     free.append(place)
                 place += 1
     return free
@@ -105,7 +109,8 @@ def standard_errors(
     """
     places = free_places(expression)
     weights = np.full(len(x), 1 / len(x)) if weights is None else weights / weights.sum()
-    values, slopes = values_and_slopes(expression, x, places)
+    tape = Tape(expression, x)
+    values, slopes = tape.slopes(tape.numbers, places)
     rows = 1 / float(weights @ weights)
     left = rows - len(places)
     if left <= 0 or not np.isfinite(slopes).all():
@@ -124,32 +129,24 @@ class _Fit:
     """A formula whose numbers are being fitted: the best so far and its loss."""
 
     def __init__(self, expression: Expression, x: Array, y: Array, root: Array, places: list[int]):
-        self.x, self.y, self.root, self.places = x, y, root, places
+        self.shape, self.tape = expression, Tape(expression, x)
+        self.y, self.root, self.places = y, root, places
         self.linear = _linear_at_top(expression, places)
-        self.take(expression)
+        self.take(self.tape.numbers)
 
-    def take(self, expression: Expression) -> None:
-        """Make this the formula; it has the shape of the one before."""
-        found = numbers(expression)
-        values, slopes = values_and_slopes(expression, self.x, self.places)
-        self.expression, self.found = expression, found
+    @property
+    def expression(self) -> Expression:
+        """The formula with the best numbers."""
+        remaining = iter(self.found)
+        return self.shape.with_numbers(lambda _: next(remaining))
+
+    def take(self, found: list[float]) -> None:
+        """Make these the numbers."""
+        values, slopes = self.tape.slopes(found, self.places)
+        self.found = found
         self.residual = self.root * (self.y - values)
         self.slopes = self.root * slopes
         self.loss = float(self.residual @ self.residual)
-
-    def with_changed(self, changes: dict[int, float]) -> Expression | None:
-        """The formula with other numbers; None where it would lose its shape."""
-        if not all(np.isfinite(value) and value != 0 for value in changes.values()):
-            return None
-        place = -1
-
-        def replace(old: float) -> float:
-            nonlocal place
-            place += 1
-            return changes.get(place, old)
-
-        changed = self.expression.with_numbers(replace)
-        return changed if len(numbers(changed)) == len(self.found) else None
 
     def solve_linear(self) -> bool:
         """Solve for the numbers in which the formula is linear; whether that was better."""
@@ -160,8 +157,6 @@ class _Fit:
 
     def step(self, damping: float) -> bool:
         """Try one damped step on all numbers; whether it was better."""
-        if not np.isfinite(self.slopes).all():
-            return False
         if not self._try(list(range(len(self.places))), self.slopes, damping):
             return False
         if len(self.linear) < len(self.places):
@@ -183,16 +178,17 @@ class _Fit:
             change = np.linalg.lstsq(system, wanted, rcond=1e-15)[0] / scale
         except np.linalg.LinAlgError:
             return False
-        places = [self.places[number] for number in which]
-        moved = {p: self.found[p] + float(c) for p, c in zip(places, change, strict=True)}
-        changed = self.with_changed(moved)
-        if changed is None:
+        moved = list(self.found)
+        for number, step in zip(which, change, strict=True):
+            moved[self.places[number]] += float(step)
+        # A number that vanishes would change the shape of the formula.
+        if not all(math.isfinite(moved[p]) and moved[p] != 0 for p in self.places):
             return False
         with np.errstate(all="ignore"):
-            loss = float((((self.y - changed(self.x)[:, 0]) * self.root) ** 2).sum())
+            loss = float((((self.y - self.tape.values(moved)) * self.root) ** 2).sum())
         if not loss < self.loss:
             return False
-        self.take(changed)
+        self.take(moved)
         return True
 
 

@@ -32,60 +32,83 @@ SLOPES: dict[str, Callable[..., tuple[Array, ...]]] = {
 }
 
 
-def values_and_slopes(graph: Graph, x: Array, places: Sequence[int]) -> tuple[Array, Array]:
-    """Values of the first output and their slopes along some of the formula's numbers.
+class Tape:
+    """The first output of a formula as a function of its numbers.
 
     Args:
         graph: The formula.
         x: Inputs, [rows, inputs].
-        places: Which numbers, as :func:`occamhead.expression.tidy.numbers` counts them.
 
-    Returns:
-        Values [rows] and slopes [places, rows]; not finite where the formula is not.
+    Attributes:
+        numbers: Those of the formula, as :func:`occamhead.expression.tidy.numbers` counts them.
     """
-    parameter = {place: number for number, place in enumerate(places)}
-    rows, place = len(x), 0
-    values: list[Array] = []
-    slopes: list[Array | None] = []
 
-    def along(place: int, slope: Array | float, onto: Array | None) -> Array | None:
-        if place not in parameter:
-            return onto
-        onto = np.zeros((len(parameter), rows)) if onto is None else onto
-        onto[parameter[place]] += slope
-        return onto
-
-    with np.errstate(all="ignore"):
+    def __init__(self, graph: Graph, x: Array) -> None:
+        self.graph, self.columns, self.rows = graph, x.T, len(x)
+        self.numbers: list[float] = []
         for node in graph.nodes:
-            slope: Array | None = None
             match node:
-                case Input(index):
-                    value = x[:, index]
-                case Constant(number):
-                    value = np.full(rows, number)
-                    slope = along(place, 1.0, slope)
-                    place += 1
+                case Constant(value):
+                    self.numbers.append(value)
                 case Affine(constant, terms):
-                    value = np.full(rows, constant)
-                    for coefficient, child in terms:
-                        value = value + coefficient * values[child]
-                        slope = _plus(slope, coefficient, slopes[child])
-                        slope = along(place, values[child], slope)
+                    self.numbers += [*(coefficient for coefficient, _ in terms), constant]
+
+    def values(self, numbers: Sequence[float]) -> Array:
+        """Values with these numbers, [rows]."""
+        return self._run(numbers, ())[0]
+
+    def slopes(self, numbers: Sequence[float], places: Sequence[int]) -> tuple[Array, Array]:
+        """Values with these numbers [rows] and slopes along some of them [places, rows].
+
+        They are not finite where the formula is not.
+        """
+        values, slopes = self._run(numbers, places)
+        return values, np.zeros((len(places), self.rows)) if slopes is None else slopes
+
+    def _run(self, numbers: Sequence[float], places: Sequence[int]) -> tuple[Array, Array | None]:
+        parameter = {place: number for number, place in enumerate(places)}
+        place = 0
+        values: list[Array] = []
+        slopes: list[Array | None] = []
+
+        def along(place: int, slope: Array | float, onto: Array | None) -> Array | None:
+            if place not in parameter:
+                return onto
+            onto = np.zeros((len(parameter), self.rows)) if onto is None else onto
+            onto[parameter[place]] += slope
+            return onto
+
+        with np.errstate(all="ignore"):
+            for node in self.graph.nodes:
+                slope: Array | None = None
+                match node:
+                    case Input(index):
+                        value = self.columns[index]
+                    case Constant():
+                        value = np.full(self.rows, numbers[place])
+                        slope = along(place, 1.0, slope)
                         place += 1
-                    slope = along(place, 1.0, slope)
-                    place += 1
-                case Apply(name, children):
-                    arguments = [values[child] for child in children]
-                    value = np.asarray(get_operator(name).numpy(*arguments), np.float64)
-                    inner = [slopes[child] for child in children]
-                    if any(each is not None for each in inner):
-                        for each, outer in zip(inner, _outer(name, arguments, value), strict=True):
-                            slope = _plus(slope, outer, each)
-            values.append(value)
-            slopes.append(slope)
-    top = graph.outputs[0]
-    total = slopes[top]
-    return values[top], np.zeros((len(parameter), rows)) if total is None else total
+                    case Affine(_, terms):
+                        value = np.full(self.rows, numbers[place + len(terms)])
+                        for _, child in terms:
+                            value = value + numbers[place] * values[child]
+                            slope = _plus(slope, numbers[place], slopes[child])
+                            slope = along(place, values[child], slope)
+                            place += 1
+                        slope = along(place, 1.0, slope)
+                        place += 1
+                    case Apply(name, children):
+                        arguments = [values[child] for child in children]
+                        value = np.asarray(get_operator(name).numpy(*arguments), np.float64)
+                        inner = [slopes[child] for child in children]
+                        if any(each is not None for each in inner):
+                            outer = _outer(name, arguments, value)
+                            for each, factor in zip(inner, outer, strict=True):
+                                slope = _plus(slope, factor, each)
+                values.append(value)
+                slopes.append(slope)
+        top = self.graph.outputs[0]
+        return values[top], slopes[top]
 
 
 def _plus(onto: Array | None, factor: Array | float, slope: Array | None) -> Array | None:

@@ -20,7 +20,8 @@ Array: TypeAlias = NDArray[np.float64]
 EXACT = 1e-9
 
 # Kinds of formulas, as the table of equations names them.
-SEARCH, LINEAR, SPARSE, CONSTANT = "search", "linear model", "sparse linear model", "constant"
+SEARCH, DIRECT, LINEAR = "search", "direct fit", "linear model"
+SPARSE, CONSTANT = "sparse linear model", "constant"
 
 
 @dataclass(frozen=True)

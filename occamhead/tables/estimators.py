@@ -137,6 +137,8 @@ class _TableEstimator(BaseEstimator):
                     f" {self._last_shape[name]} and are now {value}; set warm_start=False to start"
                     " anew"
                 )
+        if not len(self.result_.routes):  # a direct fit: there was no network
+            return None
         return Start(self.result_.routes, self._inputs)
 
     # --- results -----------------------------------------------------------------------------

@@ -13,18 +13,28 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from occamhead.checks import needs
-from occamhead.expression import Expression
+from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.result import Result
 from occamhead.tables.between_rows import BetweenRows
-from occamhead.tables.candidates import EXACT, LINEAR, SEARCH, Candidate, joined, onto, pareto
+from occamhead.tables.candidates import (
+    DIRECT,
+    EXACT,
+    LINEAR,
+    SEARCH,
+    Candidate,
+    joined,
+    onto,
+    pareto,
+)
 from occamhead.tables.held_out import judge
 from occamhead.tables.local import local_medians
 from occamhead.tables.screening import screen
 from occamhead.tables.selection import Verdict
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
-from occamhead.tables.task import Task, mean_of
+from occamhead.tables.task import Regression, Task, mean_of
+from occamhead.tables.written_down import without_search, written_down
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -95,9 +105,18 @@ def fit_table(
     judged = table.part(table.sample(max(judging, SEARCH_ROWS), int(seeds[0])))
     simple = task.simple(judged, settings.max_complexity)
     inputs = screen(judged) if start is None else start.inputs
-    result, searched = _search(judged, task, settings, int(seeds[0]), simple, inputs, start, began)
+    direct = _written_down(judged, task, settings, inputs, began)
+    if any(each.exact for each in direct):
+        result = without_search(_first_exact(direct, inputs), cpu_seconds() - began)
+        searched: list[Candidate] = []
+    else:
+        result, searched = _search(
+            judged, task, settings, int(seeds[0]), simple, inputs, start, began
+        )
     linear = simple[-1]
-    candidates = sorted([*simple, *searched], key=lambda each: (each.complexity, each.loss))
+    candidates = sorted(
+        [*simple, *pareto([*direct, *searched])], key=lambda each: (each.complexity, each.loss)
+    )
     chosen, verdict = _chosen(candidates, linear, result, judged, task, settings, seeds, began)
     best = candidates[chosen]
     if len(table.x) > len(judged.x):
@@ -110,6 +129,33 @@ def fit_table(
         candidates = [replace(each, formula=each.formula.renamed(names)) for each in candidates]
     equations = _equations(candidates, chosen, verdict, task.mean_loss(judged) or 1.0)
     return FittedTable(candidates[chosen].formula, equations, result, inputs, verdict)
+
+
+def _written_down(
+    table: SortedRows, task: Task, settings: TableSettings, inputs: list[int], began: float
+) -> list[Candidate]:
+    """Formulas that fit directly, where the task is one of least squares for one target."""
+    if not isinstance(task, Regression) or task.rounds > 1 or np.ptp(table.labels) == 0:
+        return []
+    between = BetweenRows(table.x, table.targets)
+    node = math.log(settings.choices + len(inputs))
+    found = []
+    for formula in written_down(table, settings, began, inputs):
+        wide = onto(formula, inputs, table.x.shape[1])
+        nats = wide.complexity * node
+        candidate = fitted(wide, DIRECT, nats, node, table, task, between)
+        if candidate is not None:
+            found.append(candidate)
+    return pareto(found)
+
+
+def _first_exact(candidates: list[Candidate], inputs: list[int]) -> Expression:
+    """The simplest exact formula, as one of the inputs that were looked at."""
+    formula = next(each.formula for each in candidates if each.exact)
+    builder = ExpressionBuilder()
+    places = {place: number for number, place in enumerate(inputs)}
+    outputs = builder.copy(formula, {i: builder.input(places[i]) for i in formula.features})
+    return builder.build(outputs, len(inputs))
 
 
 def _search(

@@ -5,7 +5,7 @@ import pytest
 
 from occamhead import Expression
 from occamhead.expression.fitting import fit_numbers, free_places, standard_errors
-from occamhead.expression.slopes import values_and_slopes
+from occamhead.expression.slopes import Tape
 from occamhead.expression.tidy import numbers, with_number
 
 X = np.random.default_rng(0).uniform(1, 5, (200, 2))
@@ -25,7 +25,9 @@ X = np.random.default_rng(0).uniform(1, 5, (200, 2))
 )
 def test_slopes_are_those_of_differences(text):
     formula = Expression.parse(text, num_inputs=2)
-    values, slopes = values_and_slopes(formula, X, range(len(numbers(formula))))
+    tape = Tape(formula, X)
+    assert tape.numbers == numbers(formula)
+    values, slopes = tape.slopes(tape.numbers, range(len(tape.numbers)))
     assert np.allclose(values, formula(X)[:, 0], rtol=1e-14)
     for place, number in enumerate(numbers(formula)):
         if abs(number) in (0, 1):  # a sign or nothing there: moving it changes the shape

@@ -19,7 +19,7 @@ from tests.tables.small import classifier, clean, noisy, regressor
 @pytest.mark.parametrize(
     ("law", "text"),
     [
-        (lambda a, b: 2 * a - 3 * b + 1, "-3*x1 + 2*x0 + 1"),
+        (lambda a, b: 2 * a - 3 * b + 1, "2*x0 - 3*x1 + 1"),
         (lambda a, b: 3 * a / b, "3*x0/x1"),
         (lambda a, b: np.pi / 4 * a**2, f"{np.pi / 4}*x0**2"),
         (lambda a, b: b * np.sin(a), "x1*sin(x0)"),
@@ -72,7 +72,7 @@ def test_a_noisy_law_beats_ridge_on_fresh_rows():
     x, y = noisy(150)
     fresh, truth = noisy(500, seed=1, noise=0)
     model = regressor(depth=4, max_functions=20_000, folds=3).fit(x, y)
-    assert model.equations_[model.equations_.chosen].kind.item() == "search"
+    assert model.equations_[model.equations_.chosen].kind.item() in ("search", "direct fit")
     ridge = RidgeCV().fit(x, y)
     assert np.mean((model.predict(fresh) - truth) ** 2) < 0.5 * np.mean(
         (ridge.predict(fresh) - truth) ** 2

@@ -1,0 +1,61 @@
+"""All direct fits of a table, one stage after another, and the front of what they found."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Collection
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occamhead.direct.front import Front, Law
+from occamhead.direct.stages import MOST_FUNCTIONS, candidates
+
+Array: TypeAlias = NDArray[np.float64]
+
+# An exact formula of at most this complexity ends the search for one; a longer one only after so
+# many stages, for a polynomial may be exact where an exponential is short.
+SHORT, THOROUGH = 12, 6
+
+
+def fit_direct(
+    x: Array,
+    y: Array,
+    weights: Array | None = None,
+    *,
+    max_complexity: int = 30,
+    seconds: float = math.inf,
+    operators: Collection[str] | None = None,
+    functions: int = MOST_FUNCTIONS,
+) -> list[Law]:
+    """The front of error against complexity of what can be fitted directly, simplest first.
+
+    Args:
+        x: Inputs, [rows, inputs].
+        y: Target, [rows].
+        weights: Of each row; None weighs all alike.
+        max_complexity: Longest formula to return.
+        seconds: CPU seconds after which no further stage begins.
+        operators: Those that a formula may have; None allows all. Products, quotients and powers,
+            of which these fits are made, are always allowed.
+        functions: How many functions without numbers to look at.
+    """
+    weights = np.full(len(x), 1 / len(x)) if weights is None else weights / weights.sum()
+    began = time.process_time()
+    front = Front(x, y, weights, max_complexity, operators)
+    if front.deviation == 0 or len(x) < 3:
+        return []
+    stage = 0
+    for formula in candidates(front.sample_x, front.sample_y, functions):
+        if formula is None:  # a stage has ended
+            stage += 1
+            short = front.shortest_exact() <= SHORT
+            if short or (front.is_exact() and stage >= THOROUGH):
+                break
+            if time.process_time() - began > seconds:
+                break
+        else:
+            front.offer(formula)
+    return front.laws()

@@ -1,0 +1,164 @@
+"""The best formula of each length, of those that were offered."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occamhead.direct.spelling import spelt
+from occamhead.expression import Apply, Expression
+from occamhead.expression.fitting import fit_numbers
+from occamhead.expression.tidy import EXACT, tidy
+
+Array: TypeAlias = NDArray[np.float64]
+
+# Rows on which formulas are looked at.
+ROWS = 256
+
+# A target is heavy-tailed if its largest value is so many times its median.
+HEAVY = 20
+
+# A formula is given up that, with its rough numbers or after a first step of their fit, leaves more
+# than so many times the error to beat.
+FAR, HOPEFUL = 10.0, 3.0
+
+# Steps of the fit of what a stage offers; what reaches the front is fitted to the end.
+ROUGH_STEPS = 12
+
+
+# Operators of which all these fits are made.
+ALWAYS = frozenset({"mul", "div", "pow"})
+
+
+@dataclass(frozen=True)
+class Law:
+    """A formula of one output with fitted numbers.
+
+    Args:
+        formula: The formula.
+        error: Root of the weighted mean squared error, over the target's deviation.
+    """
+
+    formula: Expression
+    error: float
+
+    @property
+    def complexity(self) -> int:
+        return self.formula.complexity
+
+
+class Front:
+    """The best formula of each complexity so far.
+
+    Args:
+        x, y, weights: The rows, and weights that sum to 1.
+        max_complexity: Longest formula to keep.
+        operators: Those that a formula may have beside `ALWAYS`; None allows all.
+    """
+
+    def __init__(
+        self,
+        x: Array,
+        y: Array,
+        weights: Array,
+        max_complexity: int,
+        operators: Collection[str] | None = None,
+    ) -> None:
+        self.x, self.y, self.weights = x, y, weights
+        self.max_complexity = max_complexity
+        self.operators = None if operators is None else ALWAYS | frozenset(operators)
+        mean = float(weights @ y)
+        self.deviation = float(np.sqrt(weights @ (y - mean) ** 2))
+        chosen = np.arange(len(x))
+        if len(x) > ROWS:
+            chosen = np.sort(np.random.default_rng(0).choice(len(x), ROWS, replace=False))
+        self.sample_x, self.sample_y = x[chosen], y[chosen]
+        self.sample_weights = weights[chosen] / weights[chosen].sum()
+        # Squares of a target of many magnitudes tell of the largest rows alone: a fit from afar
+        # starts better from relative errors.
+        sizes = np.abs(self.sample_y)
+        self.relative: Array | None = None
+        if sizes.min() > 0 and sizes.max() > HEAVY * np.median(sizes):
+            self.relative = self.sample_weights / sizes**2
+        self.best: dict[int, Law] = {}
+
+    def error(self, formula: Expression, x: Array, y: Array, weights: Array) -> float:
+        with np.errstate(all="ignore"):
+            squared = float(weights @ (formula(x)[:, 0] - y) ** 2)
+        return math.sqrt(squared) / self.deviation if math.isfinite(squared) else math.inf
+
+    def offer(self, formula: Expression) -> None:
+        """Fit the numbers, and keep the formula if none as short is as good."""
+        rows = self.sample_x, self.sample_y, self.sample_weights
+        if self.operators is not None and not self.operators.issuperset(_operators(formula)):
+            return
+        if self._scaled_error(formula) > FAR * self._to_beat(formula.complexity):
+            return
+        try:
+            formula = spelt(formula.simplified())
+        except (OverflowError, ZeroDivisionError):
+            return
+        if formula.complexity > 2 * self.max_complexity:
+            return
+        if self.relative is not None:
+            x, y, _ = rows
+            formula = fit_numbers(formula, x, y, self.relative, iterations=ROUGH_STEPS)
+        formula = fit_numbers(formula, *rows, iterations=1)
+        if self.error(formula, *rows) > HOPEFUL * self._to_beat(formula.complexity):
+            return
+        formula = fit_numbers(formula, *rows, iterations=ROUGH_STEPS).simplified()
+        error = self.error(formula, *rows)
+        if error < self._to_beat(formula.complexity):
+            self.best[formula.complexity] = Law(formula, error)
+
+    def _scaled_error(self, formula: Expression) -> float:
+        """Error on the sample at the best multiple of the formula; 0 where that is undefined."""
+        with np.errstate(all="ignore"):
+            values = formula(self.sample_x)[:, 0]
+            weighted = self.sample_weights * values
+            multiple = np.divide(weighted @ self.sample_y, weighted @ values)
+            squared = float(self.sample_weights @ (multiple * values - self.sample_y) ** 2)
+        return math.sqrt(squared) / self.deviation if math.isfinite(squared) else 0.0
+
+    def _to_beat(self, size: int) -> float:
+        """The least error of what is no longer than this."""
+        return min((law.error for c, law in self.best.items() if c <= size), default=math.inf)
+
+    def is_exact(self) -> bool:
+        """Whether an exact formula is known that is not too long."""
+        return self.shortest_exact() <= self.max_complexity
+
+    def shortest_exact(self) -> float:
+        """Complexity of the simplest exact formula; infinite without one."""
+        exact = (size for size, law in self.best.items() if law.error <= EXACT)
+        return min(exact, default=math.inf)
+
+    def laws(self) -> list[Law]:
+        """The front on all rows, numbers fitted to the end and made simple."""
+        found: list[Law] = []
+        for _, law in sorted(self.best.items()):
+            fitted = fit_numbers(law.formula, self.x, self.y, self.weights)
+            spellings = [self._tidied(spelt(fitted, constants)) for constants in (True, False)]
+            formula = min(spellings, key=lambda each: each.complexity)
+            found.append(Law(formula, self.error(formula, self.x, self.y, self.weights)))
+        front: list[Law] = []
+        for law in sorted(found, key=lambda law: (law.complexity, law.error)):
+            if law.complexity > self.max_complexity or not math.isfinite(law.error):
+                continue
+            if not front or law.error < front[-1].error * (1 - 1e-3):
+                front.append(law)
+            if law.error <= EXACT:
+                break
+        return front
+
+    def _tidied(self, formula: Expression) -> Expression:
+        return tidy(formula, self.x, self.y, self.weights, self.deviation)
+
+
+def _operators(formula: Expression) -> set[str]:
+    return {node.operator for node in formula.nodes if isinstance(node, Apply)}

@@ -1,0 +1,239 @@
+"""Factors with one number of their own, on a grid of that number: fitted later, found now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occamhead.direct.pool import Pool
+from occamhead.direct.transforms import Transform
+from occamhead.expression import Expression, ExpressionBuilder
+
+Array: TypeAlias = NDArray[np.float64]
+
+# Multiples of 1 / the largest argument at which numbers are tried: near those at which 1 + c*u
+# is zero somewhere, for functions that grow, and for waves.
+SHARES = np.concatenate([np.geomspace(0.05, 0.8, 6), [0.9, 0.96, 0.99, 0.999]])
+RATES = np.geomspace(0.05, 600, 26)
+PHASES = np.arange(0.5, 40, 0.5)
+
+# Guesses that are refined for each that is given; how often the grid is made finer.
+REFINED, REFINEMENTS = 3, 4
+
+# What a base leaves less of than this share (squared) is in its span.
+SPANNED = 1e-12
+
+# Periods over the rows: steps of the grid for each, and most steps.
+STEPS_PER_PERIOD, MOST_FREQUENCIES = 5, 1500
+
+
+@dataclass(frozen=True)
+class Family:
+    """Functions g(c*u) of one number c.
+
+    Args:
+        values: Of g, from c*u: [...] to [...].
+        build: Node of g, from a builder and the node of u and c.
+        rates: Values of c times the largest size of u to try.
+    """
+
+    values: Callable[[Array], Array]
+    build: Callable[[ExpressionBuilder, int, float], int]
+    rates: Array
+
+
+def _exponential(builder: ExpressionBuilder, node: int, c: float) -> int:
+    return builder.apply("exp", builder.affine(0.0, [(c, node)]))
+
+
+def _both(builder: ExpressionBuilder, node: int, c: float) -> int:
+    ends = [(1.0, _exponential(builder, node, c)), (1.0, _exponential(builder, node, -c))]
+    return builder.affine(0.0, ends)
+
+
+def _applied(operator: str) -> Callable[[ExpressionBuilder, int, float], int]:
+    return lambda builder, node, c: builder.apply(operator, builder.affine(0.0, [(c, node)]))
+
+
+SIGNED = np.concatenate([-SHARES[::-1], SHARES, -RATES, RATES])
+SHIFTED = Family(lambda u: 1 + u, lambda b, node, c: b.affine(1.0, [(c, node)]), SIGNED)
+LESS_ONE = Family(
+    np.expm1, lambda b, node, c: b.affine(-1.0, [(1.0, _exponential(b, node, c))]), RATES
+)
+PLUS_ONE = Family(
+    lambda u: np.exp(u) + 1, lambda b, node, c: b.affine(1.0, [(1.0, _exponential(b, node, c))]),
+    RATES,
+)  # fmt: skip
+HYPERBOLIC = Family(lambda u: np.exp(u) + np.exp(-u), _both, RATES)
+TANH = Family(np.tanh, _applied("tanh"), RATES)
+SINE, COSINE = (Family(getattr(np, name), _applied(name), PHASES) for name in ("sin", "cos"))
+GROWTH = Family(np.exp, _exponential, np.concatenate([-RATES[:16], RATES[:16]]))
+LOGARITHM = Family(
+    lambda u: np.log1p(u), lambda b, node, c: b.apply("log", b.affine(1.0, [(c, node)])), RATES
+)
+
+# As factors, and as terms of a sum.
+FACTORS = (SHIFTED, LESS_ONE, PLUS_ONE, HYPERBOLIC, TANH, SINE, COSINE)
+TERMS = (GROWTH, TANH, LOGARITHM)
+
+
+class Guess(NamedTuple):
+    """A function with a number that explains a target.
+
+    Args:
+        left: Share of the target's squares that it leaves.
+        node: Of the function.
+        values: Of it, [rows].
+    """
+
+    left: float
+    node: int
+    values: Array
+
+
+def guesses(
+    pool: Pool,
+    places: Sequence[int],
+    families: Sequence[Family],
+    target: Array,
+    base: Array,
+    rows: NDArray[np.bool_],
+    logarithms: bool,
+    count: int,
+) -> list[Guess]:
+    """The functions of these families that explain a target best, at the best of their numbers.
+
+    Args:
+        pool: Where the arguments are, and where nodes go.
+        places: Of the arguments.
+        families: What to try.
+        target: What to explain, [rows of the fit].
+        base: What each fit has beside, [base, rows of the fit].
+        rows: Which rows of the pool these are.
+        logarithms: Whether the target is explained by the logarithm of the function.
+        count: Guesses to give.
+    """
+    axes = np.linalg.qr((base / np.linalg.norm(base, axis=1, keepdims=True)).T)[0]
+    free = target - axes @ (axes.T @ target)
+    total = float(free @ free)
+    if total == 0:
+        return []
+
+    def left(columns: Array) -> Array:
+        """Shares that columns leave, [columns]."""
+        with np.errstate(all="ignore"):
+            used = np.log(np.abs(columns)) if logarithms else columns
+            sizes = np.linalg.norm(used, axis=1)
+            used = used / sizes[:, None]
+            used = used - (used @ axes) @ axes.T
+            used = used - (used @ axes) @ axes.T
+            norms = np.einsum("cr,cr->c", used, used)
+            shares = 1 - (used @ free) ** 2 / (norms * total)
+        return np.where(np.isfinite(shares) & (norms > SPANNED), shares, 1.0)
+
+    found = []
+    for place in places:
+        u = pool.values[place][rows]
+        size = float(np.abs(u).max())
+        for number, family in enumerate(families):
+            c = family.rates / size
+            with np.errstate(all="ignore"):
+                shares = left(family.values(c[:, None] * u))
+            best = int(np.argmin(shares))
+            ends = float(c[max(best - 1, 0)]), float(c[min(best + 1, len(c) - 1)])
+            found.append((float(shares[best]), place, number, float(c[best]), ends))
+    found.sort()
+    made = []
+    for share, place, number, at, ends in found[: REFINED * count]:
+        family, u = families[number], pool.values[place][rows]
+        for _ in range(REFINEMENTS):
+            tried = np.linspace(*ends, 9)
+            with np.errstate(all="ignore"):
+                shares = left(family.values(tried[:, None] * u))
+            best = int(np.argmin(shares))
+            if shares[best] < share:
+                share, at = float(shares[best]), float(tried[best])
+            ends = float(tried[max(best - 1, 0)]), float(tried[min(best + 1, 8)])
+        if at and share < 1:
+            with np.errstate(all="ignore"):
+                values = family.values(at * pool.values[place])
+            made.append(Guess(share, family.build(pool.builder, pool.nodes[place], at), values))
+    return sorted(made, key=lambda guess: guess.left)[:count]
+
+
+def waves(pool: Pool, x: Array, target: Transform, most: int) -> Iterator[Expression]:
+    """``a*m*sin(c*u) + b*m*cos(c*u) + d + e*u`` for a grid of frequencies c; m is 1 or an input.
+
+    The frequency of least squares is found where the steps of the grid are shorter than its
+    peak is wide: a fifth of a period over the range of u.
+
+    Args:
+        pool: Where the nodes go.
+        x: Inputs, [rows, inputs].
+        target: The target.
+        most: Formulas to offer for each u.
+    """
+    builder, rows = pool.builder, len(x)
+    inputs = [builder.input(i) for i in range(x.shape[1])]
+    found: list[tuple[float, Expression]] = []
+    for i, node in enumerate(inputs):
+        u = x[:, i]
+        reach = float(np.ptp(u))
+        if not reach:
+            continue
+        count = min(STEPS_PER_PERIOD * rows // 3, MOST_FREQUENCIES)
+        frequencies = np.arange(1.0, count + 1) * (2 * np.pi / (STEPS_PER_PERIOD * reach))
+        base = np.linalg.qr(np.stack([np.ones(rows), (u - u.mean()) / reach], axis=1))[0]
+        free = target.values - base @ (base.T @ target.values)
+        for factor in (None, *range(x.shape[1])):
+            m = np.ones(rows) if factor is None else x[:, factor]
+            left = _left(m, u, frequencies, base, free)
+            for best in _peaks(left, most):
+                c = float(frequencies[best])
+                formula = _wave(builder, inputs, node, factor, c, target)
+                found.append((float(left[best]), builder.build([formula], x.shape[1])))
+    found.sort(key=lambda pair: pair[0])
+    yield from (formula for _, formula in found[: 3 * most])
+
+
+def _left(m: Array, u: Array, frequencies: Array, base: Array, free: Array) -> Array:
+    """Squares that a wave of each frequency leaves."""
+    phases = frequencies[:, None] * u
+    pair = np.stack([m * np.sin(phases), m * np.cos(phases)], axis=1)
+    pair = pair - (pair @ base) @ base.T
+    g = np.einsum("fir,fjr->fij", pair, pair)
+    along = pair @ free
+    g += 1e-12 * np.trace(g, axis1=1, axis2=2)[:, None, None] * np.eye(2) + 1e-300 * np.eye(2)
+    gain = np.einsum("fi,fi->f", along, np.linalg.solve(g, along[..., None])[..., 0])
+    return float(free @ free) - gain
+
+
+def _peaks(left: Array, most: int) -> list[int]:
+    """The lowest places that are lower than their neighbours."""
+    padded = np.concatenate([[np.inf], left, [np.inf]])
+    lower = np.flatnonzero((padded[1:-1] <= padded[:-2]) & (padded[1:-1] <= padded[2:]))
+    return [int(place) for place in lower[np.argsort(left[lower])][:most]]
+
+
+def _wave(
+    builder: ExpressionBuilder,
+    inputs: list[int],
+    node: int,
+    factor: int | None,
+    c: float,
+    target: Transform,
+) -> int:
+    scaled = builder.affine(0.0, [(c, node)])
+    parts = [builder.apply(name, scaled) for name in ("sin", "cos")]
+    if factor is not None:
+        parts = [builder.apply("mul", inputs[factor], part) for part in parts]
+    # Numbers to start from; all but c are linear.
+    top = builder.affine(0.1, [(0.5, parts[0]), (0.4, parts[1]), (0.1, node)])
+    return target.undo(builder, top)
+
+
+__all__ = ["FACTORS", "TERMS", "Family", "Guess", "guesses", "waves"]

@@ -1,0 +1,139 @@
+"""The columns, alone and in pairs, that explain a target best by least squares."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+
+# A column of which the base leaves a smaller share is in the span of the base.
+SPANNED = 1e-7
+
+# Pairs whose columns are closer than this are one column twice.
+ALIKE = 1 - 1e-10
+
+# The first so many columns are tried in pairs; a longer sum takes a third from all of them, that
+# is not within this of what the sum has, and looks at so many.
+PAIRED, CLOSE, BRANCHES = 1200, 1 - 1e-8, 2
+
+BLOCK = 256
+
+
+class Hit(NamedTuple):
+    """Columns beside the base, and what they leave.
+
+    Args:
+        left: Share of the target's squares about the base that is left; 1 explains nothing.
+        columns: Which ones.
+    """
+
+    left: float
+    columns: tuple[int, ...]
+
+
+class Scan:
+    """Columns that were freed of a base, ready to be scanned for any number of targets.
+
+    Args:
+        columns: [columns, rows].
+        base: What each fit has beside them, [base, rows].
+    """
+
+    def __init__(self, columns: Array, base: Array) -> None:
+        self.axes = np.linalg.qr((base / _norms(base)).T)[0] if len(base) else None
+        norms = _norms(columns)
+        free = self.freed(columns / norms)
+        left = np.sqrt((free**2).sum(axis=1))
+        self.known = left > SPANNED
+        self.columns = np.where(self.known[:, None], free / np.where(left > 0, left, 1)[:, None], 0)
+        self._moments: Array | None = None
+
+    @property
+    def moments(self) -> Array:
+        """Products of the first columns, [`PAIRED`, `PAIRED`] at most."""
+        if self._moments is None:
+            self._moments = self.columns[:PAIRED] @ self.columns[:PAIRED].T
+        return self._moments
+
+    def freed(self, columns: Array) -> Array:
+        """Columns without their part in the base; twice, for the sake of rounding."""
+        if self.axes is None:
+            return columns
+        for _ in range(2):
+            columns = columns - (columns @ self.axes) @ self.axes.T
+        return columns
+
+    def alone(self, target: Array, count: int) -> list[Hit]:
+        """The best `count` columns, best first; and before them the base, with no column."""
+        target = target / (np.linalg.norm(target) or 1.0)
+        free = self.freed(target[None])[0]
+        total = float(free @ free)
+        none = Hit(total, ())
+        if total == 0:
+            return [none]
+        explained = (self.columns @ free) ** 2
+        order = np.argsort(-explained)[:count]
+        # Differences of squares lose what an exact fit leaves: take the residuals themselves.
+        rest = free - (self.columns[order] @ free)[:, None] * self.columns[order]
+        left = (rest**2).sum(axis=1)
+        hits = [Hit(float(rest), (int(i),)) for rest, i in zip(left, order, strict=True)]
+        return [none, *sorted(hits)]
+
+    def pairs(self, target: Array, count: int) -> list[Hit]:
+        """The best `count` pairs of the first `PAIRED` columns, best first."""
+        target = target / (np.linalg.norm(target) or 1.0)
+        free = self.freed(target[None])[0]
+        along = self.columns[:PAIRED] @ free
+        moments, found = self.moments, []
+        for first in range(0, len(moments), BLOCK):
+            block = slice(first, first + BLOCK)
+            g = moments[block, first:]
+            a, b = along[block, None], along[None, first:]
+            with np.errstate(all="ignore"):
+                explained = (a**2 + b**2 - 2 * g * a * b) / (1 - g**2)
+            explained[
+                (np.abs(g) > ALIKE) | (np.arange(g.shape[0])[:, None] >= np.arange(g.shape[1]))
+            ] = 0
+            if explained.size > count:
+                best = np.argpartition(-explained, count, axis=None)[:count]
+            else:
+                best = np.arange(explained.size)
+            rows, cols = np.unravel_index(best, explained.shape)
+            found += [
+                (float(explained[r, c]), first + int(r), first + int(c))
+                for r, c in zip(rows, cols, strict=True)
+            ]
+        found.sort(reverse=True)
+        hits = [Hit(self._left(free, (i, j)), (i, j)) for e, i, j in found[:count] if e > 0]
+        return sorted(hits)
+
+    def longer(self, target: Array, hits: list[Hit], count: int) -> list[Hit]:
+        """Each hit with the one more column that helps it most, or nearly; the best `count`."""
+        target = target / (np.linalg.norm(target) or 1.0)
+        free = self.freed(target[None])[0]
+        found = {}
+        for hit in hits:
+            inner = np.linalg.qr(self.columns[list(hit.columns)].T)[0]
+            rest = free - inner @ (inner.T @ free)
+            alike = ((self.columns @ inner) ** 2).sum(axis=1)
+            with np.errstate(all="ignore"):
+                explained = (self.columns @ rest) ** 2 / (1 - alike)
+            explained[~(alike < CLOSE)] = 0
+            for best in np.argsort(-explained)[:BRANCHES].tolist():
+                columns = (*hit.columns, best)
+                if explained[best] > 0:
+                    found[tuple(sorted(columns))] = Hit(self._left(free, columns), columns)
+        return sorted(found.values())[:count]
+
+    def _left(self, free: Array, columns: tuple[int, ...]) -> float:
+        system = self.columns[list(columns)].T
+        rest = free - system @ np.linalg.lstsq(system, free, rcond=None)[0]
+        return float(rest @ rest)
+
+
+def _norms(columns: Array) -> Array:
+    norms = np.sqrt((columns**2).sum(axis=1, keepdims=True))
+    return np.where(norms > 0, norms, 1.0)

@@ -1,0 +1,144 @@
+"""How a fitted formula is spelt: no number that another one could take over."""
+
+from __future__ import annotations
+
+import math
+
+from occamhead.direct.pool import product
+from occamhead.expression import Affine, Apply, Constant, Expression, ExpressionBuilder, Input
+
+# Two numbers of a sum that agree to this share are one number, which can be pulled out.
+EQUAL = 1e-7
+
+
+def spelt(expression: Expression, constants: bool = True) -> Expression:
+    """The same function with the scale of each sum inside a product or power before it.
+
+    ``2*x*(3*y + 3)`` is ``6*x*(y + 1)``: fewer numbers, and each of them told by the rows.
+
+    Args:
+        expression: A formula.
+        constants: Whether of a sum the constant becomes 1 rather than a coefficient, where either
+            leaves as many numbers.
+
+    Raises:
+        OverflowError: If a scale is beyond the range of numbers.
+    """
+    builder = ExpressionBuilder()
+    index: list[int] = []
+    for node in expression.nodes:
+        match node:
+            case Input(i):
+                index.append(builder.input(i))
+            case Constant(value):
+                index.append(builder.constant(value))
+            case Affine(constant, terms):
+                index.append(_sum(builder, constant, [(c, index[child]) for c, child in terms]))
+            case Apply("mul", (a, b)):
+                (f, x), (g, y) = (_scale(builder, index[each], constants) for each in (a, b))
+                index.append(_times(builder, f * g, _product(builder, x, y, 1)))
+            case Apply("div", (a, b)):
+                (f, x), (g, y) = (_scale(builder, index[each], constants) for each in (a, b))
+                index.append(_times(builder, f / g, _product(builder, x, y, -1)))
+            case Apply("pow", (a, b)):
+                index.append(_power(builder, index[a], index[b], constants))
+            case Apply(operator, children):
+                index.append(builder.apply(operator, *(index[child] for child in children)))
+    outputs = [index[output] for output in expression.outputs]
+    return builder.build(outputs, expression.num_inputs, expression.names).simplified()
+
+
+def _power(builder: ExpressionBuilder, base: int, exponent: int, constants: bool) -> int:
+    value = builder.value(exponent)
+    if value is None:
+        return builder.apply("pow", base, exponent)
+    factor, rest = _scale(builder, base, constants)
+    if factor < 0 and not value.is_integer():
+        factor, rest = 1.0, base
+    node = builder.nodes[rest]
+    # A power of a power, and of an exponential.
+    if isinstance(node, Apply) and node.operator == "exp":
+        inner = builder.affine(0.0, [(value, node.children[0])])
+        return _times(builder, factor**value, builder.apply("exp", inner))
+    return _times(builder, factor**value, builder.apply("pow", rest, exponent))
+
+
+def _sum(builder: ExpressionBuilder, constant: float, terms: list[tuple[float, int]]) -> int:
+    """A sum, with what all its terms have in common before it."""
+    if constant or len(terms) < 2:
+        return builder.affine(constant, terms)
+    powers = [_powers(builder, child) for _, child in terms]
+    common = {
+        node: min(each[node] for each in powers)
+        for node in powers[0]
+        if all(each.get(node, 0) > 0 for each in powers)
+    }
+    if not common:
+        return builder.affine(constant, terms)
+    rest = []
+    for (coefficient, _), each in zip(terms, powers, strict=True):
+        left = {n: e - common.get(n, 0.0) for n, e in each.items() if e != common.get(n)}
+        rest.append((coefficient, product(builder, left)))
+    return builder.apply("mul", product(builder, common), builder.affine(0.0, rest))
+
+
+def _product(builder: ExpressionBuilder, a: int, b: int, sign: int) -> int:
+    """The product of two nodes, or their quotient: each factor once, with all its powers."""
+    powers = _powers(builder, a)
+    for factor, exponent in _powers(builder, b).items():
+        powers[factor] = powers.get(factor, 0.0) + sign * exponent
+    return product(builder, {factor: exponent for factor, exponent in powers.items() if exponent})
+
+
+def _powers(builder: ExpressionBuilder, index: int) -> dict[int, float]:
+    """The factors of a product and their exponents; those of a denominator are negative."""
+    node = builder.nodes[index]
+    found: dict[int, float] = {}
+    match node:
+        case Apply("mul", (a, b)):
+            parts, signs = (_powers(builder, a), _powers(builder, b)), (1, 1)
+        case Apply("div", (a, b)):
+            parts, signs = (_powers(builder, a), _powers(builder, b)), (1, -1)
+        case Apply("pow", (a, b)) if (value := builder.value(b)) is not None:
+            return {a: value}
+        case Constant(1.0):
+            return {}
+        case _:
+            return {index: 1.0}
+    for part, sign in zip(parts, signs, strict=True):
+        for factor, exponent in part.items():
+            found[factor] = found.get(factor, 0.0) + sign * exponent
+    return found
+
+
+def _times(builder: ExpressionBuilder, factor: float, node: int) -> int:
+    if not math.isfinite(factor) or factor == 0:
+        raise OverflowError("a factor beyond the range of numbers")
+    return builder.affine(0.0, [(factor, node)])
+
+
+def _scale(builder: ExpressionBuilder, index: int, constants: bool) -> tuple[float, int]:
+    """A sum's scale and the rest of it: the scale leaves as many ones as there can be."""
+    node = builder.nodes[index]
+    if not isinstance(node, Affine):
+        return 1.0, index
+    coefficients = [coefficient for coefficient, _ in node.terms]
+    numbers = coefficients + ([node.constant] if node.constant else [])
+
+    def ones(scale: float) -> tuple[int, bool]:
+        found = sum(abs(abs(number / scale) - 1) < EQUAL for number in numbers)
+        return found, (scale == abs(node.constant)) == constants
+
+    scale = max((abs(number) for number in numbers), key=ones)
+    if all(number < 0 for number in numbers):
+        scale = -scale
+
+    def scaled(number: float) -> float:
+        ratio = number / scale
+        return math.copysign(1.0, ratio) if abs(abs(ratio) - 1) < EQUAL else ratio
+
+    terms = [(scaled(coefficient), child) for coefficient, child in node.terms]
+    return scale, builder.affine(scaled(node.constant) if node.constant else 0.0, terms)
+
+
+__all__ = ["spelt"]

@@ -1,0 +1,89 @@
+"""Sums of one to three functions, of the target or of a transform of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occamhead.direct import grids
+from occamhead.direct.pool import Pool
+from occamhead.direct.scan import Hit, Scan
+from occamhead.direct.transforms import Transform
+from occamhead.expression import Expression
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+# Sums that are kept while longer ones are looked for.
+BEAM = 8
+
+
+class Sums:
+    """Fits ``a*f + b*g + c*h + d`` to targets, all numbers free.
+
+    Args:
+        pool: The functions.
+        x: Inputs, [rows, inputs].
+    """
+
+    def __init__(self, pool: Pool, x: Array) -> None:
+        self.pool, self.inputs, self.ones = pool, x.shape[1], np.ones((1, len(x)))
+        self.scans = (Scan(pool.values, self.ones), Scan(pool.values, self.ones[:0]))
+
+    def laws(
+        self, target: Transform, alone: int, pairs: int = 0, longer: int = 0
+    ) -> Iterator[Expression]:
+        """Formulas for a target, likeliest first; their numbers are rough.
+
+        Args:
+            target: The target.
+            alone, pairs: How many functions, and pairs of the first of them, to offer; for each
+                pair the sum with the third that helps it most comes, too.
+            longer: How many sums of two and of three to offer, found one term after another.
+        """
+        values = target.values
+        if not np.isfinite(values).all():
+            return
+        for scan, base in zip(self.scans, (self.ones, self.ones[:0]), strict=True):
+            hits = scan.alone(values, alone)
+            if longer:
+                two = scan.longer(values, scan.alone(values, BEAM)[1:], BEAM)
+                hits += [*two[:longer], *scan.longer(values, two, longer)]
+            if pairs:
+                hits += (two := scan.pairs(values, pairs))
+                hits += scan.longer(values, two, pairs)
+            for hit in hits:
+                if hit.columns or len(base):
+                    yield self._formula(hit, target, base)
+
+    def laws_with_numbers(
+        self, target: Transform, places: Sequence[int], count: int
+    ) -> Iterator[Expression]:
+        """Formulas ``a*g(c*u) + b`` of one function with a number c of its own."""
+        if not np.isfinite(target.values).all():
+            return
+        rows = np.ones(len(target.values), np.bool_)
+        for guess in grids.guesses(
+            self.pool, places, grids.TERMS, target.values, self.ones, rows, False, count
+        ):
+            top = self.pool.builder.affine(0.1, [(0.5, guess.node)])
+            yield self.pool.builder.build([target.undo(self.pool.builder, top)], self.inputs)
+
+    def _formula(self, hit: Hit, target: Transform, base: Array) -> Expression:
+        pool, builder = self.pool, self.pool.builder
+        columns = sorted(hit.columns)
+        system = np.concatenate([base, pool.values[columns]])
+        norms = np.sqrt((system**2).sum(axis=1))
+        found = np.linalg.lstsq((system / norms[:, None]).T, target.values, rcond=1e-13)[0] / norms
+        terms = [
+            (float(number), pool.nodes[column])
+            for number, column in zip(found[len(base) :], columns, strict=True)
+        ]
+        top = builder.affine(float(found[0]) if len(base) else 0.0, terms)
+        return builder.build([target.undo(builder, top)], self.inputs)
+
+
+__all__ = ["Sums"]

@@ -1,0 +1,68 @@
+"""Laws that are written down before anything is searched: candidates from the direct fits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from occamhead.direct import MOST_FUNCTIONS, fit_direct
+from occamhead.expression import Apply, Expression
+from occamhead.network.bases import get_bases
+from occamhead.search.result import Found, Result
+from occamhead.tables.settings import TableSettings
+from occamhead.tables.sorted_rows import SortedRows
+
+# The direct fits' share of the time; functions of a search for each that they look at, of which
+# there are so many at least.
+SHARE, PER_FUNCTION, FEWEST = 0.3, 20, 300
+
+
+def written_down(
+    table: SortedRows, settings: TableSettings, began: float, inputs: Sequence[int]
+) -> list[Expression]:
+    """Formulas of these inputs alone that fit a target directly, simplest first.
+
+    Args:
+        table: The rows, of one target.
+        settings: Their longest formula, time and bases: what these are made of is allowed.
+        began: CPU seconds when the fit began.
+        inputs: The inputs to look at.
+    """
+    operators = {
+        node.operator
+        for basis in get_bases(settings.bases)
+        for node in basis.formula.nodes
+        if isinstance(node, Apply)
+    }
+    if "mul" not in operators and "div" not in operators:
+        return []
+    seconds = settings.seconds(SHARE, began)
+    functions = MOST_FUNCTIONS
+    if seconds is None and settings.max_functions is not None:
+        functions = min(max(settings.max_functions // PER_FUNCTION, FEWEST), MOST_FUNCTIONS)
+    laws = fit_direct(
+        table.x[:, list(inputs)],
+        table.targets[:, 0],
+        table.weights,
+        max_complexity=settings.max_complexity,
+        seconds=math.inf if seconds is None else seconds,
+        operators=operators,
+        functions=functions,
+    )
+    return [law.formula for law in laws]
+
+
+def without_search(formula: Expression, seconds: float) -> Result:
+    """What a search would have returned that found just this formula, which is exact.
+
+    Args:
+        formula: Of the inputs that a search would have looked at.
+        seconds: CPU seconds that finding it took.
+    """
+    found = Found(formula, 0.0, 1.0, formula.complexity, -math.inf)
+    return Result(
+        formula, formula, ((found,),), (0,), 1, "exact, by a direct fit", 0, 0, 0, 0, 0, seconds,
+        np.empty((0, 0), np.int32),
+    )  # fmt: skip

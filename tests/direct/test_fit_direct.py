@@ -1,0 +1,84 @@
+"""Laws that are written down without a search."""
+
+import numpy as np
+import pytest
+
+from occamhead import Expression
+from occamhead.direct import fit_direct
+from occamhead.expression.fitting import free_places
+
+LAWS = {
+    "monomial with free exponents": "3.7*x0**1.5/x1**0.25",
+    "polynomial": "x0**4 + x0**3 + x0**2 + x0",
+    "rational": "(x0 + 2.5)/(x1**2 + 1.5)",
+    "rational in the square": "x0/(1 - 0.03*x1**2)**0.5",
+    "sum of a pair": "x0*sin(x1) + 2*x1",
+    "distance": "((x0 - x1)**2 + (x2 - x3)**2)**0.5",
+    "gaussian": "0.4*exp(-0.5*(x0/x1)**2)/x1",
+    "decay": "5*exp(-0.3*x0) + 1.5",
+    "quotient of sums under a root": "x0*x1/((x0 - x1)**2 + x2**2)**0.5",
+    "logarithm": "2*x0*log(x1/x2)",
+    "three terms": "x0 + x1 + 2*x0*cos(x2)",
+    "saturation": "x0/(exp(0.7*x1) - 1)",
+    "many periods": "x0*sin(62.83*x0)",
+}
+
+
+def rows(text: str, count: int = 300, seed: int = 0) -> tuple[Expression, np.ndarray, np.ndarray]:
+    law = Expression.parse(text)
+    x = np.random.default_rng(seed).uniform(0.5, 4, (count, law.num_inputs))
+    return law, x, law(x)[:, 0]
+
+
+@pytest.mark.parametrize("text", LAWS.values(), ids=LAWS)
+def test_a_law_is_found_and_holds_beyond_its_rows(text):
+    law, x, y = rows(text)
+    found = fit_direct(x, y)[-1].formula
+    _, fresh, wanted = rows(text, seed=1)
+    assert np.allclose(found(fresh)[:, 0], wanted, rtol=1e-6)
+    assert found.complexity <= 1.5 * law.complexity + 2
+
+
+def test_the_front_gets_longer_and_better():
+    _, x, y = rows("x0*sin(x1) + 2*x1")
+    front = fit_direct(x, y + 0.05 * np.random.default_rng(2).normal(size=len(y)))
+    sizes, errors = [law.complexity for law in front], [law.error for law in front]
+    assert sizes == sorted(set(sizes)) and errors == sorted(errors, reverse=True)
+    assert all(np.isfinite(errors)) and max(sizes) <= 30
+
+
+def test_noise_leaves_the_structure_and_the_error():
+    _, x, y = rows("3.7*x0/(x1 + 2)")
+    noise = 0.01 * y.std() * np.random.default_rng(3).normal(size=len(y))
+    front = fit_direct(x, y + noise)
+    best = min(front, key=lambda law: law.error)
+    assert best.error < 0.0105
+    shortest = next(law for law in front if law.error < 0.0105)
+    _, fresh, wanted = rows("3.7*x0/(x1 + 2)", seed=1)
+    assert np.sqrt(np.mean((shortest.formula(fresh)[:, 0] - wanted) ** 2)) < 0.01 * wanted.std()
+
+
+def test_sizes_of_nature_do_not_matter():
+    law = Expression.parse("8.98e9*x0*x1/x2**2")
+    r = np.random.default_rng(4)
+    x = np.exp(r.uniform(np.log([1e-9, 1e-9, 1e-3]), np.log([1e-6, 1e-6, 1]), (120, 3)))
+    found = fit_direct(x, law(x)[:, 0])[-1].formula
+    assert np.allclose(found(x), law(x), rtol=1e-9)
+    assert found.complexity == law.complexity
+
+
+def test_equal_data_equal_laws():
+    _, x, y = rows("3.7*x0/(x1 + 2)")
+    assert [law.formula for law in fit_direct(x, y)] == [law.formula for law in fit_direct(x, y)]
+
+
+def test_what_tells_nothing_gives_nothing():
+    x = np.random.default_rng(0).uniform(size=(50, 2))
+    assert fit_direct(x, np.full(50, 3.0)) == []
+    assert fit_direct(x[:2], x[:2, 0]) == []
+
+
+def test_no_number_that_another_takes_over():
+    _, x, y = rows("x0*(x1 + 2.5)/(x2 + 1.5)")
+    found = fit_direct(x, y)[-1].formula
+    assert len(free_places(found)) == 2
