@@ -18,13 +18,15 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from occamhead.network.bases import BASES, get_bases, get_basis, is_own
+from occamhead.tables.classification import Classification
 from occamhead.tables.fit_table import Start, fit_table
 from occamhead.tables.local import error_scale
 from occamhead.tables.losses import RowLoss, get_loss
 from occamhead.tables.platt import probabilities
+from occamhead.tables.regression import Regression
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows, sort_rows
-from occamhead.tables.task import Classification, Regression, Task
+from occamhead.tables.task import Task
 
 DEFAULT_BASES = (
     "add", "sub", "mul", "div", "square", "sin", "cos", "exp", "log_abs", "add_constant",

@@ -27,13 +27,13 @@ from occamhead.tables.candidates import (
     onto,
     pareto,
 )
-from occamhead.tables.held_out import judge
+from occamhead.tables.held_out import Verdict, judge
 from occamhead.tables.local import local_medians
+from occamhead.tables.regression import Regression
 from occamhead.tables.screening import screen
-from occamhead.tables.selection import Verdict
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
-from occamhead.tables.task import Regression, Task, mean_of
+from occamhead.tables.task import Task, mean_of
 from occamhead.tables.written_down import without_search, written_down
 
 Array: TypeAlias = NDArray[np.float64]

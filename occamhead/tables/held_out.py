@@ -9,14 +9,15 @@ is honest.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from occamhead.search.compiling import cpu_seconds
-from occamhead.tables.candidates import Candidate, charges
-from occamhead.tables.selection import Verdict, choose
+from occamhead.tables.candidates import CONSTANT, Candidate, charges
+from occamhead.tables.selection import choose, cut
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
 from occamhead.tables.task import Task
@@ -25,6 +26,19 @@ Array: TypeAlias = NDArray[np.float64]
 
 # A fold must leave so many rows to judge on.
 ROWS_PER_FOLD = 8
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the held-out rows decided.
+
+    Args:
+        chosen: Place of the formula to take.
+        losses: Mean held-out loss of each formula, in units of the loss of the mean.
+    """
+
+    chosen: int
+    losses: Array
 
 
 def judge(
@@ -44,6 +58,7 @@ def judge(
     if not splits:
         return None
     losses = np.zeros((len(table.x), len(candidates)))
+    deciding = np.zeros_like(losses)
     judged = np.zeros(len(table.x))
     for rows, held in splits:
         budget = settings.time_budget
@@ -52,13 +67,18 @@ def judge(
         judged[held] = table.weights[held]
         part, x, labels = table.part(rows), table.x[held], table.labels[held]
         for place, candidate in enumerate(candidates):
-            losses[held, place] = task.losses(candidate.refit(part), x, labels)
+            refitted = candidate.refit(part)
+            losses[held, place] = task.losses(refitted, x, labels)
+            deciding[held, place] = task.deciding(refitted, x, labels)
     judged /= judged.sum()
-    complexities = np.array([candidate.complexity for candidate in candidates], np.float64)
-    return choose(
-        losses / (task.mean_loss(table) or 1.0),
-        complexities,
+    constant = next(each.formula for each in candidates if each.kind == CONSTANT)
+    scale = float(table.weights @ task.deciding(constant, table.x, table.labels)) or 1.0
+    chosen = choose(
+        deciding / scale,
+        np.array([candidate.complexity for candidate in candidates], np.float64),
         judged,
         charges(candidates),
         task.penalised,
+        task.heavy_tails,
     )
+    return Verdict(chosen, judged @ cut(losses / (task.mean_loss(table) or 1.0)))

@@ -93,8 +93,8 @@ def ridge(table: SortedRows, penalty: float | None = None) -> tuple[Expression, 
     return shortened(formula, table.x), penalty
 
 
-def sparse_sums(table: SortedRows, most_terms: int) -> list[tuple[Expression, list[int]]]:
-    """Sums of 1, 2, ... inputs of least squares, and their inputs.
+def sparse_sums(table: SortedRows, most_terms: int) -> list[Expression]:
+    """Sums of 1, 2, ... inputs of least squares.
 
     The inputs are found one after another, each that which lowers the error most (forward
     selection); the coefficients are those of all together.
@@ -125,8 +125,7 @@ def sparse_sums(table: SortedRows, most_terms: int) -> list[tuple[Expression, li
         chosen.append(best)
         coefficients = np.zeros((1, x.shape[1]))
         coefficients[0, chosen] = np.linalg.lstsq(x[:, chosen], target, rcond=None)[0]
-        formula = linear_formula(*unscaled(coefficients, np.array([level]), mean, scale))
-        found.append((formula, sorted(chosen)))
+        found.append(linear_formula(*unscaled(coefficients, np.array([level]), mean, scale)))
     return found
 
 
@@ -168,25 +167,21 @@ def _strength(table: SortedRows) -> float:
     return float(np.ravel(model.C_)[0])
 
 
-def fit_terms(table: SortedRows, mask: Mask) -> tuple[Expression, Array]:
-    """Logistic regression whose scores have few terms, and its gradient along all others.
+def fit_terms(table: SortedRows, mask: Mask) -> Expression:
+    """Logistic regression whose scores have few terms.
 
     Args:
         table: Rows whose labels are classes 0, 1, ...
         mask: Which inputs the score of each output has, [outputs, inputs]; one output is the
             log-odds of the second class.
-
-    Returns:
-        The formula, and the mean slope of the loss along each coefficient of the standardised
-        inputs, [outputs, inputs].
     """
-    x, mean, scale = standardised(table)
-    return _fit_terms(table, mask, x, mean, scale)
+    return _fit_terms(table, mask, *standardised(table))[0]
 
 
 def _fit_terms(
     table: SortedRows, mask: Mask, x: Array, mean: Array, scale: Array
 ) -> tuple[Expression, Array]:
+    """The formula, and the loss's slope along each coefficient of the standardised inputs."""
     outputs = len(mask)
     wanted = smoothed(table.labels, table.weights, max(outputs, 2))
     weights = table.weights[:, None]
@@ -211,10 +206,8 @@ def _fit_terms(
     return formula, slack.T @ x
 
 
-def sparse_scores(
-    table: SortedRows, outputs: int, most_terms: int
-) -> list[tuple[Expression, Mask]]:
-    """Logistic regressions of 1, 2, ... terms in all, and which terms they have.
+def sparse_scores(table: SortedRows, outputs: int, most_terms: int) -> list[Expression]:
+    """Logistic regressions of 1, 2, ... terms in all.
 
     The terms are found one after another: each is that along which the loss falls most steeply.
     """
@@ -229,7 +222,7 @@ def sparse_scores(
         mask = mask.copy()
         mask[np.unravel_index(int(np.argmax(steep)), mask.shape)] = True
         formula, gradient = _fit_terms(table, mask, x, mean, scale)
-        found.append((formula, mask))
+        found.append(formula)
     return found
 
 

@@ -45,7 +45,8 @@ def screen(table: SortedRows, most: int = MOST_INPUTS) -> list[int]:
     for target in table.targets.T:
         rest = target.copy()
         single = SortedRows(table.x, target[:, None], target, table.weights)
-        for formula, chosen in sparse_sums(single, LINEAR_INPUTS):
+        for formula in sparse_sums(single, LINEAR_INPUTS):
+            chosen = list(formula.features)
             left = target - formula(table.x)[:, 0]
             gain = len(rest) * np.log(np.var(rest) / max(np.var(left), 1e-300))
             score[chosen] = np.maximum(score[chosen], gain - 1 - 2 * np.log(inputs))

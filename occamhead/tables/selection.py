@@ -7,7 +7,6 @@ and their losses on rows to which their numbers were not fitted.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -24,27 +23,15 @@ STANDARD_ERRORS = 1.0
 LARGEST_LOSS = 100.0
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What the held-out rows decided.
-
-    Args:
-        chosen: Place of the formula to take.
-        losses: Mean held-out loss of each formula, in units of the loss of the mean.
-    """
-
-    chosen: int
-    losses: Array
-
-
 def choose(
     losses: Array,
     complexities: Array,
     weights: Array,
     charges: Array | None = None,
     penalised: Callable[[Array, Array, Array], Array] = lambda losses, nats, rows: losses,
-) -> Verdict:
-    """Choose a formula from held-out losses.
+    heavy_tails: bool = True,
+) -> int:
+    """The place of the formula to take, from held-out losses.
 
     The best is that of the least mean. The simplest is taken whose losses are larger than the
     best's by no more than `STANDARD_ERRORS`, neither in the mean nor in Wilcoxon's (1945) signed
@@ -60,27 +47,34 @@ def choose(
         charges: Nats by which chance may favour each formula beside each other one,
             [formulas, formulas]; on the diagonal, by itself. None charges nothing.
         penalised: What losses [rows, formulas] count for under charges [formulas] and numbers of
-            rows in effect [formulas]. The verdict's means are without.
+            rows in effect [formulas].
+        heavy_tails: Whether few rows may have most of the loss: then losses are compared by ranks,
+            too, and the mean is charged by :func:`telling_rows`.
     """
     charges = np.zeros((losses.shape[1],) * 2) if charges is None else charges
-    losses = np.where(np.isfinite(losses), losses, LARGEST_LOSS).clip(max=LARGEST_LOSS)
+    losses = cut(losses)
     rows = np.full(losses.shape[1], 1 / float(weights @ weights))
     means = weights @ penalised(losses, charges.diagonal(), rows)
     best = int(np.lexsort((complexities, means))[0])
-    telling = telling_rows(losses, weights)
+    telling = telling_rows(losses, weights) if heavy_tails else rows
     for place in np.lexsort((means, complexities)).tolist():
         both = [place, best]
         nats = np.array([charges[place, best], charges[best, place]])
         if place == best:
-            return Verdict(place, weights @ losses)
+            return place
         in_mean = penalised(losses[:, both], nats, telling[both])
         in_ranks = penalised(losses[:, both], nats, rows[both])
         if not (
             worse_in_mean(in_mean[:, 0], in_mean[:, 1], weights)
-            or worse_in_ranks(in_ranks[:, 0], in_ranks[:, 1], weights)
+            or (heavy_tails and worse_in_ranks(in_ranks[:, 0], in_ranks[:, 1], weights))
         ):
-            return Verdict(place, weights @ losses)
+            return place
     raise AssertionError("the best is one of them")
+
+
+def cut(losses: Array) -> Array:
+    """Losses in units of that of the mean, at most `LARGEST_LOSS`, which NaN and inf count as."""
+    return np.where(np.isfinite(losses), losses, LARGEST_LOSS).clip(max=LARGEST_LOSS)
 
 
 def telling_rows(losses: Array, weights: Array) -> Array:
