@@ -146,7 +146,8 @@ class _Fit:
         self.found = found
         self.residual = self.root * (self.y - values)
         self.slopes = self.root * slopes
-        self.loss = float(self.residual @ self.residual)
+        with np.errstate(over="ignore"):
+            self.loss = float(self.residual @ self.residual)
 
     def solve_linear(self) -> bool:
         """Solve for the numbers in which the formula is linear; whether that was better."""
