@@ -18,6 +18,8 @@ from occamhead.commands.results import results_folder, save_results
 from occamhead.commands.units import read_units
 from occamhead.expression import Expression
 
+KINDS = {"search": "a formula that the search found", "units": "a formula that units suggest"}
+
 
 def run(args: argparse.Namespace) -> dict[str, Any]:
     """Read the table, search, print the law and the sizes beside it, and write the files."""
@@ -39,16 +41,18 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             time_budget=args.seconds,
             random_state=args.seed,
             verbose=sys.stderr.isatty(),
+            units=units or None,
         )
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
-            model.fit(pd.DataFrame(x, columns=inputs), y)
+            model.fit(pd.DataFrame(x, columns=inputs), pd.Series(y, name=args.target))
         results = {
             "task": "law",
             "data": str(args.file),
             "target": args.target,
             "inputs": inputs,
             "units": units,
+            "number_units": model.best_units_ or [],
             "rows": len(table),
             "formula": str(model.best_),
             "r2": model.score(pd.DataFrame(x, columns=inputs), y),
@@ -90,8 +94,10 @@ def _say(out: Path, results: Mapping[str, Any]) -> None:
     say(f"{results['target']} = {results['formula']}")
     if results["units"]:
         say("  " + ", ".join(f"{name} in {unit}" for name, unit in results["units"].items()))
+    if results["number_units"]:
+        say("  with " + ", ".join(f"{value:g} {unit}" for value, unit in results["number_units"]))
     kind = next(size["kind"] for size in results["sizes"] if size["chosen"])
-    kind = "a formula that the search found" if kind == "search" else f"a {kind}"
+    kind = KINDS.get(kind, f"a {kind}")
     share = _percent(results["r2"])
     say(f"  {kind}; it explains {share} of the variance of {results['rows']} rows")
     for note in results["notes"]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from occamhead.direct.spelling import spelt
 from occamhead.expression import Apply, Expression
 from occamhead.expression.fitting import fit_numbers
+from occamhead.expression.products import factored
 from occamhead.expression.tidy import EXACT, tidy
 
 Array: TypeAlias = NDArray[np.float64]
@@ -157,7 +158,8 @@ class Front:
         return front
 
     def _tidied(self, formula: Expression) -> Expression:
-        return tidy(formula, self.x, self.y, self.weights, self.deviation)
+        formula = tidy(formula, self.x, self.y, self.weights, self.deviation)
+        return factored(formula, self.sample_x)
 
 
 def _operators(formula: Expression) -> set[str]:

@@ -201,8 +201,8 @@ def _text(factors: Iterable[tuple[str, Fraction]]) -> str:
 
 @functools.cache
 def _pairs() -> dict[tuple[Fraction, ...], list[tuple[str, Fraction]]]:
-    """The shortest product of at most two powers of named units with each exponents."""
-    powers = [(name, Fraction(power)) for name in _PRINTED for power in (1, -1, 2, -2)]
+    """The shortest product of at most two powers of base units with each exponents."""
+    powers = [(name, Fraction(power)) for name in BASE for power in (1, -1, 2, -2, 3, -3)]
     found: dict[tuple[Fraction, ...], list[tuple[str, Fraction]]] = {}
     pairs = [[one] for one in powers] + [[a, b] for a in powers for b in powers if a[0] != b[0]]
     for pair in sorted(pairs, key=_length):
@@ -213,11 +213,10 @@ def _pairs() -> dict[tuple[Fraction, ...], list[tuple[str, Fraction]]]:
 
 @functools.lru_cache(1000)
 def _shortest(exponents: tuple[Fraction, ...]) -> list[tuple[str, Fraction]] | None:
-    """The shortest product of at most three powers of named units, or None."""
-    if exponents in (pairs := _pairs()):
-        return pairs[exponents]
+    """The shortest product of a named unit and at most two powers of base units, or None."""
+    pairs = _pairs()
     found: list[list[tuple[str, Fraction]]] = []
-    for name in _PRINTED:
+    for name in _PRINTED[: -len(BASE)]:
         for power in (Fraction(1), Fraction(-1), Fraction(2), Fraction(-2)):
             rest = Unit(exponents) / _NAMED[name] ** power
             if rest.exponents in pairs:

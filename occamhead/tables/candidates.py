@@ -21,7 +21,7 @@ EXACT = 1e-9
 
 # Kinds of formulas, as the table of equations names them.
 SEARCH, DIRECT, LINEAR = "search", "direct fit", "linear model"
-SPARSE, CONSTANT = "sparse linear model", "constant"
+SPARSE, CONSTANT, UNITS = "sparse linear model", "constant", "units"
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Candidate:
             chosen on.
         node: Nats of one more node, for what was searched: log of the bases and leaves.
         exact: Whether it gives the targets to rounding.
+        unit_numbers: How many of its numbers need a unit, where the columns have units.
     """
 
     formula: Expression
@@ -47,6 +48,7 @@ class Candidate:
     nats: float = 0.0
     node: float = 0.0
     exact: bool = False
+    unit_numbers: int = 0
 
     @property
     def complexity(self) -> int:

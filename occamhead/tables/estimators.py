@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
@@ -19,6 +18,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from occamhead.network.bases import BASES, get_bases, get_basis, is_own
 from occamhead.tables.classification import Classification
+from occamhead.tables.column_checks import check_columns
+from occamhead.tables.column_units import ColumnUnits, Units, column_units
 from occamhead.tables.fit_table import Start, fit_table
 from occamhead.tables.local import error_scale
 from occamhead.tables.losses import RowLoss, get_loss
@@ -82,18 +83,6 @@ class _TableEstimator(BaseEstimator):
         state.pop("_own_bases", None)
         super().__setstate__(state)
 
-    def _check_columns(self, x: Any) -> None:
-        names = [str(name) for name in getattr(x, "columns", ())]
-        if double := [name for name in names if names.count(name) > 1]:
-            raise ValueError(
-                f"column names must differ, but {double[0]!r} is there twice; rename a column"
-            )
-        if (texts := _text_columns(x, names)) and (shown := ", ".join(map(repr, texts))):
-            raise ValueError(
-                f"inputs must be numbers, but {shown} hold text; leave such columns out, or encode"
-                " them (pandas.get_dummies, sklearn.preprocessing.OneHotEncoder)"
-            )
-
     def _weights(self, x: Array, sample_weight: Any) -> Array:
         weights = _check_sample_weight(sample_weight, x, dtype=np.float64)
         if weights.min() < 0 or not weights.any():
@@ -103,7 +92,7 @@ class _TableEstimator(BaseEstimator):
             )
         return weights
 
-    def _fit(self, table: SortedRows, task: Task) -> None:
+    def _fit(self, table: SortedRows, task: Task, units: ColumnUnits | None = None) -> None:
         """Fit the formulas; sets what both estimators offer afterwards."""
         settings = TableSettings(
             **{setting.name: getattr(self, setting.name) for setting in fields(TableSettings)}
@@ -111,7 +100,7 @@ class _TableEstimator(BaseEstimator):
         names = getattr(self, "feature_names_in_", None)
         names = None if names is None else [str(name) for name in names]
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)
-        fitted = fit_table(table, task, settings, seeds, names, self._start(table))
+        fitted = fit_table(table, task, settings, seeds, names, self._start(table), units)
         self._last_shape, self._inputs = self._shape(table), fitted.inputs
         self.result_, self.n_functions_ = fitted.result, fitted.result.functions
         self.best_, self.equations_ = fitted.best, fitted.equations
@@ -160,28 +149,6 @@ class _TableEstimator(BaseEstimator):
     def _evaluate(self, x: Any) -> Array:
         check_is_fitted(self, "best_")
         return self.best_(validate_data(self, x, dtype=np.float64, reset=False))
-
-
-def _text_columns(x: Any, names: Sequence[str]) -> list[str]:
-    """Names of the columns that hold text which is no number."""
-    if sparse.issparse(x):
-        return []
-    cells = np.asarray(x)
-    if cells.dtype.kind not in "OUS" or cells.ndim != 2:
-        return []
-
-    def is_text(column: NDArray[Any]) -> bool:
-        for cell in column:
-            try:
-                float(cell)
-            except ValueError:
-                return True
-            except TypeError:  # no text, but nothing else that is a number: scikit-learn says so
-                return False
-        return False
-
-    places = [place for place, column in enumerate(cells.T) if is_text(column)]
-    return [names[place] if names else f"column {place}" for place in places]
 
 
 class OccamRegressor(RegressorMixin, _TableEstimator):
@@ -236,6 +203,12 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
         searched twice, each time with half of the limit.
     quantile : float
         Which quantile the loss "quantile" asks for.
+    units : mapping, sequence or None
+        Unit of each column by its name (x0, x1, ... of an array) and of the target by its name or
+        "y": SI units such as "kg*m/s**2", or seven exponents of m, kg, s, A, K, mol and cd; a
+        column that is left out may have any. Or a sequence: of each column, then of the target.
+        Formulas that break units are neither listed nor chosen, and laws that units suggest are
+        fitted before anything is searched.
 
     Attributes
     ----------
@@ -244,7 +217,11 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
     equations_ : DataFrame
         The Pareto front of all formulas and the ridge regression: complexity (inputs, numbers and
         operations as written), mean loss, cross_validated_loss, equation, expression, kind
-        ("search", "constant", "sparse linear model", "linear model"), chosen.
+        ("search", "constant", "sparse linear model", "linear model"), chosen; under `units` also
+        the kind "units", and in the column units the numbers that have one.
+    best_units_ : list of (float, str)
+        Under `units`, the numbers of the formula that have a unit, and this, which is that of the
+        number in units of the columns; otherwise None.
     result_ : Result
         The search; the last one if there were two.
     n_functions_ : int
@@ -279,6 +256,7 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
         verbose: bool = False,
         loss: str | RowLoss = "squared",
         quantile: float = 0.5,
+        units: Units | None = None,
     ) -> None:
         super().__init__(
             bases=bases,
@@ -296,6 +274,7 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
         )
         self.loss = loss
         self.quantile = quantile
+        self.units = units
 
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -316,14 +295,18 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
         -------
         self
         """
-        self._check_columns(X)
+        check_columns(X)
         if np.asarray(y).dtype.kind == "b":
             raise ValueError(
                 "y is True or False: these are classes, for OccamClassifier; to fit the numbers 0"
                 " and 1 give y.astype(float)"
             )
+        called = getattr(y, "name", None)
         x, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         y = np.asarray(y, np.float64)
+        units = column_units(
+            self.units, getattr(self, "feature_names_in_", None), x.shape[1], called
+        )
         table = sort_rows(x, y[:, None], y, self._weights(x, sample_weight))
         if np.ptp(table.labels) == 0:
             warnings.warn(
@@ -333,7 +316,10 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
             )
         scale = error_scale(table) if self.loss == "huber" else 0.0
         loss = get_loss(self.loss, table.labels, self.quantile, scale)
-        self._fit(table, Regression(loss))
+        self._fit(table, Regression(loss), units)
+        self.best_units_ = None if units is None else units.numbers(self.best_)
+        if units is not None:
+            self.equations_["units"] = [units.told(each) for each in self.equations_["expression"]]
         return self
 
     def predict(self, X: ArrayLike) -> Array:
@@ -364,7 +350,7 @@ class OccamClassifier(ClassifierMixin, _TableEstimator):
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> OccamClassifier:
         """Fit the formulas; as :meth:`OccamRegressor.fit`, with y the classes, [rows]."""
-        self._check_columns(X)
+        check_columns(X)
         x, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         check_classification_targets(y)
         weights = self._weights(x, sample_weight)

@@ -17,16 +17,19 @@ from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.result import Result
 from occamhead.tables.between_rows import BetweenRows
+from occamhead.tables.by_units import laws_by_units
 from occamhead.tables.candidates import (
     DIRECT,
     EXACT,
     LINEAR,
     SEARCH,
+    UNITS,
     Candidate,
     joined,
     onto,
     pareto,
 )
+from occamhead.tables.column_units import ColumnUnits
 from occamhead.tables.held_out import Verdict, judge
 from occamhead.tables.local import local_medians
 from occamhead.tables.regression import Regression
@@ -89,6 +92,7 @@ def fit_table(
     seeds: NDArray[np.int64],
     names: Sequence[str] | None = None,
     start: Start | None = None,
+    units: ColumnUnits | None = None,
 ) -> FittedTable:
     """Collect formulas, judge all of them on held-out rows, keep one.
 
@@ -99,13 +103,16 @@ def fit_table(
         seeds: Of the search, then of the folds, [2].
         names: Names of the inputs in the formulas; None keeps x0, x1, ...
         start: The last fit, to go on from.
+        units: Of the columns, which every formula must respect; of one target.
     """
     began = cpu_seconds()
     judging = min(JUDGED_ROWS // table.targets.shape[1], JUDGED_NUMBERS // table.x.shape[1])
     judged = table.part(table.sample(max(judging, SEARCH_ROWS), int(seeds[0])))
     simple = task.simple(judged, settings.max_complexity)
     inputs = screen(judged) if start is None else start.inputs
-    direct = _written_down(judged, task, settings, inputs, began)
+    direct = [] if units is None else _suggested(judged, task, settings, units, inputs)
+    if not any(each.exact for each in direct):
+        direct += _written_down(judged, task, settings, inputs, began, units)
     if any(each.exact for each in direct):
         result = without_search(_first_exact(direct, inputs), cpu_seconds() - began)
         searched: list[Candidate] = []
@@ -114,6 +121,8 @@ def fit_table(
             judged, task, settings, int(seeds[0]), simple, inputs, start, began
         )
     linear = simple[-1]
+    if units is not None:
+        simple, searched = [*units.allowed(simple[:-1]), linear], units.allowed(searched)
     candidates = sorted(
         [*simple, *pareto([*direct, *searched])], key=lambda each: (each.complexity, each.loss)
     )
@@ -131,8 +140,25 @@ def fit_table(
     return FittedTable(candidates[chosen].formula, equations, result, inputs, verdict)
 
 
+def _suggested(
+    table: SortedRows, task: Task, settings: TableSettings, units: ColumnUnits, inputs: list[int]
+) -> list[Candidate]:
+    """The laws that units suggest."""
+    between, node = BetweenRows(table.x, table.targets), math.log(settings.choices + len(inputs))
+    narrow = replace(table, x=table.x[:, inputs])
+    laws = laws_by_units(narrow, units.part(inputs), settings.max_complexity)
+    wide = [(onto(formula, inputs, table.x.shape[1]), nats) for formula, nats in laws]
+    made = (fitted(each, UNITS, nats, node, table, task, between, True) for each, nats in wide)
+    return units.allowed([candidate for candidate in made if candidate is not None])
+
+
 def _written_down(
-    table: SortedRows, task: Task, settings: TableSettings, inputs: list[int], began: float
+    table: SortedRows,
+    task: Task,
+    settings: TableSettings,
+    inputs: list[int],
+    began: float,
+    units: ColumnUnits | None,
 ) -> list[Candidate]:
     """Formulas that fit directly, where the task is one of least squares for one target."""
     if not isinstance(task, Regression) or task.rounds > 1 or np.ptp(table.labels) == 0:
@@ -146,7 +172,7 @@ def _written_down(
         candidate = fitted(wide, DIRECT, nats, node, table, task, between)
         if candidate is not None:
             found.append(candidate)
-    return pareto(found)
+    return pareto(found if units is None else units.allowed(found))
 
 
 def _first_exact(candidates: list[Candidate], inputs: list[int]) -> Expression:
@@ -290,7 +316,7 @@ def _chosen(
     """Place of the candidate to take, and what the held-out rows said."""
     exact = [place for place, each in enumerate(candidates) if each.exact]
     if exact:
-        return exact[0], None
+        return min(exact, key=lambda place: candidates[place].unit_numbers), None
     try:
         if result.reason == "interrupted":
             raise KeyboardInterrupt
