@@ -59,7 +59,7 @@ def enumerate_functions(x: Array, builder: ExpressionBuilder, most: int) -> Pool
     grow(0.11, applied(("tanh",), plain[:15]))
     grow(0.12, (partial(pool.halved, o, m) for m in plain[:15] for o in ("sin", "cos")))
     squares = grow(0.13, (partial(pool.power, f, 2.0) for f in functions[:80]))
-    grow(
+    shifted = grow(
         0.15,
         (
             partial(pool.shifted, m, sign)
@@ -83,6 +83,7 @@ def enumerate_functions(x: Array, builder: ExpressionBuilder, most: int) -> Pool
             for sign in (-1.0, 1.0)
         ),
     )
+    grow(0.31, applied(("log",), shortest(shifted, 30)))
     of_sums = grow(0.33, applied(OF_SUMS, shortest(sums, 30)))
     of_sums += grow(0.35, (partial(pool.power, s, 2.0) for s in shortest(sums, 40)))
     products = grow(

@@ -21,6 +21,9 @@ SHARES = np.concatenate([np.geomspace(0.05, 0.8, 6), [0.9, 0.96, 0.99, 0.999]])
 RATES = np.geomspace(0.05, 600, 26)
 PHASES = np.arange(0.5, 40, 0.5)
 
+# Rows on which a number is looked for at first.
+COARSE_ROWS = 64
+
 # Guesses that are refined for each that is given; how often the grid is made finer.
 REFINED, REFINEMENTS = 3, 4
 
@@ -117,39 +120,23 @@ def guesses(
         logarithms: Whether the target is explained by the logarithm of the function.
         count: Guesses to give.
     """
-    axes = np.linalg.qr((base / np.linalg.norm(base, axis=1, keepdims=True)).T)[0]
-    free = target - axes @ (axes.T @ target)
-    total = float(free @ free)
-    if total == 0:
-        return []
-
-    def left(columns: Array) -> Array:
-        """Shares that columns leave, [columns]."""
-        with np.errstate(all="ignore"):
-            used = np.log(np.abs(columns)) if logarithms else columns
-            sizes = np.linalg.norm(used, axis=1)
-            used = used / sizes[:, None]
-            used = used - (used @ axes) @ axes.T
-            used = used - (used @ axes) @ axes.T
-            norms = np.einsum("cr,cr->c", used, used)
-            shares = 1 - (used @ free) ** 2 / (norms * total)
-        return np.where(np.isfinite(shares) & (norms > SPANNED), shares, 1.0)
-
+    few = _Left(target, base, logarithms, slice(None, None, max(len(target) // COARSE_ROWS, 1)))
     found = []
     for place in places:
         u = pool.values[place][rows]
-        size = float(np.abs(u).max())
+        size, u = float(np.abs(u).max()), u[few.rows]
         for number, family in enumerate(families):
             c = family.rates / size
             with np.errstate(all="ignore"):
-                shares = left(family.values(c[:, None] * u))
+                shares = few(family.values(c[:, None] * u))
             best = int(np.argmin(shares))
             ends = float(c[max(best - 1, 0)]), float(c[min(best + 1, len(c) - 1)])
             found.append((float(shares[best]), place, number, float(c[best]), ends))
     found.sort()
+    left = _Left(target, base, logarithms, slice(None))
     made = []
-    for share, place, number, at, ends in found[: REFINED * count]:
-        family, u = families[number], pool.values[place][rows]
+    for _, place, number, at, ends in found[: REFINED * count]:
+        family, u, share = families[number], pool.values[place][rows], 1.0
         for _ in range(REFINEMENTS):
             tried = np.linspace(*ends, 9)
             with np.errstate(all="ignore"):
@@ -163,6 +150,34 @@ def guesses(
                 values = family.values(at * pool.values[place])
             made.append(Guess(share, family.build(pool.builder, pool.nodes[place], at), values))
     return sorted(made, key=lambda guess: guess.left)[:count]
+
+
+class _Left:
+    """Shares of a target's squares that columns beside a base leave.
+
+    Args:
+        target: [rows].
+        base: [base, rows].
+        logarithms: Whether the logarithm of a column is what explains.
+        rows: The rows to look at.
+    """
+
+    def __init__(self, target: Array, base: Array, logarithms: bool, rows: slice) -> None:
+        base, target, self.rows, self.logarithms = base[:, rows], target[rows], rows, logarithms
+        self.axes = np.linalg.qr((base / np.linalg.norm(base, axis=1, keepdims=True)).T)[0]
+        self.free = target - self.axes @ (self.axes.T @ target)
+        self.total = float(self.free @ self.free)
+
+    def __call__(self, columns: Array) -> Array:
+        """The share that each column [columns, rows] leaves; 1 for one in the span of the base."""
+        with np.errstate(all="ignore"):
+            used = np.log(np.abs(columns)) if self.logarithms else columns
+            used = used / np.linalg.norm(used, axis=1, keepdims=True)
+            used = used - (used @ self.axes) @ self.axes.T
+            used = used - (used @ self.axes) @ self.axes.T
+            norms = np.einsum("cr,cr->c", used, used)
+            shares = 1 - (used @ self.free) ** 2 / (norms * self.total)
+        return np.where(np.isfinite(shares) & (norms > SPANNED), shares, 1.0)
 
 
 def waves(pool: Pool, x: Array, target: Transform, most: int) -> Iterator[Expression]:

@@ -129,7 +129,22 @@ class Pool:
 
 
 def product(builder: ExpressionBuilder, powers: dict[int, float]) -> int:
-    """The node of a product of powers of nodes: what has a negative one stands below."""
+    """The node of a product of powers of nodes.
+
+    What has a negative exponent stands below; what has the same broken one is under one power.
+    """
+    alike: dict[float, dict[int, float]] = {}
+    for node, exponent in powers.items():
+        if not float(exponent).is_integer():
+            alike.setdefault(abs(exponent), {})[node] = exponent
+    powers = dict(powers)
+    for size, together in alike.items():
+        if len(together) > 1:
+            for node in together:
+                del powers[node]
+            sign = 1.0 if any(exponent > 0 for exponent in together.values()) else -1.0
+            inner = product(builder, {n: sign * e / size for n, e in together.items()})
+            powers[inner] = sign * size
 
     def multiplied(chosen: list[tuple[int, float]]) -> int | None:
         top = None
@@ -149,7 +164,7 @@ def product(builder: ExpressionBuilder, powers: dict[int, float]) -> int:
 
 def exponents(inputs: int, largest: int, most: int) -> Iterator[tuple[int, ...]]:
     """Exponents of the inputs, least sum of magnitudes first, each of at most `largest`."""
-    for total in range(1, 2 * largest + 1):
+    for total in range(1, most * largest + 1):
         for used in range(1, min(inputs, total, most) + 1):
             for which in itertools.combinations(range(inputs), used):
                 for sizes in _parts(total, used, largest):

@@ -12,12 +12,15 @@ from occamhead.direct import grids
 from occamhead.direct.pool import Pool, product
 from occamhead.direct.scan import Scan
 from occamhead.direct.transforms import Transform
-from occamhead.expression import Expression
+from occamhead.expression import Affine, Expression, ExpressionBuilder
 
 Array: TypeAlias = NDArray[np.float64]
 
 # How near to a multiple of a half or a third an exponent must be to be read as one.
 NEAR, SIMPLE = 0.06, (1, 2, 3)
+
+# Factors that are tried in pairs.
+PAIRED = 2400
 
 # Exponents below this are none.
 NONE = 1e-7
@@ -40,10 +43,15 @@ class Powers:
         base = [np.ones(len(x)), *(np.log(np.abs(x[:, i])) for i in self.places)]
         self.base, self.usable = np.array(base), [self.builder.input(i) for i in self.places]
         whole = (values != 0).all(axis=1)
-        self.nodes = [(node, True) for node, kept in zip(pool.nodes, whole, strict=True) if kept]
+        negative = np.asarray((values < 0).all(axis=1))
+        self.nodes = [
+            (_minus(pool.builder, node) if below else node, True)
+            for node, kept, below in zip(pool.nodes, whole, negative, strict=True)
+            if kept
+        ]
         self.nodes += [(node, False) for node in pool.nodes[:exponentials]]
         self.columns = np.concatenate([np.log(np.abs(values[whole])), values[:exponentials]])
-        self.scan = Scan(self.columns, self.base)
+        self.scan = Scan(self.columns, self.base, PAIRED)
 
     def logarithms(self, target: Transform) -> Array | None:
         """Logarithms of the sizes of a target [rows of the fit]; None if one is zero."""
@@ -55,14 +63,16 @@ class Powers:
 
         Args:
             target: The target.
-            alone, pairs: How many functions and pairs to offer.
+            alone, pairs: How many functions and pairs to offer; for each pair the product with the
+                third that helps it most comes, too.
         """
         logs = self.logarithms(target)
         if logs is None:
             return
         hits = self.scan.alone(logs, alone)
         if pairs:
-            hits += self.scan.pairs(logs, pairs)
+            hits += (two := self.scan.pairs(logs, pairs))
+            hits += self.scan.longer(logs, two, pairs)
         for hit in hits:
             columns = self.columns[list(hit.columns)]
             yield from self._formulas(target, logs, columns, [self.nodes[i] for i in hit.columns])
@@ -89,9 +99,10 @@ class Powers:
             for guess in grids.guesses(
                 pool, places, grids.FACTORS, logs, base, self.rows, True, count
             ):
-                factor = np.log(np.abs(guess.values[self.rows]))[None]
-                both = np.concatenate([columns, factor])
-                yield from self._formulas(target, logs, both, [*nodes, (guess.node, True)])
+                values = guess.values[self.rows]
+                node = _minus(self.builder, guess.node) if (values < 0).all() else guess.node
+                both = np.concatenate([columns, np.log(np.abs(values))[None]])
+                yield from self._formulas(target, logs, both, [*nodes, (node, True)])
 
     def exponents(self, target: Transform) -> tuple[Array, Array] | None:
         """Exponents of the inputs without any function, and their standard errors, [inputs].
@@ -146,6 +157,14 @@ class Powers:
         # A start: the least squares of the fit say what it is, and its sign.
         top = builder.affine(0.0, [(1.5, top)])
         return builder.build([target.undo(builder, top)], self.inputs)
+
+
+def _minus(builder: ExpressionBuilder, node: int) -> int:
+    """Minus a sum or a function: what is positive, and so has any power."""
+    inner = builder.nodes[node]
+    if isinstance(inner, Affine):
+        return builder.affine(-inner.constant, [(-c, child) for c, child in inner.terms])
+    return builder.affine(0.0, [(-1.0, node)])
 
 
 def _simple(number: float) -> float:

@@ -15,11 +15,13 @@ SPANNED = 1e-7
 # Pairs whose columns are closer than this are one column twice.
 ALIKE = 1 - 1e-10
 
-# The first so many columns are tried in pairs; a longer sum takes a third from all of them, that
-# is not within this of what the sum has, and looks at so many.
-PAIRED, CLOSE, BRANCHES = 1200, 1 - 1e-8, 2
+# A longer sum takes a column that is not within this of what it has, and looks at so many.
+CLOSE, BRANCHES = 1 - 1e-8, 2
 
 BLOCK = 256
+
+# Columns that are looked at for each that differs from the others.
+LOOKED_AT = 5
 
 
 class Hit(NamedTuple):
@@ -40,9 +42,11 @@ class Scan:
     Args:
         columns: [columns, rows].
         base: What each fit has beside them, [base, rows].
+        paired: How many of the columns, the first ones, are tried in pairs.
     """
 
-    def __init__(self, columns: Array, base: Array) -> None:
+    def __init__(self, columns: Array, base: Array, paired: int) -> None:
+        self.paired = paired
         self.axes = np.linalg.qr((base / _norms(base)).T)[0] if len(base) else None
         norms = _norms(columns)
         free = self.freed(columns / norms)
@@ -53,9 +57,9 @@ class Scan:
 
     @property
     def moments(self) -> Array:
-        """Products of the first columns, [`PAIRED`, `PAIRED`] at most."""
+        """Products of the first columns, [paired, paired]."""
         if self._moments is None:
-            self._moments = self.columns[:PAIRED] @ self.columns[:PAIRED].T
+            self._moments = self.columns[: self.paired] @ self.columns[: self.paired].T
         return self._moments
 
     def freed(self, columns: Array) -> Array:
@@ -67,7 +71,10 @@ class Scan:
         return columns
 
     def alone(self, target: Array, count: int) -> list[Hit]:
-        """The best `count` columns, best first; and before them the base, with no column."""
+        """The best `count` columns, best first; and before them the base, with no column.
+
+        Of columns that differ by the base alone, one.
+        """
         target = target / (np.linalg.norm(target) or 1.0)
         free = self.freed(target[None])[0]
         total = float(free @ free)
@@ -75,18 +82,27 @@ class Scan:
         if total == 0:
             return [none]
         explained = (self.columns @ free) ** 2
-        order = np.argsort(-explained)[:count]
+        order = self._distinct(np.argsort(-explained)[: LOOKED_AT * count].tolist(), count)
         # Differences of squares lose what an exact fit leaves: take the residuals themselves.
         rest = free - (self.columns[order] @ free)[:, None] * self.columns[order]
         left = (rest**2).sum(axis=1)
         hits = [Hit(float(rest), (int(i),)) for rest, i in zip(left, order, strict=True)]
         return [none, *sorted(hits)]
 
+    def _distinct(self, places: list[int], count: int) -> list[int]:
+        kept: list[int] = []
+        for place in places:
+            if len(kept) == count:
+                break
+            if not (np.abs(self.columns[kept] @ self.columns[place]) > ALIKE).any():
+                kept.append(place)
+        return kept
+
     def pairs(self, target: Array, count: int) -> list[Hit]:
-        """The best `count` pairs of the first `PAIRED` columns, best first."""
+        """The best `count` pairs of the first columns, best first."""
         target = target / (np.linalg.norm(target) or 1.0)
         free = self.freed(target[None])[0]
-        along = self.columns[:PAIRED] @ free
+        along = self.columns[: self.paired] @ free
         moments, found = self.moments, []
         for first in range(0, len(moments), BLOCK):
             block = slice(first, first + BLOCK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from typing import TypeAlias
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from occamhead.direct import grids, ratios
 from occamhead.direct.enumeration import enumerate_functions
-from occamhead.direct.pool import Pool
+from occamhead.direct.pool import Pool, exponents
 from occamhead.direct.powers import Powers
 from occamhead.direct.sums import Sums
 from occamhead.direct.transforms import Transform, divided, shifted, transforms
@@ -20,8 +21,8 @@ from occamhead.expression.operators import get_operator
 
 Array: TypeAlias = NDArray[np.float64]
 
-# Functions enumerated.
-MOST_FUNCTIONS = 9000
+# Functions enumerated; products of inputs that may stand in a function with a number of its own.
+MOST_FUNCTIONS, MOST_ARGUMENTS = 9000, 220
 
 
 def candidates(x: Array, y: Array, functions: int = MOST_FUNCTIONS) -> Iterator[Expression | None]:
@@ -54,7 +55,7 @@ def candidates(x: Array, y: Array, functions: int = MOST_FUNCTIONS) -> Iterator[
     for form in shifted(y):
         yield from powers.laws(form, alone=3)
     yield None
-    arguments = _arguments(pool)
+    arguments = _arguments(pool, x)
     yield from powers.laws_with_numbers(forms[0], pool, arguments, beside=4, count=4)
     for form in (*forms[:3], *over[:2]):
         yield from sums.laws_with_numbers(form, arguments[:30], count=3)
@@ -67,9 +68,12 @@ def candidates(x: Array, y: Array, functions: int = MOST_FUNCTIONS) -> Iterator[
     yield None
 
 
-def _arguments(pool: Pool) -> list[int]:
-    """Functions that may stand in a factor with a number of its own."""
-    return list(range(min(80, len(pool))))
+def _arguments(pool: Pool, x: Array) -> list[int]:
+    """Monomials that may stand in a function with a number of its own, likeliest first."""
+    single = list(exponents(x.shape[1], 1, 4))[:MOST_ARGUMENTS]
+    squares = list(itertools.islice(exponents(x.shape[1], 2, 2), 40))
+    places = [pool.monomial(each, x) for each in [*single, *squares]]
+    return list(dict.fromkeys(place for place in places if place is not None))
 
 
 def _divided(target: Transform, pool: Pool, powers: Powers, x: Array) -> list[Transform]:

@@ -17,8 +17,8 @@ from occamhead.expression import Expression
 Array: TypeAlias = NDArray[np.float64]
 
 
-# Sums that are kept while longer ones are looked for.
-BEAM = 8
+# Sums that are kept while longer ones are looked for, and functions that are tried in pairs.
+BEAM, PAIRED = 8, 1200
 
 
 class Sums:
@@ -31,7 +31,7 @@ class Sums:
 
     def __init__(self, pool: Pool, x: Array) -> None:
         self.pool, self.inputs, self.ones = pool, x.shape[1], np.ones((1, len(x)))
-        self.scans = (Scan(pool.values, self.ones), Scan(pool.values, self.ones[:0]))
+        self.scans = tuple(Scan(pool.values, base, PAIRED) for base in (self.ones, self.ones[:0]))
 
     def laws(
         self, target: Transform, alone: int, pairs: int = 0, longer: int = 0

@@ -144,9 +144,9 @@ class _Fit:
         """Make these the numbers."""
         values, slopes = self.tape.slopes(found, self.places)
         self.found = found
-        self.residual = self.root * (self.y - values)
-        self.slopes = self.root * slopes
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
+            self.residual = self.root * (self.y - values)
+            self.slopes = self.root * slopes
             self.loss = float(self.residual @ self.residual)
 
     def solve_linear(self) -> bool:

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from occamhead.checks import needs
 from occamhead.expression import Expression, ExpressionBuilder
+from occamhead.expression.tidy import STILL_EXACT
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.result import Result
 from occamhead.tables.between_rows import BetweenRows
@@ -46,8 +47,9 @@ Array: TypeAlias = NDArray[np.float64]
 SEARCH_ROWS, JUDGED_ROWS, NUMBERS_ROWS = 2_000, 10_000, 100_000
 JUDGED_NUMBERS = 1_000_000
 
-# An error that is rounding and nothing else; approximations that reach `EXACT` do not reach this.
-ROUNDING = 1e-12
+# An error that is rounding and nothing else, that of printed numbers too; approximations that reach
+# `EXACT` do not reach this.
+ROUNDING = STILL_EXACT
 
 # A step of the front must lower the loss by this share to be listed.
 LISTED_GAIN = 0.01

@@ -16,7 +16,7 @@ from occamhead.tables.sorted_rows import SortedRows
 
 # The direct fits' share of the time; functions of a search for each that they look at, of which
 # there are so many at least.
-SHARE, PER_FUNCTION, FEWEST = 0.3, 20, 300
+SHARE, PER_FUNCTION, FEWEST = 0.5, 20, 300
 
 
 def written_down(
