@@ -40,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     add("--every", type=positive, default=1, metavar="N", help="only every Nth law")
     add("--option", nargs="+", type=option, default=[], metavar="NAME=VALUE",
         help="of OccamRegressor")  # fmt: skip
+    add("--units", action="store_true", help="tell occamhead the units, where they are published")
     for peer in PEERS:
         add(f"--{peer}-python", type=Path, help=f"interpreter of an environment that has {peer}")
     args = parser.parse_args(argv)
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
         parser.error("none of these methods is installed")
     out = prepare(args.out, "recovery", args.overwrite)
     runs = [
-        Run(problem, draw, name, args.noise, args.seconds)
+        Run(problem, draw, name, args.noise, args.seconds, args.units and name == "occamhead")
         for problem in chosen
         for draw in range(args.draws)
         for name in methods

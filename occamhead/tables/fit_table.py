@@ -112,7 +112,7 @@ def fit_table(
     judged = table.part(table.sample(max(judging, SEARCH_ROWS), int(seeds[0])))
     simple = task.simple(judged, settings.max_complexity)
     inputs = screen(judged) if start is None else start.inputs
-    direct = [] if units is None else _suggested(judged, task, settings, units, inputs)
+    direct = [] if units is None else _suggested(judged, task, settings, units, inputs, began)
     if not any(each.exact for each in direct):
         direct += _written_down(judged, task, settings, inputs, began, units)
     if any(each.exact for each in direct):
@@ -143,12 +143,17 @@ def fit_table(
 
 
 def _suggested(
-    table: SortedRows, task: Task, settings: TableSettings, units: ColumnUnits, inputs: list[int]
+    table: SortedRows,
+    task: Task,
+    settings: TableSettings,
+    units: ColumnUnits,
+    inputs: list[int],
+    began: float,
 ) -> list[Candidate]:
     """The laws that units suggest."""
     between, node = BetweenRows(table.x, table.targets), math.log(settings.choices + len(inputs))
     narrow = replace(table, x=table.x[:, inputs])
-    laws = laws_by_units(narrow, units.part(inputs), settings.max_complexity)
+    laws = laws_by_units(narrow, units.part(inputs), settings, began)
     wide = [(onto(formula, inputs, table.x.shape[1]), nats) for formula, nats in laws]
     made = (fitted(each, UNITS, nats, node, table, task, between, True) for each, nats in wide)
     return units.allowed([candidate for candidate in made if candidate is not None])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import subprocess
 from dataclasses import asdict, dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class Run:
         method: Name of the method.
         noise: Relative to the target's root mean square.
         seconds: Most CPU seconds of the fit.
+        units: Whether the method is told the units, if any are published; it takes ``units=``.
     """
 
     problem: Problem
@@ -37,6 +39,7 @@ class Run:
     method: str
     noise: float
     seconds: float
+    units: bool = False
 
 
 def row_of(run: Run, fit: Method) -> dict[str, Any]:
@@ -44,6 +47,9 @@ def row_of(run: Run, fit: Method) -> dict[str, Any]:
     problem = run.problem
     train, validation = sample(problem, run.draw, run.noise)
     about = {"law": problem.name, "suite": problem.suite, "method": run.method, "draw": run.draw}
+    if run.units and problem.unit is not None:
+        units = [*(variable.unit for variable in problem.inputs), problem.unit]
+        fit = partial(cast(Any, fit), units=units)
     empty = {"seconds": run.seconds, "nodes": 0, "length": math.nan, "formula": "", **_NOTHING}
     try:
         fitted = fit(train, validation, run.seconds, run.draw)

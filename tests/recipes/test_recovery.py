@@ -181,3 +181,15 @@ def test_wrong_flags_say_what_is_wanted(tmp_path, capsys):
         with pytest.raises(SystemExit):
             recovery.main([*line.split(), "--out", str(tmp_path)])
         assert message in capsys.readouterr().err
+
+
+def test_units_are_told_to_who_takes_them():
+    problem, told = law("feynman", "I.12.1"), []
+
+    def fit(train, validation, seconds, seed, **options):
+        told.append(options)
+        return ridge_train(train, validation, seconds, seed)
+
+    for units in (False, True):
+        recovery_rows.row_of(recovery_rows.Run(problem, 0, "ridge", 0.0, 1.0, units), fit)
+    assert told == [{}, {"units": [*(v.unit for v in problem.inputs), problem.unit]}]

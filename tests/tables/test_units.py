@@ -143,3 +143,12 @@ def test_the_name_of_the_target_goes_before_y():
     units = column_units({"y": "m", "height": "s"}, ["y"], 1, "height")
     assert units.inputs == (Unit.parse("m"),) and units.target == Unit.parse("s")
     assert units.numbers(Expression.parse("2.5*x0")) == [(2.5, "s/m")]
+
+
+def test_what_is_left_of_a_law_is_found_among_its_groups():
+    """Barometric: exp of the one group of five inputs with units, times one without."""
+    law = law_of("I.40.1")
+    x, y = law.draw(200, 0)
+    model = OccamRegressor(units=[*units_of(law)[0], units_of(law)[1]], **FAST).fit(x, y)
+    np.testing.assert_allclose(model.predict(x), y, rtol=1e-9)
+    assert model.equations_[model.equations_.chosen].kind.item() == "units"
