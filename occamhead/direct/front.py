@@ -100,10 +100,7 @@ class Front:
             return
         if self._scaled_error(formula) > FAR * self._to_beat(formula.complexity):
             return
-        try:
-            formula = spelt(formula.simplified())
-        except (OverflowError, ZeroDivisionError):
-            return
+        formula = spelt(factored(formula.simplified(), self.sample_x))
         if formula.complexity > 2 * self.max_complexity:
             return
         if self.relative is not None:

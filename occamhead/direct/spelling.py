@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from occamhead.direct.pool import product
 from occamhead.expression import Affine, Apply, Constant, Expression, ExpressionBuilder, Input
 
 # Two numbers of a sum that agree to this share are one number, which can be pulled out.
@@ -17,13 +16,17 @@ def spelt(expression: Expression, constants: bool = True) -> Expression:
     ``2*x*(3*y + 3)`` is ``6*x*(y + 1)``: fewer numbers, and each of them told by the rows.
 
     Args:
-        expression: A formula.
+        expression: A formula; it stays as it is where a scale is beyond the range of numbers.
         constants: Whether of a sum the constant becomes 1 rather than a coefficient, where either
             leaves as many numbers.
-
-    Raises:
-        OverflowError: If a scale is beyond the range of numbers.
     """
+    try:
+        return _spelt(expression, constants)
+    except (OverflowError, ZeroDivisionError):
+        return expression
+
+
+def _spelt(expression: Expression, constants: bool) -> Expression:
     builder = ExpressionBuilder()
     index: list[int] = []
     for node in expression.nodes:
@@ -33,13 +36,13 @@ def spelt(expression: Expression, constants: bool = True) -> Expression:
             case Constant(value):
                 index.append(builder.constant(value))
             case Affine(constant, terms):
-                index.append(_sum(builder, constant, [(c, index[child]) for c, child in terms]))
+                index.append(builder.affine(constant, [(c, index[child]) for c, child in terms]))
             case Apply("mul", (a, b)):
                 (f, x), (g, y) = (_scale(builder, index[each], constants) for each in (a, b))
-                index.append(_times(builder, f * g, _product(builder, x, y, 1)))
+                index.append(_times(builder, f * g, builder.apply("mul", x, y)))
             case Apply("div", (a, b)):
                 (f, x), (g, y) = (_scale(builder, index[each], constants) for each in (a, b))
-                index.append(_times(builder, f / g, _product(builder, x, y, -1)))
+                index.append(_times(builder, f / g, builder.apply("div", x, y)))
             case Apply("pow", (a, b)):
                 index.append(_power(builder, index[a], index[b], constants))
             case Apply(operator, children):
@@ -61,54 +64,6 @@ def _power(builder: ExpressionBuilder, base: int, exponent: int, constants: bool
         inner = builder.affine(0.0, [(value, node.children[0])])
         return _times(builder, factor**value, builder.apply("exp", inner))
     return _times(builder, factor**value, builder.apply("pow", rest, exponent))
-
-
-def _sum(builder: ExpressionBuilder, constant: float, terms: list[tuple[float, int]]) -> int:
-    """A sum, with what all its terms have in common before it."""
-    if constant or len(terms) < 2:
-        return builder.affine(constant, terms)
-    powers = [_powers(builder, child) for _, child in terms]
-    common = {
-        node: min(each[node] for each in powers)
-        for node in powers[0]
-        if all(each.get(node, 0) > 0 for each in powers)
-    }
-    if not common:
-        return builder.affine(constant, terms)
-    rest = []
-    for (coefficient, _), each in zip(terms, powers, strict=True):
-        left = {n: e - common.get(n, 0.0) for n, e in each.items() if e != common.get(n)}
-        rest.append((coefficient, product(builder, left)))
-    return builder.apply("mul", product(builder, common), builder.affine(0.0, rest))
-
-
-def _product(builder: ExpressionBuilder, a: int, b: int, sign: int) -> int:
-    """The product of two nodes, or their quotient: each factor once, with all its powers."""
-    powers = _powers(builder, a)
-    for factor, exponent in _powers(builder, b).items():
-        powers[factor] = powers.get(factor, 0.0) + sign * exponent
-    return product(builder, {factor: exponent for factor, exponent in powers.items() if exponent})
-
-
-def _powers(builder: ExpressionBuilder, index: int) -> dict[int, float]:
-    """The factors of a product and their exponents; those of a denominator are negative."""
-    node = builder.nodes[index]
-    found: dict[int, float] = {}
-    match node:
-        case Apply("mul", (a, b)):
-            parts, signs = (_powers(builder, a), _powers(builder, b)), (1, 1)
-        case Apply("div", (a, b)):
-            parts, signs = (_powers(builder, a), _powers(builder, b)), (1, -1)
-        case Apply("pow", (a, b)) if (value := builder.value(b)) is not None:
-            return {a: value}
-        case Constant(1.0):
-            return {}
-        case _:
-            return {index: 1.0}
-    for part, sign in zip(parts, signs, strict=True):
-        for factor, exponent in part.items():
-            found[factor] = found.get(factor, 0.0) + sign * exponent
-    return found
 
 
 def _times(builder: ExpressionBuilder, factor: float, node: int) -> int:

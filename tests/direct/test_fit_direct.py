@@ -5,6 +5,7 @@ import pytest
 
 from occamhead import Expression
 from occamhead.direct import fit_direct
+from occamhead.direct.spelling import spelt
 from occamhead.expression.fitting import free_places
 
 LAWS = {
@@ -82,3 +83,9 @@ def test_no_number_that_another_takes_over():
     _, x, y = rows("x0*(x1 + 2.5)/(x2 + 1.5)")
     found = fit_direct(x, y)[-1].formula
     assert len(free_places(found)) == 2
+
+
+def test_a_scale_beyond_the_range_of_numbers_leaves_a_formula_as_it_is():
+    formula = Expression.parse("(1e200*x0 + 1e200)**2*x1")
+    assert spelt(formula) == formula
+    assert str(spelt(Expression.parse("2*x1*(3*x0 + 3)"))) == "6*x1*(x0 + 1)"
