@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from occamhead.expression.core import Expression
 from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Affine, Apply, Constant
+from occamhead.expression.numbers import numbers
 from occamhead.expression.slopes import Tape
-from occamhead.expression.tidy import numbers
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ def fit_numbers(
         expression: A formula of one output.
         x, y: Inputs [rows, inputs] and target [rows].
         weights: Of each row; None weighs all alike.
-        places: The numbers to fit, as :func:`occamhead.expression.tidy.numbers` counts them;
+        places: The numbers to fit, as :func:`occamhead.expression.numbers.numbers` counts them;
             None fits :func:`free_places`.
         iterations: Most steps.
 

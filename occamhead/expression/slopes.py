@@ -40,7 +40,7 @@ class Tape:
         x: Inputs, [rows, inputs].
 
     Attributes:
-        numbers: Those of the formula, as :func:`occamhead.expression.tidy.numbers` counts them.
+        numbers: Those of the formula, as :func:`occamhead.expression.numbers.numbers` counts them.
     """
 
     def __init__(self, graph: Graph, x: Array) -> None:

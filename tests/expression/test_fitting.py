@@ -5,8 +5,8 @@ import pytest
 
 from occamhead import Expression
 from occamhead.expression.fitting import fit_numbers, free_places, standard_errors
+from occamhead.expression.numbers import numbers, with_number
 from occamhead.expression.slopes import Tape
-from occamhead.expression.tidy import numbers, with_number
 
 X = np.random.default_rng(0).uniform(1, 5, (200, 2))
 
