@@ -341,7 +341,7 @@ def _shortest(
     candidates: list[Candidate], table: SortedRows, task: Task, settings: TableSettings
 ) -> int:
     """Place of the shortest description of the rows, which needs no folds."""
-    places = [place for place, each in enumerate(candidates) if each.kind == SEARCH]
+    places = [place for place, each in enumerate(candidates) if each.kind in (SEARCH, DIRECT)]
     places = places or list(range(len(candidates)))
     choices = np.log(settings.choices + table.x.shape[1])
     losses = np.array([candidates[place].loss for place in places]) / (task.mean_loss(table) or 1.0)
