@@ -73,11 +73,18 @@ def charges(candidates: Sequence[Candidate]) -> Array:
 
 
 def pareto(candidates: Iterable[Candidate], gain: float = 0.0) -> list[Candidate]:
-    """Those that no simpler one equals: each lowers the loss by more than a share of it."""
+    """Those that no simpler one equals: each lowers the loss by more than a share of it.
+
+    Of several spellings of one formula, whose losses are equal to rounding, the first is kept.
+    """
+
+    def loss(candidate: Candidate) -> float:
+        return float(f"{candidate.loss:.9g}")
+
     front: list[Candidate] = []
-    for candidate in sorted(candidates, key=lambda each: (each.complexity, each.loss)):
+    for candidate in sorted(candidates, key=lambda each: (each.complexity, loss(each))):
         if math.isfinite(candidate.loss) and (
-            not front or candidate.loss < front[-1].loss * (1 - gain)
+            not front or loss(candidate) < loss(front[-1]) * (1 - gain)
         ):
             front.append(candidate)
     return front
