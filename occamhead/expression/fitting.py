@@ -75,13 +75,35 @@ def fit_numbers(
     Returns:
         The formula as it was where it is undefined on a row or nothing better is found.
     """
+    found = fitted_numbers(expression, x, y, weights, places, iterations)
+    if found is None:
+        return expression
+    remaining = iter(found)
+    return expression.with_numbers(lambda _: next(remaining))
+
+
+def fitted_numbers(
+    expression: Expression,
+    x: Array,
+    y: Array,
+    weights: Array | None = None,
+    places: Sequence[int] | None = None,
+    iterations: int = 30,
+    start: Sequence[float] | None = None,
+) -> list[float] | None:
+    """The numbers of :func:`fit_numbers`; None where none are fitted or the formula is undefined.
+
+    Args:
+        expression, x, y, weights, places, iterations: See :func:`fit_numbers`.
+        start: Numbers to start from, as many as the formula has; None takes its own.
+    """
     places = free_places(expression) if places is None else list(places)
     if not places:
-        return expression
+        return None
     root = np.ones(len(x)) / np.sqrt(len(x)) if weights is None else np.sqrt(weights)
-    fit = _Fit(expression, x, y, root, places)
+    fit = _Fit(expression, x, y, root, places, start)
     if not np.isfinite(fit.loss):
-        return expression
+        return None
     fit.solve_linear()
     damping = DAMPING
     for _ in range(iterations):
@@ -89,11 +111,11 @@ def fit_numbers(
         while not fit.step(damping):
             damping *= HARDER
             if damping > HOPELESS:
-                return fit.expression
+                return fit.found
         damping = max(damping * EASIER, 1e-15)
         if fit.loss >= before * (1 - SMALLEST_GAIN) or fit.loss == 0:
             break
-    return fit.expression
+    return fit.found
 
 
 def standard_errors(
@@ -128,17 +150,19 @@ def standard_errors(
 class _Fit:
     """A formula whose numbers are being fitted: the best so far and its loss."""
 
-    def __init__(self, expression: Expression, x: Array, y: Array, root: Array, places: list[int]):
-        self.shape, self.tape = expression, Tape(expression, x)
+    def __init__(
+        self,
+        expression: Expression,
+        x: Array,
+        y: Array,
+        root: Array,
+        places: list[int],
+        start: Sequence[float] | None,
+    ) -> None:
+        self.tape = Tape(expression, x)
         self.y, self.root, self.places = y, root, places
         self.linear = _linear_at_top(expression, places)
-        self.take(self.tape.numbers)
-
-    @property
-    def expression(self) -> Expression:
-        """The formula with the best numbers."""
-        remaining = iter(self.found)
-        return self.shape.with_numbers(lambda _: next(remaining))
+        self.take(self.tape.numbers if start is None else list(start))
 
     def take(self, found: list[float]) -> None:
         """Make these the numbers."""
@@ -203,4 +227,4 @@ def _linear_at_top(expression: Expression, places: Sequence[int]) -> list[int]:
     return [place for place in places if place >= first]
 
 
-__all__ = ["fit_numbers", "free_places", "standard_errors"]
+__all__ = ["fit_numbers", "fitted_numbers", "free_places", "standard_errors"]

@@ -1,0 +1,291 @@
+"""One form for several groups of rows: found in single groups, judged on all of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from occamhead.direct.per_group import forms_of_groups
+from occamhead.direct.spelling import spelt
+from occamhead.expression import Expression, ExpressionBuilder
+from occamhead.expression.fitting import free_places
+from occamhead.search.compiling import cpu_seconds
+from occamhead.search.result import Result
+from occamhead.tables.between_rows import BetweenRows
+from occamhead.tables.candidates import DIRECT, SEARCH, onto
+from occamhead.tables.group_forms import (
+    FLOOR,
+    MOST_NUMBERS,
+    Description,
+    fit_apart,
+    shorter_forms,
+    simplified_numbers,
+    tied,
+)
+from occamhead.tables.group_numbers import Shared, Together
+from occamhead.tables.screening import screen
+from occamhead.tables.settings import TableSettings
+from occamhead.tables.sorted_rows import SortedRows
+from occamhead.tables.written_down import without_search, written_down
+
+Array: TypeAlias = NDArray[np.float64]
+
+# Groups that are looked at one by one, and that are searched in.
+TELLING, SEARCHED = 3, 2
+# Rows of all groups that forms are judged on, and of each at least.
+JUDGED, OF_EACH = 4000, 50
+# Forms of which the common numbers are sought, and that held-out rows judge; folds.
+TIED, JUDGED_FORMS, FOLDS = 8, 5, 5
+# Forms are fitted in a few groups first: how much longer than the shortest one may go on.
+FEW_GROUPS, HOPEFUL = 3, 40.0
+# An error over the deviation that needs no search.
+EXACT = 1e-9
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form with its numbers, and how it was judged.
+
+    Args:
+        shared: It.
+        kind: Where it comes from.
+        length: Of its description of the rows, nats.
+        held_out: Mean loss of held-out rows; NaN where they were not asked.
+    """
+
+    shared: Shared
+    kind: str
+    length: float
+    held_out: float = math.nan
+
+
+@dataclass(frozen=True)
+class FittedGroups:
+    """What was found: the chosen form first, then the others, shortest description first."""
+
+    forms: list[Form]
+    result: Result
+
+
+def fit_groups(
+    parts: Sequence[SortedRows], settings: TableSettings, seeds: NDArray[np.int64]
+) -> FittedGroups:
+    """Find forms, choose one by its description length and by held-out rows.
+
+    Args:
+        parts: The rows of each group; weights of all together sum to 1.
+        settings: How to search.
+        seeds: Of the search, then of the folds, [2].
+    """
+    began = cpu_seconds()
+    parts = [_sampled(part, max(OF_EACH, JUDGED // len(parts)), int(seeds[0])) for part in parts]
+    total = sum(float(part.weights.sum()) for part in parts)
+    parts = [replace(part, weights=part.weights / total) for part in parts]
+    whole = _joined(parts)
+    inputs = screen(whole)
+    node = math.log(settings.choices + len(inputs))
+    race = _Race(parts, whole, node, settings.max_complexity)
+    telling = race.order[:TELLING]
+    width = whole.x.shape[1]
+    narrow = [part.x[:, inputs] for part in parts]
+    direct = [*forms_of_groups([(x, p.targets[:, 0]) for x, p in zip(narrow, parts, strict=True)],
+                               telling)]  # fmt: skip
+    for table in (*(_alone(parts[group]) for group in telling), whole):
+        direct += written_down(table, settings, began, inputs)
+    race.enter((onto(form, inputs, width) for form in direct), DIRECT)
+    race.settle()
+    result = without_search(race.best.shared.of(0), cpu_seconds() - began)
+    if race.best.shared.loss > EXACT**2 * race.description.variance:
+        for turn, group in enumerate(telling[:SEARCHED]):
+            table = _alone(parts[group])
+            table = replace(table, x=table.x[:, inputs])
+            strategy = settings.strategy_of(
+                int(seeds[0]) + turn, 1 / SEARCHED, settings.seconds(1 / (SEARCHED - turn), began)
+            )
+            result = settings.search(table, strategy, f"search {turn + 1} of {SEARCHED}")
+            found = (onto(each.expression, inputs, width) for each in result.fronts[0])
+            race.enter(found, SEARCH)
+            if result.reason == "interrupted":
+                break
+        race.settle()
+    return FittedGroups(_judged(race, int(seeds[1])), result)
+
+
+class _Race:
+    """Forms of all sources, each with its numbers in every group."""
+
+    def __init__(
+        self, parts: list[SortedRows], whole: SortedRows, node: float, max_complexity: int
+    ) -> None:
+        self.description = Description(parts, node)
+        self.parts, self.max_complexity = parts, max_complexity
+        self.between = BetweenRows(whole.x, whole.targets)
+        # A group tells most whose targets spread most.
+        signal = [float(part.weights @ (part.targets[:, 0] - _mean(part)) ** 2) for part in parts]
+        self.order = [int(place) for place in np.argsort(signal)[::-1]]
+        self.few = self.order[:FEW_GROUPS]
+        self.seen: set[str] = set()
+        self.waiting: list[tuple[float, Shared, str]] = []
+        self.done: list[Form] = []
+        self.enter([_constant(whole.x.shape[1])], "constant")
+        self.settle()
+
+    @property
+    def best(self) -> Form:
+        return min(self.done, key=lambda form: form.length)
+
+    def enter(self, formulas: Iterable[Expression], kind: str) -> None:
+        """Fit forms in a few groups, and those that may win in all of them."""
+        some = [self.parts[group] for group in self.few]
+        scale = sum(float(part.weights.sum()) for part in some)
+        some = [replace(part, weights=part.weights / scale) for part in some]
+        heat = Description(some, self.description.node)
+        first = []
+        for rough in formulas:
+            try:
+                formula = spelt(rough.simplified())
+            except (OverflowError, ZeroDivisionError):
+                continue
+            places = free_places(formula)
+            key = _structure(formula, places)
+            if key in self.seen or len(places) > MOST_NUMBERS:
+                continue
+            self.seen.add(key)
+            if formula.complexity > 2 * self.max_complexity:
+                continue
+            shared = fit_apart(formula, some, range(len(some)))
+            if math.isfinite(least := heat.least(shared)):
+                first.append((least, formula, shared))
+        first.sort(key=lambda each: each[0])
+        for least, _, shared in first:
+            if least > first[0][0] + HOPEFUL:
+                break
+            whole = fit_apart(shared.of(0), self.parts, self.order)
+            self.waiting.append((self.description.least(whole), whole, kind))
+
+    def settle(self) -> None:
+        """Find the common numbers of those that wait, likeliest first."""
+        self.waiting.sort(key=lambda each: each[0])
+        for least, shared, kind in self.waiting[:TIED]:
+            if self.done and least >= self.best.length:
+                break
+            self._finish(shared, kind)
+        self.waiting.clear()
+
+    def _finish(self, shared: Shared, kind: str) -> None:
+        made = tied(shared, self.description)
+        again = True
+        while again:
+            again = False
+            for shorter in shorter_forms(made, self.description):
+                places = free_places(shorter)
+                self.seen.add(_structure(shorter, places))
+                trial = tied(fit_apart(shorter, self.parts, self.order), self.description)
+                if self.description.of_shared(trial) < self.description.of_shared(made):
+                    made, again = trial, True
+                    break
+        made = simplified_numbers(made, self.description)
+        if made.formula.complexity > self.max_complexity or not math.isfinite(made.loss):
+            return
+        sound = all(self.between.is_sound(made.of(group)) for group in range(len(self.parts)))
+        key = _structure(made.formula, (*made.own, *made.common))
+        if any(key == _structure(f.shared.formula, (*f.shared.own, *f.shared.common))
+               for f in self.done):  # fmt: skip
+            return
+        if sound or made.loss <= EXACT**2 * self.description.variance:
+            self.done.append(Form(made, kind, self.description.of_shared(made)))
+
+
+def _judged(race: _Race, seed: int) -> list[Form]:
+    """The forms, the chosen one first.
+
+    That is the shortest description of those whose held-out rows are not clearly worse than the
+    best's: by more than a standard error of the mean difference.
+    """
+    forms = sorted(race.done, key=lambda form: form.length)
+    random = np.random.default_rng(seed)
+    folds = [random.permutation(len(part.x)) % FOLDS for part in race.parts]
+    floor = FLOOR**2 * race.description.variance
+    losses = [
+        np.maximum(_held_out(form.shared, race.parts, folds), floor)
+        for form in forms[:JUDGED_FORMS]
+    ]
+    weights = np.concatenate([part.weights for part in race.parts])
+    means = [float(weights @ each) for each in losses]
+    best = int(np.argmin(means))
+    chosen = 0
+    for place, each in enumerate(losses):
+        difference = each - losses[best]
+        mean = float(weights @ difference)
+        if mean <= math.sqrt(float(weights**2 @ (difference - mean) ** 2)):
+            chosen = place
+            break
+    judged = [replace(f, held_out=m) for f, m in zip(forms, means, strict=False)]
+    judged += forms[len(judged) :]
+    return [judged[chosen], *judged[:chosen], *judged[chosen + 1 :]]
+
+
+def _held_out(shared: Shared, parts: list[SortedRows], folds: list[NDArray[np.intp]]) -> Array:
+    """Loss of each row under numbers of the other folds, groups one after another."""
+    found = [np.zeros(len(part.x)) for part in parts]
+    for fold in range(FOLDS):
+        kept = [
+            replace(part, weights=np.where(own != fold, part.weights, 0.0))
+            for part, own in zip(parts, folds, strict=True)
+        ]
+        made = Together(shared.formula, kept).fit(shared.numbers, shared.own, shared.common)
+        for group, (part, own) in enumerate(zip(parts, folds, strict=True)):
+            held = own == fold
+            with np.errstate(all="ignore"):
+                values = made.of(group)(part.x[held])[:, 0]
+                squares = (values - part.targets[held, 0]) ** 2
+            found[group][held] = np.nan_to_num(squares, nan=1e300, posinf=1e300)
+    return np.concatenate(found)
+
+
+def _sampled(part: SortedRows, most: int, seed: int) -> SortedRows:
+    rows = part.sample(most, seed)
+    weights = part.weights[rows]
+    return replace(part.part(rows), weights=weights * (part.weights.sum() / weights.sum()))
+
+
+def _alone(part: SortedRows) -> SortedRows:
+    return replace(part, weights=part.weights / part.weights.sum())
+
+
+def _joined(parts: Sequence[SortedRows]) -> SortedRows:
+    return SortedRows(
+        *(
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("x", "targets", "labels", "weights")
+        )
+    )
+
+
+def _mean(part: SortedRows) -> float:
+    return float(part.weights @ part.targets[:, 0] / part.weights.sum())
+
+
+def _constant(inputs: int) -> Expression:
+    builder = ExpressionBuilder()
+    return builder.build([builder.constant(0.5)], inputs)
+
+
+def _structure(formula: Expression, places: Sequence[int]) -> str:
+    """The form as text in which its free numbers are alike."""
+    place = -1
+
+    def blank(value: float) -> float:
+        nonlocal place
+        place += 1
+        return 0.777 if place in places else value
+
+    return str(formula.with_numbers(blank))
+
+
+__all__ = ["FittedGroups", "Form", "fit_groups"]
