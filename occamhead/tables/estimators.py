@@ -16,13 +16,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from occamhead.network.bases import BASES, get_bases, get_basis, is_own
+from occamhead.network.bases import get_bases
 from occamhead.tables.classification import Classification
 from occamhead.tables.column_checks import check_columns
 from occamhead.tables.column_units import ColumnUnits, Units, column_units
 from occamhead.tables.fit_table import Start, fit_table
+from occamhead.tables.group_estimates import GroupEstimates
 from occamhead.tables.local import error_scale
 from occamhead.tables.losses import RowLoss, get_loss
+from occamhead.tables.own_bases import PicklesOwnBases
 from occamhead.tables.platt import probabilities
 from occamhead.tables.regression import Regression
 from occamhead.tables.settings import TableSettings
@@ -37,7 +39,7 @@ DEFAULT_BASES = (
 Array = NDArray[np.float64]
 
 
-class _TableEstimator(BaseEstimator):
+class _TableEstimator(PicklesOwnBases, BaseEstimator):
     """What both estimators have in common; see :class:`OccamRegressor`."""
 
     def __init__(
@@ -69,20 +71,6 @@ class _TableEstimator(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def __getstate__(self) -> dict[str, Any]:
-        """What is pickled: bases of a user's own too, which another process may not know."""
-        state: dict[str, Any] = super().__getstate__()
-        own = [name for name in self.bases if isinstance(name, str) and name in BASES]
-        own += [self.bases] if isinstance(self.bases, str) and self.bases in BASES else []
-        if found := [basis for basis in map(get_basis, own) if is_own(basis)]:
-            state["_own_bases"] = found
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        # They are known here since they were unpickled.
-        state.pop("_own_bases", None)
-        super().__setstate__(state)
-
     def _weights(self, x: Array, sample_weight: Any) -> Array:
         weights = _check_sample_weight(sample_weight, x, dtype=np.float64)
         if weights.min() < 0 or not weights.any():
@@ -94,9 +82,7 @@ class _TableEstimator(BaseEstimator):
 
     def _fit(self, table: SortedRows, task: Task, units: ColumnUnits | None = None) -> None:
         """Fit the formulas; sets what both estimators offer afterwards."""
-        settings = TableSettings(
-            **{setting.name: getattr(self, setting.name) for setting in fields(TableSettings)}
-        )
+        settings = self._settings()
         names = getattr(self, "feature_names_in_", None)
         names = None if names is None else [str(name) for name in names]
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)
@@ -105,6 +91,11 @@ class _TableEstimator(BaseEstimator):
         self.result_, self.n_functions_ = fitted.result, fitted.result.functions
         self.best_, self.equations_ = fitted.best, fitted.equations
         self._choice = fitted.verdict
+
+    def _settings(self) -> TableSettings:
+        return TableSettings(
+            **{setting.name: getattr(self, setting.name) for setting in fields(TableSettings)}
+        )
 
     def _shape(self, table: SortedRows) -> dict[str, Any]:
         """What routes through the network depend on."""
@@ -151,7 +142,7 @@ class _TableEstimator(BaseEstimator):
         return self.best_(validate_data(self, x, dtype=np.float64, reset=False))
 
 
-class OccamRegressor(RegressorMixin, _TableEstimator):
+class OccamRegressor(GroupEstimates, RegressorMixin, _TableEstimator):
     """Regression by a formula that an OccamNet found.
 
     Formulas from the search, the constant, a ridge regression on all inputs and sums of few inputs
@@ -222,6 +213,9 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
     best_units_ : list of (float, str)
         Under `units`, the numbers of the formula that have a unit, and this, which is that of the
         number in units of the columns; otherwise None.
+    groups_ : DataFrame
+        After a fit with groups: each one's own numbers c0, c1, ..., which are further inputs of
+        `best_`, and their standard errors c0_error, ...; see :meth:`formula_of`.
     result_ : Result
         The search; the last one if there were two.
     n_functions_ : int
@@ -277,7 +271,11 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
         self.units = units
 
     def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> OccamRegressor:
         """Fit a formula.
 
@@ -290,6 +288,8 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
         sample_weight : array-like of shape (rows,) or None
             Whole-number weights count rows: a weight of 2 is a row given twice, also to the
             folds. Other weights weigh a row, which stays one.
+        groups : array-like of shape (rows,) or None
+            Which experiment each row is from: one form for all, some numbers of each group.
 
         Returns
         -------
@@ -307,7 +307,12 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
         units = column_units(
             self.units, getattr(self, "feature_names_in_", None), x.shape[1], called
         )
-        table = sort_rows(x, y[:, None], y, self._weights(x, sample_weight))
+        weights = self._weights(x, sample_weight)
+        self._forget_groups()
+        if groups is not None:
+            self._fit_groups(x, y, weights, groups, self._settings(), units is not None)
+            return self
+        table = sort_rows(x, y[:, None], y, weights)
         if np.ptp(table.labels) == 0:
             warnings.warn(
                 f"the target is {table.labels[0]:g} in every row; the formula is that constant",
@@ -322,13 +327,21 @@ class OccamRegressor(RegressorMixin, _TableEstimator):
             self.equations_["units"] = [units.told(each) for each in self.equations_["expression"]]
         return self
 
-    def predict(self, X: ArrayLike) -> Array:
-        """Values of the formula, [rows]; NaN or inf where it has none."""
+    def predict(self, X: ArrayLike, groups: ArrayLike | None = None) -> Array:
+        """Values of the formula, of each row's group if it had any; NaN or inf where undefined."""
+        if groups is not None or hasattr(self, "groups_"):
+            return self._predict_groups(X, groups)
         return self._evaluate(X)[:, 0]
 
-    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> float:
         """R^2 of the formula; what is not finite counts as the mean of y."""
-        predicted, wanted = self.predict(X), np.asarray(y, np.float64)
+        predicted, wanted = self.predict(X, groups), np.asarray(y, np.float64)
         weights = None if sample_weight is None else np.asarray(sample_weight, np.float64)
         mean = np.average(wanted, weights=weights)
         finite = np.where(np.isfinite(predicted), predicted, mean)

@@ -42,9 +42,8 @@ class Description:
         self.parts, self.node = list(parts), node
         self.rows = 1 / sum(float(part.weights @ part.weights) for part in parts)
         mean = sum(float(part.weights @ part.targets[:, 0]) for part in parts)
-        self.variance = sum(
-            float(part.weights @ (part.targets[:, 0] - mean) ** 2) for part in parts
-        )
+        spread = (float(part.weights @ (part.targets[:, 0] - mean) ** 2) for part in parts)
+        self.variance = sum(spread) or 1.0
 
     def of(self, loss: float, count: int, complexity: int) -> float:
         """Length with a loss, so many fitted numbers, and so many nodes."""

@@ -89,9 +89,7 @@ class Together:
         """Numbers of a group fitted by itself, all but those at `own` held."""
         part = self.parts[group]
         weights = part.weights / part.weights.sum()
-        found = fitted_numbers(
-            self.formula, part.x, part.targets[:, 0], weights, own, steps, start
-        )
+        found = fitted_numbers(self.formula, part.x, part.targets[:, 0], weights, own, steps, start)
         return list(start) if found is None else found
 
     def fit_each(self, numbers: Array, own: Sequence[int], steps: int) -> Array:
@@ -141,6 +139,8 @@ class Together:
         found = np.zeros_like(shared.numbers)
         places = list(shared.own + shared.common)
         rows = 1 / sum(float(part.weights @ part.weights) for part in self.parts)
+        if not places:
+            return found
         slopes = self._slopes(shared)
         if slopes is None or rows <= shared.count:
             found[:, places] = np.inf

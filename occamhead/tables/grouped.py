@@ -43,6 +43,10 @@ JUDGED, OF_EACH = 4000, 50
 TIED, JUDGED_FORMS, FOLDS = 8, 5, 5
 # Forms are fitted in a few groups first: how much longer than the shortest one may go on.
 FEW_GROUPS, HOPEFUL = 3, 40.0
+# Held-out rows speak against a form that is worse than the best by so many standard errors.
+CLEARLY = 2.0
+# A share of the held-out loss that is no difference: two spellings of one form.
+SAME = 1e-3
 # An error over the deviation that needs no search.
 EXACT = 1e-9
 
@@ -66,10 +70,17 @@ class Form:
 
 @dataclass(frozen=True)
 class FittedGroups:
-    """What was found: the chosen form first, then the others, shortest description first."""
+    """What was found.
+
+    Args:
+        forms: The chosen one first, then the others, shortest description first.
+        result: The last search.
+        rows: How many judged.
+    """
 
     forms: list[Form]
     result: Result
+    rows: int
 
 
 def fit_groups(
@@ -83,7 +94,7 @@ def fit_groups(
         seeds: Of the search, then of the folds, [2].
     """
     began = cpu_seconds()
-    parts = [_sampled(part, max(OF_EACH, JUDGED // len(parts)), int(seeds[0])) for part in parts]
+    parts = [sampled(part, max(OF_EACH, JUDGED // len(parts)), int(seeds[0])) for part in parts]
     total = sum(float(part.weights.sum()) for part in parts)
     parts = [replace(part, weights=part.weights / total) for part in parts]
     whole = _joined(parts)
@@ -113,7 +124,7 @@ def fit_groups(
             if result.reason == "interrupted":
                 break
         race.settle()
-    return FittedGroups(_judged(race, int(seeds[1])), result)
+    return FittedGroups(_judged(race, int(seeds[1])), result, len(whole.x))
 
 
 class _Race:
@@ -193,9 +204,9 @@ class _Race:
         if made.formula.complexity > self.max_complexity or not math.isfinite(made.loss):
             return
         sound = all(self.between.is_sound(made.of(group)) for group in range(len(self.parts)))
-        key = _structure(made.formula, (*made.own, *made.common))
-        if any(key == _structure(f.shared.formula, (*f.shared.own, *f.shared.common))
-               for f in self.done):  # fmt: skip
+        # Another spelling of what is known is no other form.
+        text = str(made.of(0).rounded(6))
+        if any(text == str(form.shared.of(0).rounded(6)) for form in self.done):
             return
         if sound or made.loss <= EXACT**2 * self.description.variance:
             self.done.append(Form(made, kind, self.description.of_shared(made)))
@@ -205,7 +216,7 @@ def _judged(race: _Race, seed: int) -> list[Form]:
     """The forms, the chosen one first.
 
     That is the shortest description of those whose held-out rows are not clearly worse than the
-    best's: by more than a standard error of the mean difference.
+    best's: by more than two standard errors of the mean difference.
     """
     forms = sorted(race.done, key=lambda form: form.length)
     random = np.random.default_rng(seed)
@@ -222,7 +233,8 @@ def _judged(race: _Race, seed: int) -> list[Form]:
     for place, each in enumerate(losses):
         difference = each - losses[best]
         mean = float(weights @ difference)
-        if mean <= math.sqrt(float(weights**2 @ (difference - mean) ** 2)):
+        error = math.sqrt(float(weights**2 @ (difference - mean) ** 2))
+        if mean <= max(CLEARLY * error, SAME * means[best]):
             chosen = place
             break
     judged = [replace(f, held_out=m) for f, m in zip(forms, means, strict=False)]
@@ -248,7 +260,8 @@ def _held_out(shared: Shared, parts: list[SortedRows], folds: list[NDArray[np.in
     return np.concatenate(found)
 
 
-def _sampled(part: SortedRows, most: int, seed: int) -> SortedRows:
+def sampled(part: SortedRows, most: int, seed: int) -> SortedRows:
+    """At most so many rows of a group, which keep its weight."""
     rows = part.sample(most, seed)
     weights = part.weights[rows]
     return replace(part.part(rows), weights=weights * (part.weights.sum() / weights.sum()))
@@ -288,4 +301,4 @@ def _structure(formula: Expression, places: Sequence[int]) -> str:
     return str(formula.with_numbers(blank))
 
 
-__all__ = ["FittedGroups", "Form", "fit_groups"]
+__all__ = ["FittedGroups", "Form", "fit_groups", "sampled"]
