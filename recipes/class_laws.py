@@ -2,9 +2,9 @@
 
 ``python -m recipes.class_laws --noise 0 0.01 0.1`` draws ten groups of each law of
 `occamhead.problems.load("class")`, fits with ``groups=`` and compares each group's formula with
-its law on fresh rows without noise: to 1e-6 everywhere (exact), with its numbers moved by at most
-20 % (structure), or within 1 % (near). A law is found where every group's formula is exact
-without noise, or right in structure or near under noise.
+its law on fresh rows without noise. A law is found where every group's formula is the law to 1e-6
+everywhere or, under noise, within 1 %, or becomes the law to 1e-6 with other numbers and has no
+more numbers than the law.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ Array: TypeAlias = NDArray[np.float64]
 
 # Functions without numbers of which sums are made, and those that may be an argument.
 TERMS, ARGUMENTS = 150, 30
+# Groups in which waves are looked for.
+WAVES = 12
 # Forms of each kind to offer: one term, two terms, and one function with a number inside.
 ALONE, PAIRS, WITH_NUMBERS = 4, 6, 3
 
@@ -52,9 +54,12 @@ def forms_of_groups(
     ends = np.cumsum([len(x) for x, _ in groups])
     values = np.split(pool.values, ends[:-1], axis=1)
     yield from _sums(pool, values, [y for _, y in groups])
+    # Waves of other groups are starts: none is near enough to all frequencies.
+    others = [group for group in range(len(groups)) if group not in telling]
+    for group in [*telling, *others][:WAVES]:
+        yield from damped_waves(*groups[group])
     for group in telling:
         x, y = groups[group]
-        yield from damped_waves(x, y)
         own = enumerate_functions(x, builder, TERMS)
         rows = np.ones(len(x), np.bool_)
         places = list(range(min(ARGUMENTS, len(own))))

@@ -24,10 +24,12 @@ FLOOR = 1e-10
 FIRST, AFTER_TIE = 12, 15
 # A group that another one's numbers serve so much better takes them to start from.
 BETTER = 0.9
+# A group is served badly that leaves so many times the median; starts that it may try.
+POOR, MOST_STARTS = 1.5, 12
 # Most numbers of a form that are looked at.
 MOST_NUMBERS = 8
-# A common number within so many standard errors of 0 may be none.
-NEAR_ZERO = 4.0
+# A number within so many standard errors of 0 or 1 may be none.
+NEAR = 4.0
 
 
 class Description:
@@ -65,16 +67,22 @@ class Description:
         return self.of(shared.loss, places, shared.formula.complexity)
 
 
-def fit_apart(formula: Expression, parts: Sequence[SortedRows], order: Sequence[int]) -> Shared:
+def fit_apart(
+    formula: Expression,
+    parts: Sequence[SortedRows],
+    order: Sequence[int],
+    starts: Sequence[Sequence[float]] = (),
+) -> Shared:
     """The form with all its numbers fitted in each group by itself.
 
     Each group starts from the form's numbers, then from what served its neighbours in `order`,
-    once forth and once back.
+    forth and back. A group that is served much worse than most tries other groups' numbers, too.
 
     Args:
         formula: With rough numbers.
         parts: The rows of each group.
         order: Of the groups, those that tell most first.
+        starts: Further numbers to start from in every group.
     """
     places = free_places(formula)
     together = Together(formula, parts)
@@ -89,6 +97,16 @@ def fit_apart(formula: Expression, parts: Sequence[SortedRows], order: Sequence[
             if found[group] is None or loss < BETTER * losses[group]:
                 found[group], losses[group] = tried, loss
         last = found[group] or rough
+    # Of a wave in a valley of its own no neighbour may be near.
+    spread = np.array([float(p.weights @ p.targets[:, 0] ** 2) for p in parts])
+    mass = np.array([float(p.weights.sum()) for p in parts])
+    poor = (losses > POOR * np.median(losses / mass) * mass) & (losses > FLOOR**2 * spread)
+    for group in np.flatnonzero(poor).tolist():
+        others = [each for g, each in enumerate(found) if each and not poor[g]]
+        for another in [*starts[:MOST_STARTS], *others[:MOST_STARTS]]:
+            tried = together.fit_one(group, another, places, FIRST)
+            if (loss := together.losses_of(group, tried)) < losses[group]:
+                found[group], losses[group] = tried, loss
     return Shared(formula, np.array(found), tuple(places), (), float(losses.sum()))
 
 
@@ -166,13 +184,26 @@ def simplified_numbers(shared: Shared, description: Description) -> Shared:
     return shared
 
 
-def shorter_forms(shared: Shared, description: Description) -> Iterator[Expression]:
-    """The form without one of its common numbers, where that is near 0 or 1."""
+def shorter_forms(shared: Shared, description: Description) -> Iterator[Shared]:
+    """The form without one of its numbers, where that is near 0 or a common 1; all are own."""
     errors = Together(shared.formula, description.parts).errors(shared)
     for place in (*shared.common, *shared.own):
         values, error = shared.numbers[:, place], errors[:, place]
-        if (np.abs(values) <= NEAR_ZERO * error + 1e-9).all():
-            yield with_number(shared.of(0), place, 0.0).simplified()
-        for one in (1.0, -1.0) if place in shared.common else ():
-            if abs(values[0] - one) <= NEAR_ZERO * error[0] + 1e-9:
-                yield with_number(shared.of(0), place, one).simplified()
+        for wanted in (0.0, 1.0, -1.0) if place in shared.common else (0.0,):
+            if (np.abs(values - wanted) <= NEAR * error + 1e-9).all() and (
+                made := _without(shared, place, wanted)
+            ):
+                yield made
+
+
+def _without(shared: Shared, place: int, value: float) -> Shared | None:
+    """The form with a number fixed in its structure; None if groups then differ in shape."""
+    formulas = [
+        with_number(shared.of(group), place, value).simplified()
+        for group in range(len(shared.numbers))
+    ]
+    found = [numbers(formula) for formula in formulas]
+    places = free_places(formulas[0])
+    if any(len(each) != len(found[0]) for each in found):
+        return None
+    return Shared(formulas[0], np.array(found), tuple(places), (), math.inf)

@@ -14,6 +14,7 @@ from occamhead.direct.per_group import forms_of_groups
 from occamhead.direct.spelling import spelt
 from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.expression.fitting import free_places
+from occamhead.expression.tidy import numbers
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.result import Result
 from occamhead.tables.between_rows import BetweenRows
@@ -156,7 +157,7 @@ class _Race:
         scale = sum(float(part.weights.sum()) for part in some)
         some = [replace(part, weights=part.weights / scale) for part in some]
         heat = Description(some, self.description.node)
-        first = []
+        starts: dict[str, list[Expression]] = {}
         for rough in formulas:
             try:
                 formula = spelt(rough.simplified())
@@ -164,19 +165,25 @@ class _Race:
                 continue
             places = free_places(formula)
             key = _structure(formula, places)
-            if key in self.seen or len(places) > MOST_NUMBERS:
-                continue
-            self.seen.add(key)
-            if formula.complexity > 2 * self.max_complexity:
-                continue
-            shared = fit_apart(formula, some, range(len(some)))
+            if (
+                key not in self.seen
+                and len(places) <= MOST_NUMBERS
+                and formula.complexity <= 2 * self.max_complexity
+            ):
+                starts.setdefault(key, []).append(formula)
+        self.seen.update(starts)
+        first = []
+        for alike in starts.values():
+            others = [numbers(each) for each in alike[1:]]
+            shared = fit_apart(alike[0], some, range(len(some)), others)
             if math.isfinite(least := heat.least(shared)):
-                first.append((least, formula, shared))
+                first.append((least, shared, others))
         first.sort(key=lambda each: each[0])
-        for least, _, shared in first:
+        for least, shared, others in first:
             if least > first[0][0] + HOPEFUL:
                 break
-            whole = fit_apart(shared.of(0), self.parts, self.order)
+            more = [*shared.numbers.tolist(), *others]
+            whole = fit_apart(shared.formula, self.parts, self.order, more)
             self.waiting.append((self.description.least(whole), whole, kind))
 
     def settle(self) -> None:
@@ -194,9 +201,7 @@ class _Race:
         while again:
             again = False
             for shorter in shorter_forms(made, self.description):
-                places = free_places(shorter)
-                self.seen.add(_structure(shorter, places))
-                trial = tied(fit_apart(shorter, self.parts, self.order), self.description)
+                trial = tied(shorter, self.description)
                 if self.description.of_shared(trial) < self.description.of_shared(made):
                     made, again = trial, True
                     break
