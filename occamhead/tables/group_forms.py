@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from occamhead.expression import Expression
 from occamhead.expression.fitting import free_places
-from occamhead.expression.tidy import DECIMAL_COST, decimals, numbers, simple, with_number
+from occamhead.expression.numbers import decimals, numbers, simple, with_number
 from occamhead.tables.group_numbers import Shared, Together
 from occamhead.tables.sorted_rows import SortedRows
 
@@ -26,6 +26,8 @@ FIRST, AFTER_TIE = 12, 15
 BETTER = 0.9
 # A group is served badly that leaves so many times the median; starts that it may try.
 POOR, MOST_STARTS = 1.5, 12
+# Nats that fewer digits of a common number may cost.
+SHORTENED_COST = 0.1
 # Most numbers of a form that are looked at.
 MOST_NUMBERS = 8
 # A number within so many standard errors of 0 or 1 may be none.
@@ -171,7 +173,7 @@ def simplified_numbers(shared: Shared, description: Description) -> Shared:
             if description.of_shared(made) < description.of_shared(shared):
                 shared = made
                 break
-    most = max(shared.loss * math.exp(2 * DECIMAL_COST / description.rows),
+    most = max(shared.loss * math.exp(2 * SHORTENED_COST / description.rows),
                FLOOR**2 * description.variance)  # fmt: skip
     for place in shared.common:
         for value in decimals(float(shared.numbers[0, place])):

@@ -35,7 +35,7 @@ class Shared:
     Args:
         formula: The form; the numbers that it holds are those of some group.
         numbers: Those of each group, [groups, numbers], as
-            :func:`occamhead.expression.tidy.numbers` counts them.
+            :func:`occamhead.expression.numbers.numbers` counts them.
         own: Places of the numbers that each group has for itself.
         common: Places of those that are fitted, and the same in all groups.
         loss: Weighted mean squared error over all rows.

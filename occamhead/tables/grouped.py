@@ -14,7 +14,7 @@ from occamhead.direct.per_group import forms_of_groups
 from occamhead.direct.spelling import spelt
 from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.expression.fitting import free_places
-from occamhead.expression.tidy import numbers
+from occamhead.expression.numbers import numbers
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.result import Result
 from occamhead.tables.between_rows import BetweenRows
@@ -159,10 +159,7 @@ class _Race:
         heat = Description(some, self.description.node)
         starts: dict[str, list[Expression]] = {}
         for rough in formulas:
-            try:
-                formula = spelt(rough.simplified())
-            except (OverflowError, ZeroDivisionError):
-                continue
+            formula = spelt(rough.simplified())
             places = free_places(formula)
             key = _structure(formula, places)
             if (

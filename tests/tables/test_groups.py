@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from occamhead import Expression, OccamRegressor
-from occamhead.expression.tidy import numbers as numbers_of
+from occamhead.expression.numbers import numbers as numbers_of
 from occamhead.problems import load
 from occamhead.tables.group_numbers import Together
 from occamhead.tables.sorted_rows import sort_rows
