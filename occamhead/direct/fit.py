@@ -15,6 +15,9 @@ from occamhead.direct.stages import MOST_FUNCTIONS, candidates
 
 Array: TypeAlias = NDArray[np.float64]
 
+# Squares of targets beyond this size, or below its inverse, are beyond the range of numbers.
+LARGEST = 1e140
+
 # An exact formula of at most this complexity ends the search for one; a longer one only after so
 # many stages, for a polynomial may be exact where an exponential is short.
 SHORT, THOROUGH = 12, 6
@@ -44,18 +47,22 @@ def fit_direct(
     """
     weights = np.full(len(x), 1 / len(x)) if weights is None else weights / weights.sum()
     began = time.process_time()
+    if len(x) < 3 or not 1 / LARGEST < np.abs(y).max() < LARGEST:
+        return []
     front = Front(x, y, weights, max_complexity, operators)
-    if front.deviation == 0 or len(x) < 3:
+    if front.deviation == 0:
         return []
     stage = 0
-    for formula in candidates(front.sample_x, front.sample_y, functions):
-        if formula is None:  # a stage has ended
-            stage += 1
-            short = front.shortest_exact() <= SHORT
-            if short or (front.is_exact() and stage >= THOROUGH):
-                break
-            if time.process_time() - began > seconds:
-                break
-        else:
-            front.offer(formula)
-    return front.laws()
+    # What overflows on the way is no law.
+    with np.errstate(all="ignore"):
+        for formula in candidates(front.sample_x, front.sample_y, functions):
+            if formula is None:  # a stage has ended
+                stage += 1
+                short = front.shortest_exact() <= SHORT
+                if short or (front.is_exact() and stage >= THOROUGH):
+                    break
+                if time.process_time() - began > seconds:
+                    break
+            else:
+                front.offer(formula)
+        return front.laws()

@@ -129,6 +129,8 @@ class Powers:
         system = np.concatenate([self.base, columns])
         norms = np.sqrt((system**2).sum(axis=1))
         found = np.linalg.lstsq((system / norms[:, None]).T, logs, rcond=1e-13)[0] / norms
+        if not np.isfinite(found).all():
+            return
         # A factor's exponent is one of the law's numbers, an exponent's coefficient is not.
         kinds = [True] * len(self.base) + [is_factor for _, is_factor in nodes]
         simple = np.where(kinds, [_simple(number) for number in found], found)

@@ -15,7 +15,13 @@ from occamhead.direct.enumeration import enumerate_functions
 from occamhead.direct.pool import Pool, exponents
 from occamhead.direct.powers import Powers
 from occamhead.direct.sums import Sums
-from occamhead.direct.transforms import Transform, divided, shifted, transforms
+from occamhead.direct.transforms import (
+    Transform,
+    divided,
+    root_mean_square,
+    shifted,
+    transforms,
+)
 from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.expression.operators import get_operator
 
@@ -34,7 +40,7 @@ def candidates(x: Array, y: Array, functions: int = MOST_FUNCTIONS) -> Iterator[
         functions: How many functions without numbers to look at.
     """
     builder = ExpressionBuilder()
-    scale = float(np.sqrt(np.mean(y**2)))
+    scale = root_mean_square(y)
     forms = [_rescaled(form, scale) for form in transforms(y / scale)]
     pool = enumerate_functions(x, builder, functions)
     sums, powers = Sums(pool, x), Powers(pool, x, y != 0, exponentials=200)
@@ -98,7 +104,7 @@ def _divided(target: Transform, pool: Pool, powers: Powers, x: Array) -> list[Tr
 
 def _forms_of(form: Transform) -> list[Transform]:
     """The transforms of a transform, scaled to a size near 1."""
-    scale = float(np.sqrt(np.mean(form.values**2)))
+    scale = root_mean_square(form.values)
     found = []
     for outer in transforms(form.values / scale):
         scaled = _rescaled(outer, scale)

@@ -56,8 +56,9 @@ class Sums:
                 hits += (two := scan.pairs(values, pairs))
                 hits += scan.longer(values, two, pairs)
             for hit in hits:
-                if hit.columns or len(base):
-                    yield self._formula(hit, target, base)
+                formula = self._formula(hit, target, base) if hit.columns or len(base) else None
+                if formula is not None:
+                    yield formula
 
     def laws_with_numbers(
         self, target: Transform, places: Sequence[int], count: int
@@ -72,12 +73,14 @@ class Sums:
             top = self.pool.builder.affine(0.1, [(0.5, guess.node)])
             yield self.pool.builder.build([target.undo(self.pool.builder, top)], self.inputs)
 
-    def _formula(self, hit: Hit, target: Transform, base: Array) -> Expression:
+    def _formula(self, hit: Hit, target: Transform, base: Array) -> Expression | None:
         pool, builder = self.pool, self.pool.builder
         columns = sorted(hit.columns)
         system = np.concatenate([base, pool.values[columns]])
         norms = np.sqrt((system**2).sum(axis=1))
         found = np.linalg.lstsq((system / norms[:, None]).T, target.values, rcond=1e-13)[0] / norms
+        if not np.isfinite(found).all():
+            return None
         terms = [
             (float(number), pool.nodes[column])
             for number, column in zip(found[len(base) :], columns, strict=True)

@@ -30,6 +30,12 @@ class Transform:
     slope: Array
 
 
+def root_mean_square(values: Array) -> float:
+    """Root of the mean square, of values of any size."""
+    largest = float(np.abs(values).max())
+    return largest * float(np.sqrt(np.mean((values / largest) ** 2))) if largest else 0.0
+
+
 def _itself(builder: ExpressionBuilder, node: int) -> int:
     return node
 

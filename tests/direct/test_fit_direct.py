@@ -89,3 +89,10 @@ def test_a_scale_beyond_the_range_of_numbers_leaves_a_formula_as_it_is():
     formula = Expression.parse("(1e200*x0 + 1e200)**2*x1")
     assert spelt(formula) == formula
     assert str(spelt(Expression.parse("2*x1*(3*x0 + 3)"))) == "6*x1*(x0 + 1)"
+
+
+@pytest.mark.parametrize("size", [1e-290, 1e-120, 1e120, 1e290])
+def test_targets_of_any_size_are_no_error(size):
+    _, x, y = rows("x0*x1", count=60)
+    for law in fit_direct(x, size * y, functions=300):
+        assert np.isfinite(law.error)
