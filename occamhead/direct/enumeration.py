@@ -67,6 +67,10 @@ def enumerate_functions(x: Array, builder: ExpressionBuilder, most: int) -> Pool
             for sign in (-1.0, 1.0)
         ),
     )
+    grow(
+        0.155,
+        (partial(pool.power, place, e) for place in shortest(shifted, 20) for e in (0.5, -0.5)),
+    )
     powers = [pool.monomial([2 * (i == j) for j in range(inputs)], x) for i in range(inputs)]
     grow(
         0.16,

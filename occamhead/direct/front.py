@@ -155,7 +155,7 @@ class Front:
         return front
 
     def _tidied(self, formula: Expression) -> Expression:
-        formula = tidy(formula, self.x, self.y, self.weights, self.deviation)
+        formula = tidy(formula, self.x, self.y, self.weights, self.deviation, refitted=True)
         return factored(formula, self.sample_x)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occamhead.direct import grids, ratios
+from occamhead.direct.damped import damped_waves
 from occamhead.direct.enumeration import enumerate_functions
 from occamhead.direct.pool import Pool, exponents
 from occamhead.direct.powers import Powers
@@ -72,6 +73,21 @@ def candidates(x: Array, y: Array, functions: int = MOST_FUNCTIONS) -> Iterator[
     for form in forms[:2]:
         yield from grids.waves(pool, x, form, most=2)
     yield None
+    yield from _fading(x, y, builder)
+    yield None
+
+
+def _fading(x: Array, y: Array, builder: ExpressionBuilder) -> Iterator[Expression]:
+    """Waves that grow or fade, alone and times an input."""
+    yield from damped_waves(x, y)
+    inputs = {i: builder.input(i) for i in range(x.shape[1])}
+    for place, column in enumerate(x.T):
+        if not column.all():
+            continue
+        for wave in damped_waves(x, y / column):
+            (node,) = builder.copy(wave, inputs)
+            times = builder.apply("mul", inputs[place], node)
+            yield builder.build([times], x.shape[1])
 
 
 def _arguments(pool: Pool, x: Array) -> list[int]:

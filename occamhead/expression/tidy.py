@@ -21,6 +21,11 @@ from occamhead.expression.numbers import (
 from occamhead.expression.pulled import pulled
 from occamhead.expression.spared import spared
 
+# What simple numbers, and shorter ones, may add to n log(error), in nats, the others being held. A
+# number that is off by one standard error of its fit adds 0.5, one off by two adds 2: not enough to
+# reject what is simple a priori.
+SIMPLE_COST, DECIMAL_COST = 2.0, 0.1
+
 # A formula below this error (over the target's deviation) is exact but for rounding, and stays so.
 EXACT = 1e-9
 STILL_EXACT = 1e-11
@@ -38,13 +43,14 @@ def tidy(
     y: NDArray[np.float64],
     weights: NDArray[np.float64],
     deviation: float,
+    refitted: bool = False,
 ) -> Expression:
     """The formula with simpler numbers: 0, whole numbers, fractions, multiples of pi, decimals.
 
-    An exact formula stays exact: terms are dropped, then simple numbers looked for, then decimals
-    shortened, one number after another. Of any other the numbers are fitted again after each
-    change, and what is accepted is a shorter description of the rows: see
-    :func:`occamhead.expression.spared.spared`.
+    Terms are dropped, then simple numbers looked for, then decimals shortened: one number after
+    another, the others held fixed. In all, n log(error) rises by at most `SIMPLE_COST` for what
+    became simple and `DECIMAL_COST` for what was shortened, where n is the effective number of
+    rows. An exact formula stays exact.
 
     Args:
         expression: A formula of one output, its numbers fitted.
@@ -52,26 +58,35 @@ def tidy(
         y: Target, [rows].
         weights: Weight of each row; they sum to 1.
         deviation: What errors are divided by.
+        refitted: Whether the numbers of a formula that is not exact are fitted again after each
+            change, and what is accepted is a shorter description of the rows, see
+            :func:`occamhead.expression.spared.spared`. It is what a law in noise wants; what is to
+            stay the function that was found is better held.
     """
 
     def error(candidate: Expression) -> float:
         residual = candidate(x)[:, 0] - y
         return float(np.sqrt(weights @ residual**2)) / deviation
 
+    def most(cost: float) -> float:
+        current = error(expression)
+        return max(current, STILL_EXACT) if exact else current * math.exp(cost / rows)
+
+    rows = 1 / float(weights @ weights)
     with np.errstate(all="ignore"):
         exact = error(expression) <= EXACT
         expression = pulled(expression).simplified()
-        if not exact:
+        if refitted and not exact:
             expression = fit_numbers(expression, x, y, weights, free_numbers(expression), STEPS)
-        most = error(expression)
-        if not math.isfinite(most):
-            return expression
-        if not exact and most > EXACT:
-            return spared(expression, (x, y, weights))
-        most = max(most, STILL_EXACT)
-        expression = _replaced(expression, lambda value: iter([0.0]), error, most)
-        expression = _replaced(expression, lambda value: simple(value, True), error, most)
-        expression = _replaced(expression, decimals, error, most)
+            if not math.isfinite(error(expression)):
+                return expression
+            if error(expression) > EXACT:
+                return spared(expression, (x, y, weights))
+            exact = True
+        limit = most(SIMPLE_COST)
+        expression = _replaced(expression, lambda value: iter([0.0]), error, limit)
+        expression = _replaced(expression, lambda value: simple(value, exact), error, limit)
+        expression = _replaced(expression, decimals, error, most(DECIMAL_COST))
     return expression.simplified()
 
 

@@ -48,7 +48,7 @@ def laws_by_units(
     for rough, nats in _rough(part, units, settings, began) if deviation else ():
         formula = fit_numbers(rough, part.x, y, part.weights)
         formula = factored(formula.simplified(), part.x)
-        formula = tidy(formula, part.x, y, part.weights, deviation)
+        formula = tidy(formula, part.x, y, part.weights, deviation, refitted=True)
         with np.errstate(all="ignore"):
             error = float(np.sqrt(part.weights @ (formula(part.x)[:, 0] - y) ** 2)) / deviation
         if not np.isfinite(error) or formula.complexity > settings.max_complexity:

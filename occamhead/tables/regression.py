@@ -96,7 +96,9 @@ class Regression:
 
     def fit(self, formula: Expression, table: SortedRows, anew: bool) -> Expression:
         if anew:
-            formula = _tidied(self.refit(formula, table), table)
+            formula = self.refit(formula, table)
+        if anew or self.loss.is_squared:
+            formula = _tidied(formula, table, refitted=self.loss.is_squared)
         return self._shortened(self._reweighted(formula, table), table)
 
     def _shortened(self, formula: Expression, table: SortedRows) -> Expression:
@@ -155,9 +157,9 @@ class Regression:
         return losses + more * (np.median(losses, axis=0) if self.loss.is_robust else losses)
 
 
-def _tidied(formula: Expression, table: SortedRows) -> Expression:
+def _tidied(formula: Expression, table: SortedRows, refitted: bool = False) -> Expression:
     y = table.labels
     deviation = math.sqrt(float(table.weights @ (y - table.weights @ y) ** 2))
     if deviation == 0:
         return formula
-    return tidy(formula, table.x, y, table.weights, deviation)
+    return tidy(formula, table.x, y, table.weights, deviation, refitted)
