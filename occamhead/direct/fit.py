@@ -40,7 +40,7 @@ def fit_direct(
         y: Target, [rows].
         weights: Of each row; None weighs all alike.
         max_complexity: Longest formula to return.
-        seconds: CPU seconds after which no further stage begins.
+        seconds: CPU seconds after which nothing further is tried.
         operators: Those that a formula may have; None allows all. Products, quotients and powers,
             of which these fits are made, are always allowed.
         functions: How many functions without numbers to look at.
@@ -61,8 +61,8 @@ def fit_direct(
                 short = front.shortest_exact() <= SHORT
                 if short or (front.is_exact() and stage >= THOROUGH):
                     break
-                if time.process_time() - began > seconds:
-                    break
             else:
                 front.offer(formula)
+            if time.process_time() - began > seconds:
+                break
         return front.laws()

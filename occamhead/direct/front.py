@@ -141,7 +141,9 @@ class Front:
         found: list[Law] = []
         for _, law in sorted(self.best.items()):
             fitted = fit_numbers(law.formula, self.x, self.y, self.weights)
-            spellings = [self._tidied(spelt(fitted, constants)) for constants in (True, False)]
+            # Only an exact formula tells which spelling has the fewer numbers.
+            tried = (True, False) if law.error <= EXACT else (True,)
+            spellings = [self._tidied(spelt(fitted, constants)) for constants in tried]
             formula = min(spellings, key=lambda each: each.complexity)
             found.append(Law(formula, self.error(formula, self.x, self.y, self.weights)))
         front: list[Law] = []

@@ -124,7 +124,7 @@ def test_equations_are_a_pareto_front_with_one_chosen_row(make, seed):
     y = np.digitize(y, [2, 5]) if make is classifier else y
     model = make(random_state=seed, folds=3).fit(x, y)
     table = model.equations_
-    assert table.kind.isin(["search", "direct fit"]).sum() > 2
+    assert table.kind.isin(["search", "direct fit"]).any()
     assert list(table.complexity) == [formula.complexity for formula in table.expression]
     front = table[~table.chosen & (table.kind != "linear model")]
     assert (np.diff(front.complexity) > 0).all() and (np.diff(front.loss) < 0).all()
