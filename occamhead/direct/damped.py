@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -39,6 +40,7 @@ def damped_waves(x: Array, y: Array, most: int = 2) -> Iterator[Expression]:
             pair = np.stack([height * np.cos(c[:, None] * u), height * np.sin(c[:, None] * u)], 1)
             moments = np.einsum("fir,fjr->fij", pair, pair)
             moments += 1e-12 * np.trace(moments, axis1=1, axis2=2)[:, None, None] * np.eye(2)
+            moments += 1e-300 * np.eye(2)
             along = pair @ y
             numbers = np.linalg.solve(moments, along[..., None])[..., 0]
             gain = np.einsum("fi,fi->f", along, numbers)
@@ -48,7 +50,8 @@ def damped_waves(x: Array, y: Array, most: int = 2) -> Iterator[Expression]:
         steady = next(each for each in found if each[1] == 0)
         fading = sorted(each for each in found if each[1] != 0)
         for _, rate, frequency, a, b in [*fading[: most - 1], steady]:
-            yield _wave(x.shape[1], place, rate, frequency, a, b)
+            if math.isfinite(a) and math.isfinite(b):  # far from the origin heights overflow
+                yield _wave(x.shape[1], place, rate, frequency, a, b)
 
 
 def _wave(inputs: int, place: int, rate: float, c: float, a: float, b: float) -> Expression:

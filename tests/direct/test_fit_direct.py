@@ -96,3 +96,8 @@ def test_targets_of_any_size_are_no_error(size):
     _, x, y = rows("x0*x1", count=60)
     for law in fit_direct(x, size * y, functions=300):
         assert np.isfinite(law.error)
+
+
+def test_rows_far_from_the_origin_are_no_error():
+    _, x, y = rows("x0*x1", count=60)
+    assert all(np.isfinite(law.error) for law in fit_direct(x + 1e6, y, functions=300))
