@@ -10,40 +10,23 @@ named and skipped. Ctrl-C keeps what has been found; ``--every 4 --seconds 2`` i
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from occamhead.commands.flags import positive, positive_seconds
-from occamhead.commands.output import say
-from occamhead.commands.results import prepare, save_results
-from occamhead.problems import SUITES, load
-from recipes.others.own_environment import PEERS
-from recipes.recovery_tasks.flags import noise, option
-from recipes.recovery_tasks.methods import METHODS, present
-from recipes.recovery_tasks.rows import Run, row_of
-from recipes.recovery_tasks.tables import draw_curve, report
-from recipes.shared.flags import recipe_parser
-from recipes.shared.progress import progress
+from recipes.recovery_tasks.flags import PEERS, parsed
 
 
 def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Run the comparison; returns the rows that it writes to results.json."""
-    parser = recipe_parser("recovery", __doc__)
-    add = parser.add_argument
-    suites = [suite for suite in SUITES if suite != "class"]
-    add("--suite", nargs="+", choices=suites, default=["study"], help="of occamhead.problems")
-    add("--methods", nargs="+", choices=METHODS, default=["occamhead"], help="in this order")
-    add("--seconds", type=positive_seconds, default=10.0, help="most CPU seconds of each fit")
-    add("--draws", type=positive, default=1, help="samples of each law, seeded 0, 1, ...")
-    add("--noise", type=noise, default=0.0, help="relative to the root mean square")
-    add("--only", nargs="+", metavar="NAME", help="only these laws")
-    add("--every", type=positive, default=1, metavar="N", help="only every Nth law")
-    add("--option", nargs="+", type=option, default=[], metavar="NAME=VALUE",
-        help="of OccamRegressor")  # fmt: skip
-    add("--units", action="store_true", help="tell occamhead the units, where they are published")
-    for peer in PEERS:
-        add(f"--{peer}-python", type=Path, help=f"interpreter of an environment that has {peer}")
-    args = parser.parse_args(argv)
+    parser, args = parsed(__doc__, argv)
+
+    from occamhead.commands.output import say
+    from occamhead.commands.results import prepare, save_results
+    from occamhead.problems import load
+    from recipes.recovery_tasks.methods import present
+    from recipes.recovery_tasks.rows import Run, row_of
+    from recipes.recovery_tasks.tables import draw_curve, report
+    from recipes.shared.progress import progress
+
     problems = [problem for suite in args.suite for problem in load(suite)]
     if unknown := sorted(set(args.only or ()) - {problem.name for problem in problems}):
         parser.error(f"no law {unknown[0]!r} in {', '.join(args.suite)}")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from occamhead.direct.spelling import spelt
 from occamhead.expression import Apply, Expression
 from occamhead.expression.fitting import fit_numbers
+from occamhead.expression.linearised import loss_of
 from occamhead.expression.products import factored
 from occamhead.expression.tidy import EXACT, tidy
 
@@ -30,7 +31,6 @@ FAR, HOPEFUL = 10.0, 3.0
 
 # Steps of the fit of what a stage offers; what reaches the front is fitted to the end.
 ROUGH_STEPS = 12
-
 
 # Operators of which all these fits are made.
 ALWAYS = frozenset({"mul", "div", "pow"})
@@ -89,9 +89,8 @@ class Front:
         self.best: dict[int, Law] = {}
 
     def error(self, formula: Expression, x: Array, y: Array, weights: Array) -> float:
-        with np.errstate(all="ignore"):
-            squared = float(weights @ (formula(x)[:, 0] - y) ** 2)
-        return math.sqrt(squared) / self.deviation if math.isfinite(squared) else math.inf
+        """Root of the weighted mean squared error over the deviation; inf where undefined."""
+        return math.sqrt(loss_of(formula, (x, y, weights))) / self.deviation
 
     def offer(self, formula: Expression) -> None:
         """Fit the numbers, and keep the formula if none as short is as good."""

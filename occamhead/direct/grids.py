@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occamhead.direct.pool import Pool
-from occamhead.direct.transforms import Transform
-from occamhead.expression import Expression, ExpressionBuilder
+from occamhead.expression import ExpressionBuilder
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -29,9 +28,6 @@ REFINED, REFINEMENTS = 3, 4
 
 # What a base leaves less of than this share (squared) is in its span.
 SPANNED = 1e-12
-
-# Periods over the rows: steps of the grid for each, and most steps.
-STEPS_PER_PERIOD, MOST_FREQUENCIES = 5, 1500
 
 
 @dataclass(frozen=True)
@@ -180,75 +176,4 @@ class _Left:
         return np.where(np.isfinite(shares) & (norms > SPANNED), shares, 1.0)
 
 
-def waves(pool: Pool, x: Array, target: Transform, most: int) -> Iterator[Expression]:
-    """``a*m*sin(c*u) + b*m*cos(c*u) + d + e*u`` for a grid of frequencies c; m is 1 or an input.
-
-    The frequency of least squares is found where the steps of the grid are shorter than its
-    peak is wide: a fifth of a period over the range of u.
-
-    Args:
-        pool: Where the nodes go.
-        x: Inputs, [rows, inputs].
-        target: The target.
-        most: Formulas to offer for each u.
-    """
-    builder, rows = pool.builder, len(x)
-    inputs = [builder.input(i) for i in range(x.shape[1])]
-    found: list[tuple[float, Expression]] = []
-    for i, node in enumerate(inputs):
-        u = x[:, i]
-        reach = float(np.ptp(u))
-        if not reach:
-            continue
-        count = min(STEPS_PER_PERIOD * rows // 3, MOST_FREQUENCIES)
-        frequencies = np.arange(1.0, count + 1) * (2 * np.pi / (STEPS_PER_PERIOD * reach))
-        base = np.linalg.qr(np.stack([np.ones(rows), (u - u.mean()) / reach], axis=1))[0]
-        free = target.values - base @ (base.T @ target.values)
-        for factor in (None, *range(x.shape[1])):
-            m = np.ones(rows) if factor is None else x[:, factor]
-            left = _left(m, u, frequencies, base, free)
-            for best in _peaks(left, most):
-                c = float(frequencies[best])
-                formula = _wave(builder, inputs, node, factor, c, target)
-                found.append((float(left[best]), builder.build([formula], x.shape[1])))
-    found.sort(key=lambda pair: pair[0])
-    yield from (formula for _, formula in found[: 3 * most])
-
-
-def _left(m: Array, u: Array, frequencies: Array, base: Array, free: Array) -> Array:
-    """Squares that a wave of each frequency leaves."""
-    phases = frequencies[:, None] * u
-    pair = np.stack([m * np.sin(phases), m * np.cos(phases)], axis=1)
-    pair = pair - (pair @ base) @ base.T
-    g = np.einsum("fir,fjr->fij", pair, pair)
-    along = pair @ free
-    g += 1e-12 * np.trace(g, axis1=1, axis2=2)[:, None, None] * np.eye(2) + 1e-300 * np.eye(2)
-    gain = np.einsum("fi,fi->f", along, np.linalg.solve(g, along[..., None])[..., 0])
-    return float(free @ free) - gain
-
-
-def _peaks(left: Array, most: int) -> list[int]:
-    """The lowest places that are lower than their neighbours."""
-    padded = np.concatenate([[np.inf], left, [np.inf]])
-    lower = np.flatnonzero((padded[1:-1] <= padded[:-2]) & (padded[1:-1] <= padded[2:]))
-    return [int(place) for place in lower[np.argsort(left[lower])][:most]]
-
-
-def _wave(
-    builder: ExpressionBuilder,
-    inputs: list[int],
-    node: int,
-    factor: int | None,
-    c: float,
-    target: Transform,
-) -> int:
-    scaled = builder.affine(0.0, [(c, node)])
-    parts = [builder.apply(name, scaled) for name in ("sin", "cos")]
-    if factor is not None:
-        parts = [builder.apply("mul", inputs[factor], part) for part in parts]
-    # Numbers to start from; all but c are linear.
-    top = builder.affine(0.1, [(0.5, parts[0]), (0.4, parts[1]), (0.1, node)])
-    return target.undo(builder, top)
-
-
-__all__ = ["FACTORS", "TERMS", "Family", "Guess", "guesses", "waves"]
+__all__ = ["FACTORS", "TERMS", "Family", "Guess", "guesses"]

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occamhead.direct import grids
-from occamhead.direct.damped import damped_waves
 from occamhead.direct.enumeration import enumerate_functions
 from occamhead.direct.pool import Pool
+from occamhead.direct.waves import damped_waves
 from occamhead.expression import Expression, ExpressionBuilder
 
 Array: TypeAlias = NDArray[np.float64]

@@ -129,22 +129,7 @@ class Pool:
 
 
 def product(builder: ExpressionBuilder, powers: dict[int, float]) -> int:
-    """The node of a product of powers of nodes.
-
-    What has a negative exponent stands below; what has the same broken one is under one power.
-    """
-    alike: dict[float, dict[int, float]] = {}
-    for node, exponent in powers.items():
-        if not float(exponent).is_integer():
-            alike.setdefault(abs(exponent), {})[node] = exponent
-    powers = dict(powers)
-    for size, together in alike.items():
-        if len(together) > 1:
-            for node in together:
-                del powers[node]
-            sign = 1.0 if any(exponent > 0 for exponent in together.values()) else -1.0
-            inner = product(builder, {n: sign * e / size for n, e in together.items()})
-            powers[inner] = sign * size
+    """The node of a product of powers of nodes: what has a negative one stands below."""
 
     def multiplied(chosen: list[tuple[int, float]]) -> int | None:
         top = None

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from occamhead.direct import grids
 from occamhead.direct.pool import Pool, product
-from occamhead.direct.scan import Scan
+from occamhead.direct.scan import Scan, coefficients
 from occamhead.direct.transforms import Transform
 from occamhead.expression import Affine, Expression, ExpressionBuilder
 
@@ -126,9 +126,7 @@ class Powers:
         self, target: Transform, logs: Array, columns: Array, nodes: list[tuple[int, bool]]
     ) -> Iterator[Expression]:
         """With exponents that are simple where they are nearly so, and with those of the fit."""
-        system = np.concatenate([self.base, columns])
-        norms = np.sqrt((system**2).sum(axis=1))
-        found = np.linalg.lstsq((system / norms[:, None]).T, logs, rcond=1e-13)[0] / norms
+        found = coefficients(np.concatenate([self.base, columns]), logs)
         if not np.isfinite(found).all():
             return
         # A factor's exponent is one of the law's numbers, an exponent's coefficient is not.

@@ -150,6 +150,15 @@ class Scan:
         return float(rest @ rest)
 
 
+def coefficients(columns: Array, target: Array) -> Array:
+    """Numbers of least squares of columns [columns, rows] for a target [rows]: [columns].
+
+    Columns are scaled to length 1 first, so that their units do not matter.
+    """
+    norms = np.sqrt((columns**2).sum(axis=1))
+    return np.linalg.lstsq((columns / norms[:, None]).T, target, rcond=1e-13)[0] / norms
+
+
 def _norms(columns: Array) -> Array:
     norms = np.sqrt((columns**2).sum(axis=1, keepdims=True))
     return np.where(norms > 0, norms, 1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from occamhead.expression import Affine, Apply, Constant, Expression, ExpressionBuilder, Input
+from occamhead.expression import Affine, Apply, Expression, ExpressionBuilder
 
 # Two numbers of a sum that agree to this share are one number, which can be pulled out.
 EQUAL = 1e-7
@@ -28,27 +28,19 @@ def spelt(expression: Expression, constants: bool = True) -> Expression:
 
 def _spelt(expression: Expression, constants: bool) -> Expression:
     builder = ExpressionBuilder()
-    index: list[int] = []
-    for node in expression.nodes:
-        match node:
-            case Input(i):
-                index.append(builder.input(i))
-            case Constant(value):
-                index.append(builder.constant(value))
-            case Affine(constant, terms):
-                index.append(builder.affine(constant, [(c, index[child]) for c, child in terms]))
-            case Apply("mul", (a, b)):
-                (f, x), (g, y) = (_scale(builder, index[each], constants) for each in (a, b))
-                index.append(_times(builder, f * g, builder.apply("mul", x, y)))
-            case Apply("div", (a, b)):
-                (f, x), (g, y) = (_scale(builder, index[each], constants) for each in (a, b))
-                index.append(_times(builder, f / g, builder.apply("div", x, y)))
-            case Apply("pow", (a, b)):
-                index.append(_power(builder, index[a], index[b], constants))
-            case Apply(operator, children):
-                index.append(builder.apply(operator, *(index[child] for child in children)))
-    outputs = [index[output] for output in expression.outputs]
-    return builder.build(outputs, expression.num_inputs, expression.names).simplified()
+
+    def apply(operator: str, *children: int) -> int:
+        if operator == "pow":
+            base, exponent = children
+            return _power(builder, base, exponent, constants)
+        if operator not in ("mul", "div"):
+            return builder.apply(operator, *children)
+        (f, x), (g, y) = (_scale(builder, child, constants) for child in children)
+        return _times(builder, f * g if operator == "mul" else f / g, builder.apply(operator, x, y))
+
+    inputs = {i: builder.input(i) for i in expression.features}
+    outputs = builder.copy(expression, inputs, apply=apply)
+    return expression.rebuilt(builder, outputs).simplified()
 
 
 def _power(builder: ExpressionBuilder, base: int, exponent: int, constants: bool) -> int:

@@ -10,8 +10,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.direct import grids, ratios
-from occamhead.direct.damped import damped_waves
+from occamhead.direct import ratios
 from occamhead.direct.enumeration import enumerate_functions
 from occamhead.direct.pool import Pool, exponents
 from occamhead.direct.powers import Powers
@@ -23,6 +22,7 @@ from occamhead.direct.transforms import (
     shifted,
     transforms,
 )
+from occamhead.direct.waves import damped_waves, waves
 from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.expression.operators import get_operator
 
@@ -71,7 +71,7 @@ def candidates(x: Array, y: Array, functions: int = MOST_FUNCTIONS) -> Iterator[
         yield from sums.laws(form, alone=0, pairs=4)
     yield None
     for form in forms[:2]:
-        yield from grids.waves(pool, x, form, most=2)
+        yield from waves(pool, x, form, most=2)
     yield None
     yield from _fading(x, y, builder)
     yield None
@@ -92,9 +92,9 @@ def _fading(x: Array, y: Array, builder: ExpressionBuilder) -> Iterator[Expressi
 
 def _arguments(pool: Pool, x: Array) -> list[int]:
     """Monomials that may stand in a function with a number of its own, likeliest first."""
-    single = list(exponents(x.shape[1], 1, 4))[:MOST_ARGUMENTS]
-    squares = list(itertools.islice(exponents(x.shape[1], 2, 2), 40))
-    places = [pool.monomial(each, x) for each in [*single, *squares]]
+    single = itertools.islice(exponents(x.shape[1], 1, 4), MOST_ARGUMENTS)
+    squares = itertools.islice(exponents(x.shape[1], 2, 2), 40)
+    places = [pool.monomial(each, x) for each in (*single, *squares)]
     return list(dict.fromkeys(place for place in places if place is not None))
 
 
@@ -128,7 +128,7 @@ def _forms_of(form: Transform) -> list[Transform]:
         def undo(builder: ExpressionBuilder, node: int, scaled: Transform = scaled) -> int:
             return form.undo(builder, scaled.undo(builder, node))
 
-        found.append(Transform(scaled.values, undo, scaled.slope))
+        found.append(Transform(scaled.values, undo))
     return found
 
 
@@ -137,7 +137,6 @@ def _rescaled(form: Transform, scale: float) -> Transform:
     return Transform(
         form.values,
         lambda builder, node: builder.affine(0.0, [(scale, form.undo(builder, node))]),
-        form.slope,
     )
 
 

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 
 from occamhead.direct import grids
 from occamhead.direct.pool import Pool
-from occamhead.direct.scan import Hit, Scan
+from occamhead.direct.scan import Hit, Scan, coefficients
 from occamhead.direct.transforms import Transform
 from occamhead.expression import Expression
 
 Array: TypeAlias = NDArray[np.float64]
-
 
 # Sums that are kept while longer ones are looked for, and functions that are tried in pairs.
 BEAM, PAIRED = 8, 1200
@@ -76,9 +75,7 @@ class Sums:
     def _formula(self, hit: Hit, target: Transform, base: Array) -> Expression | None:
         pool, builder = self.pool, self.pool.builder
         columns = sorted(hit.columns)
-        system = np.concatenate([base, pool.values[columns]])
-        norms = np.sqrt((system**2).sum(axis=1))
-        found = np.linalg.lstsq((system / norms[:, None]).T, target.values, rcond=1e-13)[0] / norms
+        found = coefficients(np.concatenate([base, pool.values[columns]]), target.values)
         if not np.isfinite(found).all():
             return None
         terms = [

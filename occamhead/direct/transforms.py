@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from occamhead.expression import ExpressionBuilder
 
 Array: TypeAlias = NDArray[np.float64]
+Undo: TypeAlias = Callable[[ExpressionBuilder, int], int]
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,10 @@ class Transform:
     Args:
         values: The transformed target, [rows].
         undo: Builds the node of the target from that of the transformed one.
-        slope: How fast the transformed target moves with the target, [rows]; errors of one are
-            those of the other times this.
     """
 
     values: Array
-    undo: Callable[[ExpressionBuilder, int], int]
-    slope: Array
+    undo: Undo
 
 
 def root_mean_square(values: Array) -> float:
@@ -44,7 +42,7 @@ def _inverse(builder: ExpressionBuilder, node: int) -> int:
     return builder.apply("div", builder.constant(1.0), node)
 
 
-def _root(sign: float) -> Callable[[ExpressionBuilder, int], int]:
+def _root(sign: float) -> Undo:
     def build(builder: ExpressionBuilder, node: int) -> int:
         root = builder.apply("pow", node, builder.constant(0.5))
         return builder.affine(0.0, [(sign, root)])
@@ -56,7 +54,7 @@ def _square(builder: ExpressionBuilder, node: int) -> int:
     return builder.apply("pow", node, builder.constant(2.0))
 
 
-def _exponential(sign: float) -> Callable[[ExpressionBuilder, int], int]:
+def _exponential(sign: float) -> Undo:
     def build(builder: ExpressionBuilder, node: int) -> int:
         return builder.affine(0.0, [(sign, builder.apply("exp", node))])
 
@@ -73,22 +71,21 @@ def transforms(y: Array) -> Iterator[Transform]:
     Args:
         y: The target, [rows], of a size near 1.
     """
-    yield Transform(y, _itself, np.ones_like(y))
+    yield Transform(y, _itself)
     nonzero = bool((y != 0).all())
     one_sign = nonzero and bool((y > 0).all() or (y < 0).all())
     sign = 1.0 if (y > 0).all() else -1.0
     if nonzero:
-        yield Transform(1 / y, _inverse, 1 / y**2)
+        yield Transform(1 / y, _inverse)
     if one_sign:
-        yield Transform(y**2, _root(sign), 2 * np.abs(y))
-        yield Transform(np.log(np.abs(y)), _exponential(sign), 1 / np.abs(y))
-        yield Transform(
-            1 / y**2, lambda b, node: _inverse(b, _root(sign)(b, node)), 2 / np.abs(y) ** 3
-        )
+        root = _root(sign)
+        yield Transform(y**2, root)
+        yield Transform(np.log(np.abs(y)), _exponential(sign))
+        yield Transform(1 / y**2, lambda builder, node: _inverse(builder, root(builder, node)))
     if one_sign and sign > 0:
-        yield Transform(np.sqrt(y), _square, 0.5 / np.sqrt(y))
+        yield Transform(np.sqrt(y), _square)
     if np.abs(y).max() < 50:
-        yield Transform(np.exp(y), _logarithm, np.exp(y))
+        yield Transform(np.exp(y), _logarithm)
 
 
 def shifted(y: Array) -> Iterator[Transform]:
@@ -97,25 +94,20 @@ def shifted(y: Array) -> Iterator[Transform]:
     Args:
         y: The target, [rows], in its own units.
     """
-    forms: list[tuple[Array, Callable[[ExpressionBuilder, int], int], Array]] = [
-        (y, _itself, np.ones_like(y))
-    ]
+    forms: list[tuple[Array, Undo]] = [(y, _itself)]
     if (y > 0).all() or (y < 0).all():
-        forms.append((y**2, _root(1.0 if y[0] > 0 else -1.0), 2 * np.abs(y)))
+        forms.append((y**2, _root(1.0 if y[0] > 0 else -1.0)))
     if (y != 0).all():
-        forms.append((1 / y, _inverse, 1 / y**2))
-    for values, undo, slope in forms:
+        forms.append((1 / y, _inverse))
+    for values, undo in forms:
         for step in (-1.0, 1.0):
 
             def undone(
-                builder: ExpressionBuilder,
-                node: int,
-                undo: Callable[[ExpressionBuilder, int], int] = undo,
-                step: float = step,
+                builder: ExpressionBuilder, node: int, undo: Undo = undo, step: float = step
             ) -> int:
                 return undo(builder, builder.affine(-step, [(1.0, node)]))
 
-            yield Transform(values + step, undone, slope)
+            yield Transform(values + step, undone)
 
 
 def divided(form: Transform, values: Array, node: int) -> Transform:
@@ -123,5 +115,4 @@ def divided(form: Transform, values: Array, node: int) -> Transform:
     return Transform(
         form.values / values,
         lambda builder, inner: form.undo(builder, builder.apply("mul", node, inner)),
-        form.slope / values,
     )

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from occamhead.expression.core import Expression
 from occamhead.expression.graph import Graph
-from occamhead.expression.nodes import Affine, Apply, Constant
-from occamhead.expression.numbers import numbers
+from occamhead.expression.nodes import Affine, Constant
+from occamhead.expression.numbers import exponent_nodes, with_values
 from occamhead.expression.slopes import Tape
 
 Array: TypeAlias = NDArray[np.float64]
@@ -29,10 +29,7 @@ def free_places(graph: Graph) -> list[int]:
 
     These stand for how a formula is built: no term, a sign, one plus something, a root.
     """
-    exponents: set[int] = set()
-    for node in graph.nodes:
-        if isinstance(node, Apply) and node.operator == "pow":
-            exponents.add(node.children[1])
+    exponents = exponent_nodes(graph)
     free, place = [], 0
     for index, node in enumerate(graph.nodes):
         match node:
@@ -78,8 +75,7 @@ def fit_numbers(
     found = fitted_numbers(expression, x, y, weights, places, iterations)
     if found is None:
         return expression
-    remaining = iter(found)
-    return expression.with_numbers(lambda _: next(remaining))
+    return with_values(expression, found)
 
 
 def fitted_numbers(
@@ -161,8 +157,17 @@ class _Fit:
     ) -> None:
         self.tape = Tape(expression, x)
         self.y, self.root, self.places = y, root, places
-        self.linear = _linear_at_top(expression, places)
+        self.linear = self._linear_at_top(expression)
         self.take(self.tape.numbers if start is None else list(start))
+
+    def _linear_at_top(self, expression: Expression) -> list[int]:
+        """Those of the places that are the numbers of a sum at the top."""
+        node = expression.nodes[expression.outputs[0]]
+        if not isinstance(node, Affine):
+            return []
+        # The top is the last node, and so has the last numbers: nothing stands above it.
+        first = len(self.tape.numbers) - len(node.terms) - 1
+        return [place for place in self.places if place >= first]
 
     def take(self, found: list[float]) -> None:
         """Make these the numbers."""
@@ -215,16 +220,6 @@ class _Fit:
             return False
         self.take(moved)
         return True
-
-
-def _linear_at_top(expression: Expression, places: Sequence[int]) -> list[int]:
-    """Those of the places that are the numbers of a sum at the top."""
-    node = expression.nodes[expression.outputs[0]]
-    if not isinstance(node, Affine):
-        return []
-    # The top is the last node, and so has the last numbers: nothing stands above it.
-    first = len(numbers(expression)) - len(node.terms) - 1
-    return [place for place in places if place >= first]
 
 
 __all__ = ["fit_numbers", "fitted_numbers", "free_places", "standard_errors"]

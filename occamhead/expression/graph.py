@@ -259,6 +259,7 @@ class GraphBuilder:
         graph: Graph,
         inputs: Sequence[int] | Mapping[int, int],
         number: Callable[[float], float] = float,
+        apply: Callable[..., int] | None = None,
     ) -> list[int]:
         """Copy another formula in and return its outputs' indices.
 
@@ -266,7 +267,10 @@ class GraphBuilder:
             graph: What to copy.
             inputs: `inputs[i]` is the node that stands for input i.
             number: Applied to every constant and coefficient.
+            apply: What is called, instead of :meth:`apply`, with an operator and the nodes of its
+                arguments, and gives the node that stands for it: how a formula is rewritten.
         """
+        apply = apply or self.apply
         index: list[int] = []
         for node in graph.nodes:
             match node:
@@ -278,7 +282,7 @@ class GraphBuilder:
                     scaled = [(number(c), index[child]) for c, child in terms]
                     index.append(self.affine(number(constant), scaled))
                 case Apply(operator, children):
-                    index.append(self.apply(operator, *(index[child] for child in children)))
+                    index.append(apply(operator, *(index[child] for child in children)))
         return [index[output] for output in graph.outputs]
 
     def table(self, outputs: Sequence[int]) -> tuple[tuple[Node, ...], tuple[int, ...]]:

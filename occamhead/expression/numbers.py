@@ -6,6 +6,8 @@ import math
 from collections.abc import Container, Iterator, Sequence
 
 from occamhead.expression.core import Expression
+from occamhead.expression.graph import Graph
+from occamhead.expression.nodes import Apply
 
 # Denominators, and units, of what counts as simple. Thirds and multiples of pi lie so dense that
 # noise would meet them everywhere: only an exact formula is read so.
@@ -43,6 +45,15 @@ def with_values(expression: Expression, values: Sequence[float]) -> Expression:
     """The formula with other numbers, as :func:`numbers` lists them; what becomes 0 is dropped."""
     remaining = iter(values)
     return expression.with_numbers(lambda _: next(remaining))
+
+
+def exponent_nodes(graph: Graph) -> set[int]:
+    """The nodes that are exponents."""
+    return {
+        node.children[1]
+        for node in graph.nodes
+        if isinstance(node, Apply) and node.operator == "pow"
+    }
 
 
 def is_simple(value: float) -> bool:

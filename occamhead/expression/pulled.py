@@ -6,7 +6,7 @@ import math
 
 from occamhead.expression.core import Expression
 from occamhead.expression.graph import GraphBuilder
-from occamhead.expression.nodes import Affine, Apply, Constant
+from occamhead.expression.nodes import Affine
 
 
 def pulled(expression: Expression) -> Expression:
@@ -16,25 +16,17 @@ def pulled(expression: Expression) -> Expression:
     pi/4 rather than its root. ``(c*f)/g`` becomes ``c * f/g``.
     """
     builder = GraphBuilder()
-    index: list[int] = []
-    for node in expression.nodes:
-        match node:
-            case Apply("pow", (base, power)):
-                index.append(_power(builder, index[base], index[power]))
-            case Apply("div", (top, bottom)):
-                factor, rest = _factor(builder, index[top])
-                index.append(
-                    builder.affine(0.0, [(factor, builder.apply("div", rest, index[bottom]))])
-                )
-            case Apply(operator, children):
-                index.append(builder.apply(operator, *(index[child] for child in children)))
-            case Affine(constant, terms):
-                index.append(builder.affine(constant, [(c, index[child]) for c, child in terms]))
-            case Constant(value):
-                index.append(builder.constant(value))
-            case _:
-                index.append(builder.input(node.index))
-    return expression.rebuilt(builder, [index[output] for output in expression.outputs])
+
+    def apply(operator: str, *children: int) -> int:
+        if operator == "pow":
+            return _power(builder, *children)
+        if operator == "div":
+            factor, rest = _factor(builder, children[0])
+            return builder.affine(0.0, [(factor, builder.apply("div", rest, children[1]))])
+        return builder.apply(operator, *children)
+
+    inputs = {i: builder.input(i) for i in expression.features}
+    return expression.rebuilt(builder, builder.copy(expression, inputs, apply=apply))
 
 
 def _power(builder: GraphBuilder, base: int, power: int) -> int:

@@ -10,7 +10,13 @@ from occamhead.expression.core import Expression
 from occamhead.expression.fitting import fit_numbers
 from occamhead.expression.linearised import Linearised, Rows, loss_of, nats
 from occamhead.expression.nodes import Affine, Apply, Constant
-from occamhead.expression.numbers import FRACTIONS, LARGEST_SIMPLE, free_numbers, with_values
+from occamhead.expression.numbers import (
+    FRACTIONS,
+    LARGEST_SIMPLE,
+    exponent_nodes,
+    free_numbers,
+    with_values,
+)
 from occamhead.expression.pulled import pulled
 
 # Nats of n log(error) that a change may cost: log(n) / 2, which a number takes to write down
@@ -131,11 +137,7 @@ def _number_nats(state: Linearised) -> float:
 
 def _exponents(expression: Expression) -> set[int]:
     """Places of numbers that are exponents."""
-    powers = {
-        node.children[1]
-        for node in expression.nodes
-        if isinstance(node, Apply) and node.operator == "pow"
-    }
+    powers = exponent_nodes(expression)
     found, place = set(), 0
     for index, node in enumerate(expression.nodes):
         if isinstance(node, Constant):

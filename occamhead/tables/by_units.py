@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from occamhead.expression import Expression
 from occamhead.expression.fitting import fit_numbers
+from occamhead.expression.linearised import loss_of
 from occamhead.expression.products import factored
 from occamhead.expression.tidy import EXACT, tidy
 from occamhead.tables.column_units import ColumnUnits
@@ -49,9 +50,8 @@ def laws_by_units(
         formula = fit_numbers(rough, part.x, y, part.weights)
         formula = factored(formula.simplified(), part.x)
         formula = tidy(formula, part.x, y, part.weights, deviation, refitted=True)
-        with np.errstate(all="ignore"):
-            error = float(np.sqrt(part.weights @ (formula(part.x)[:, 0] - y) ** 2)) / deviation
-        if not np.isfinite(error) or formula.complexity > settings.max_complexity:
+        error = math.sqrt(loss_of(formula, (part.x, y, part.weights))) / deviation
+        if not math.isfinite(error) or formula.complexity > settings.max_complexity:
             continue
         if units.check(formula).consistent:
             found.append((formula, nats))

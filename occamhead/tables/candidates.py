@@ -16,9 +16,6 @@ from occamhead.tables.sorted_rows import SortedRows
 
 Array: TypeAlias = NDArray[np.float64]
 
-# Errors (root mean square over the deviation of the target) that are as good as none.
-EXACT = 1e-9
-
 # Kinds of formulas, as the table of equations names them.
 SEARCH, DIRECT, LINEAR = "search", "direct fit", "linear model"
 SPARSE, CONSTANT, UNITS = "sparse linear model", "constant", "units"

@@ -14,14 +14,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from occamhead.checks import needs
 from occamhead.expression import Expression, ExpressionBuilder
-from occamhead.expression.tidy import STILL_EXACT
+from occamhead.expression.tidy import EXACT, STILL_EXACT
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.result import Result
 from occamhead.tables.between_rows import BetweenRows
 from occamhead.tables.by_units import laws_by_units
 from occamhead.tables.candidates import (
     DIRECT,
-    EXACT,
     LINEAR,
     SEARCH,
     UNITS,

@@ -234,11 +234,9 @@ def _with_values(formula: Expression, values: Sequence[float]) -> Expression:
     """The formula with numbers in the place of its last inputs."""
     builder = ExpressionBuilder()
     inputs = formula.num_inputs - len(values)
-    nodes = {i: builder.input(i) for i in range(inputs)}
-    nodes |= {inputs + i: builder.constant(value) for i, value in enumerate(values)}
-    outputs = builder.copy(formula, {i: nodes[i] for i in formula.features})
+    nodes = [*map(builder.input, range(inputs)), *map(builder.constant, values)]
     names = None if formula.names is None else formula.names[:inputs]
-    return builder.build(outputs, inputs, names).simplified()
+    return formula.compose(builder.build(nodes, inputs, names)).simplified()
 
 
 def _frame(shared: Shared, errors: Array, labels: Sequence[Any], own: Sequence[str]) -> Any:

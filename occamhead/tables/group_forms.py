@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from occamhead.expression import Expression
 from occamhead.expression.fitting import free_places
 from occamhead.expression.numbers import decimals, numbers, simple, with_number
+from occamhead.expression.tidy import EXACT
 from occamhead.tables.group_numbers import Shared, Together
 from occamhead.tables.sorted_rows import SortedRows
 
@@ -163,7 +164,7 @@ def _with_common(shared: Shared, place: int, together: Together) -> Shared:
 def simplified_numbers(shared: Shared, description: Description) -> Shared:
     """The form with common numbers made simple where that shortens the description, then short."""
     together = Together(shared.formula, description.parts)
-    exact = math.sqrt(shared.loss / description.variance) < 1e-9
+    exact = math.sqrt(shared.loss / description.variance) < EXACT
     for place in shared.common:
         common = tuple(each for each in shared.common if each != place)
         for value in simple(float(shared.numbers[0, place]), exact):

@@ -19,6 +19,7 @@ from occamhead.expression.fitting import (
     SMALLEST_GAIN,
     fitted_numbers,
 )
+from occamhead.expression.numbers import with_values
 from occamhead.expression.slopes import Tape
 from occamhead.tables.sorted_rows import SortedRows
 
@@ -49,8 +50,7 @@ class Shared:
 
     def of(self, group: int) -> Expression:
         """The formula of a group."""
-        remaining = iter(self.numbers[group].tolist())
-        return self.formula.with_numbers(lambda _: next(remaining))
+        return with_values(self.formula, self.numbers[group].tolist())
 
     @property
     def count(self) -> int:

@@ -15,6 +15,7 @@ from occamhead.direct.spelling import spelt
 from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.expression.fitting import free_places
 from occamhead.expression.numbers import numbers
+from occamhead.expression.tidy import EXACT
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.result import Result
 from occamhead.tables.between_rows import BetweenRows
@@ -48,8 +49,6 @@ FEW_GROUPS, HOPEFUL = 3, 40.0
 CLEARLY = 2.0
 # A share of the held-out loss that is no difference: two spellings of one form.
 SAME = 1e-3
-# An error over the deviation that needs no search.
-EXACT = 1e-9
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from recipes.recovery_tasks.scaling import scaled
 # The operators that all have, and the two roots of many laws; trees as long as the longest law.
 OPERON = {"operators": "add,sub,mul,div,sin,cos,exp,logabs,sqrt,square", "max_length": 25}
 _NAMES = {"pyoperon": "operon"}
-METHODS = ("occamhead", "pyoperon", "gplearn", "ridge", *PEERS)
 
 
 def present(
@@ -28,7 +27,7 @@ def present(
     """The methods that are installed; of each other one, it is said what it needs.
 
     Args:
-        names: Of :data:`METHODS`.
+        names: Of :data:`recipes.recovery_tasks.flags.METHODS`.
         options: Of ``OccamRegressor``, besides its budget and seed.
         noise: Without it pyoperon's numbers are fitted once more in float64.
         pythons: Interpreter of each peer that lives in an environment of its own.

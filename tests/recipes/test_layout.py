@@ -60,8 +60,13 @@ def test_flags_offer_what_there_is(flags):
     assert getattr(import_module(flags), name) == tuple(getattr(import_module(home), name))
 
 
-# The problems that recovery offers are read from files, by numpy and yaml.
-@pytest.mark.parametrize("name", sorted({path.stem for path in TOP} - {"recovery"}))
+def test_recovery_offers_the_suites_and_peers_that_there_are():
+    flags = import_module("recipes.recovery_tasks.flags")
+    assert flags.SUITES == import_module("occamhead.problems").SUITES
+    assert tuple(import_module("recipes.others.own_environment").PEERS) == flags.PEERS
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in TOP))
 def test_help_loads_nothing_heavy(name):
     code = f"import sys\nfrom recipes.{name} import main\ntry:\n    main(['--help'])\nfinally:\n"
     code += "    print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"

@@ -155,7 +155,7 @@ def test_a_stop_keeps_what_was_found(tmp_path, capsys, monkeypatch):
             raise KeyboardInterrupt
         return real(run, fit)
 
-    monkeypatch.setattr(recovery, "row_of", stopped)
+    monkeypatch.setattr(recovery_rows, "row_of", stopped)
     rows = recovery.main(["--suite", "jin", "--methods", "ridge", "--out", str(tmp_path)])
     assert len(rows) == 2 and len(json.loads((tmp_path / "results.json").read_text())["rows"]) == 2
     assert "stopped after 2 of 6 runs" in capsys.readouterr().out
