@@ -14,7 +14,7 @@ from occamhead.search import Evolution
 from occamhead.tables import fit_table as module
 from occamhead.tables import held_out
 from occamhead.tables import settings as settings_module
-from occamhead.tables.estimators import DEFAULT_BASES, OccamRegressor
+from occamhead.tables.estimators import OccamRegressor
 from tests.tables.small import classifier, clean, noisy, regressor
 
 

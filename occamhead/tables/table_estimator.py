@@ -1,0 +1,131 @@
+"""What ``OccamRegressor`` and ``OccamClassifier`` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from occamhead.network.bases import get_bases
+from occamhead.tables.column_units import ColumnUnits
+from occamhead.tables.fit_table import Start, fit_table
+from occamhead.tables.own_bases import PicklesOwnBases
+from occamhead.tables.settings import TableSettings
+from occamhead.tables.sorted_rows import SortedRows
+from occamhead.tables.task import Task
+
+DEFAULT_BASES = (
+    "add", "sub", "mul", "div", "square", "sin", "cos", "exp", "log_abs", "add_constant",
+    "mul_constant", "pow_constant",
+)  # fmt: skip
+
+Array = NDArray[np.float64]
+
+
+class TableEstimator(PicklesOwnBases, BaseEstimator):
+    """What both estimators have in common; see :class:`OccamRegressor`."""
+
+    def __init__(
+        self,
+        *,
+        bases: str | Sequence[str] = DEFAULT_BASES,
+        depth: int = 4,
+        max_terms: int = 5,
+        constants: Sequence[float] = (1.0,),
+        max_complexity: int = 30,
+        max_functions: int | None = 200_000,
+        time_budget: float | None = None,
+        folds: int = 5,
+        strategy: Mapping[str, Any] | None = None,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: bool = False,
+    ) -> None:
+        self.bases = bases
+        self.depth = depth
+        self.max_terms = max_terms
+        self.constants = constants
+        self.max_complexity = max_complexity
+        self.max_functions = max_functions
+        self.time_budget = time_budget
+        self.folds = folds
+        self.strategy = strategy
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _weights(self, x: Array, sample_weight: Any) -> Array:
+        weights = _check_sample_weight(sample_weight, x, dtype=np.float64)
+        if weights.min() < 0 or not weights.any():
+            raise ValueError(
+                "sample_weight must not be negative and not zero in every row, got a least weight"
+                f" of {weights.min():g}; leave it out to weigh all rows alike"
+            )
+        return weights
+
+    def _fit(self, table: SortedRows, task: Task, units: ColumnUnits | None = None) -> None:
+        """Fit the formulas; sets what both estimators offer afterwards."""
+        settings = self._settings()
+        names = getattr(self, "feature_names_in_", None)
+        names = None if names is None else [str(name) for name in names]
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)
+        fitted = fit_table(table, task, settings, seeds, names, self._start(table), units)
+        self._last_shape, self._inputs = self._shape(table), fitted.inputs
+        self.result_, self.n_functions_ = fitted.result, fitted.result.functions
+        self.best_, self.equations_ = fitted.best, fitted.equations
+        self._choice = fitted.verdict
+
+    def _settings(self) -> TableSettings:
+        return TableSettings(
+            **{setting.name: getattr(self, setting.name) for setting in fields(TableSettings)}
+        )
+
+    def _shape(self, table: SortedRows) -> dict[str, Any]:
+        """What routes through the network depend on."""
+        return {
+            "features": table.x.shape[1],
+            "outputs": table.targets.shape[1],
+            "bases": tuple(basis.name for basis in get_bases(self.bases)),
+            "depth": self.depth,
+            "max_terms": self.max_terms,
+            "constants": tuple(self.constants),
+        }
+
+    def _start(self, table: SortedRows) -> Start | None:
+        """The last fit, if the next one goes on from it."""
+        if not self.warm_start or not hasattr(self, "result_"):
+            return None
+        for name, value in self._shape(table).items():
+            if value != self._last_shape[name]:
+                raise ValueError(
+                    f"warm_start goes on in the same network, but {name} were"
+                    f" {self._last_shape[name]} and are now {value}; set warm_start=False to start"
+                    " anew"
+                )
+        if not len(self.result_.routes):  # a direct fit: there was no network
+            return None
+        return Start(self.result_.routes, self._inputs)
+
+    # --- results -----------------------------------------------------------------------------
+
+    def sympy(self) -> Any:
+        """The chosen formula as a sympy expression; a list of them for several outputs."""
+        check_is_fitted(self, "best_")
+        forms = self.best_.sympy()
+        return forms[0] if len(forms) == 1 else forms
+
+    def latex(self) -> str | list[str]:
+        """The chosen formula as LaTeX; a list of them for several outputs."""
+        check_is_fitted(self, "best_")
+        forms = self.best_.latex()
+        return forms[0] if len(forms) == 1 else forms
+
+    def _evaluate(self, x: Any) -> Array:
+        check_is_fitted(self, "best_")
+        return self.best_(validate_data(self, x, dtype=np.float64, reset=False))
