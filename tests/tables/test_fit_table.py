@@ -15,6 +15,7 @@ from occamhead.tables import fit_table as module
 from occamhead.tables import held_out
 from occamhead.tables import settings as settings_module
 from occamhead.tables.estimators import OccamRegressor
+from occamhead.tables.table_estimator import DEFAULT_BASES
 from tests.tables.small import classifier, clean, noisy, regressor
 
 
