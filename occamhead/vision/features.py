@@ -1,13 +1,13 @@
 """Features of pictures, computed once by a frozen backbone and kept on disk."""
 
 import hashlib
+import io
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
-from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from occamhead.rows.evaluating import evaluating
+from occamhead.saving.sealed import SEAL_BYTES, Damaged, check_seal, seal
 from occamhead.vision.allocator import memory_kept
 from occamhead.vision.backbones import Backbone
 from occamhead.vision.pictures import Pictures, PictureTensors
@@ -149,8 +150,10 @@ def cached_features(
     """Return the features of `extract`, computed only if they are not on disk yet.
 
     Args:
-        cache_dir: Folder of the cached files, one per backbone, transform and set of pictures;
-            None means $XDG_CACHE_HOME/occamhead/features, or ~/.cache/occamhead/features.
+        cache_dir: Folder of the cached files, one per backbone, transform and content of the
+            pictures, wherever these lie; None means $XDG_CACHE_HOME/occamhead/features, or
+            ~/.cache/occamhead/features. A file is read through before it is believed; of one that
+            is damaged a warning says so, and the features are computed again.
         backbone, pictures, batch_size, device, workers, progress, watch: As for `extract`;
             what is on disk passes through nothing, so that nobody looks on.
     Returns:
@@ -175,7 +178,6 @@ def cached_features(
         features = _read_cached(file, shape)
         if features is not None:
             return features
-        log.warning("%s: damaged cache file, computed again", file)
     log.info("%s: computing features of %d pictures", backbone.name, len(pictures))
     features = extract(
         backbone,
@@ -206,10 +208,11 @@ def cached_arrays(
     file = _cache_folder(cache_dir) / f"{name}.npz"
     if file.exists():
         try:
-            with np.load(file, allow_pickle=False) as kept:
+            check_seal(file)
+            with np.load(io.BytesIO(file.read_bytes()[:-SEAL_BYTES]), allow_pickle=False) as kept:
                 return dict(kept)
-        except (ValueError, EOFError, OSError, BadZipFile) as reason:
-            log.warning("%s: damaged cache file, computed again: %s", file, reason)
+        except (Damaged, OSError) as reason:
+            _say_again(file, reason)
     arrays = dict(make())
     _write_whole(file, arrays)
     return arrays
@@ -233,13 +236,20 @@ def _cache_key(backbone: Backbone, pictures: Pictures) -> str:
 
 
 def _read_cached(file: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
-    """Map a cached file, or return None if it is cut off or holds something else."""
+    """Map a cached file, or say what is wrong with it and return None."""
     try:
+        check_seal(file)
         features: NDArray[np.float32] = np.load(file, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as reason:
-        log.warning("%s: %s", file, reason)
+        if features.shape != shape or features.dtype != np.float32:
+            raise Damaged(f"wanted float32 {list(shape)}, got {features.dtype} {features.shape}")
+    except (Damaged, OSError) as reason:
+        _say_again(file, reason)
         return None
-    return features if features.shape == shape and features.dtype == np.float32 else None
+    return features
+
+
+def _say_again(file: Path, reason: Exception) -> None:
+    log.warning("%s: damaged cache file, computed again: %s", file, reason)
 
 
 def _write_whole(file: Path, features: NDArray[np.float32] | Mapping[str, NDArray[Any]]) -> None:
@@ -252,6 +262,7 @@ def _write_whole(file: Path, features: NDArray[np.float32] | Mapping[str, NDArra
                 np.savez(sink, **features)  # type: ignore[arg-type]
             else:
                 np.save(sink, features)
+        seal(part)
         os.replace(part, file)
     finally:
         part.unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from occamhead.saving.sealed import seal
 from occamhead.vision import (
     PictureArrays,
     PictureTensors,
@@ -14,7 +15,8 @@ from occamhead.vision import (
     pixels,
     read_folder,
 )
-from occamhead.vision.features import _pooling_by_channels
+from occamhead.vision.features import _pooling_by_channels, cached_arrays
+from tests.vision.conftest import replace_unnoticed
 
 QUIET = {"workers": 0, "progress": False}
 
@@ -126,24 +128,37 @@ def test_cache_follows_weights_transform_and_pictures(make_backbone, make_photog
     for count, (backbone, some) in enumerate(cases, start=1):
         cached_features(backbone, some, cache, **QUIET)
         assert backbone.module.passes == 1 and len(list(cache.iterdir())) == count
-    os.utime(pictures.names[1], ns=(1, 1))
+    replace_unnoticed(pictures.names[1])
     cached_features(make_backbone(), pictures, cache, **QUIET)
     assert len(list(cache.iterdir())) == len(cases) + 1
 
 
-@pytest.mark.parametrize("damage", ["truncate", "empty", "garbage", "other shape", "other type"])
+def test_pictures_that_moved_keep_their_features(make_backbone, make_photographs, tmp_path):
+    root = make_photographs({"train": {"ants": 3}}) / "train"
+    first = np.array(cached_features(make_backbone(), read_folder(root), tmp_path / "c", **QUIET))
+    moved = read_folder(root.rename(tmp_path / "elsewhere"))
+    os.utime(moved.names[0], ns=(1, 1))
+    backbone = make_backbone()
+    assert np.array_equal(cached_features(backbone, moved, tmp_path / "c", **QUIET), first)
+    assert backbone.module.passes == 0
+
+
+DAMAGE = ["truncate", "empty", "garbage", "other shape", "other type", "unsealed", "bit", "zeros"]
+
+
+@pytest.mark.parametrize("damage", [*DAMAGE, "rows", "header"])
 def test_damaged_cache_files_are_reported_and_replaced(
     damage, make_backbone, grey_pictures, tmp_path, caplog
 ):
     wanted = np.array(cached_features(make_backbone(), grey_pictures, tmp_path, **QUIET))
     (file,) = tmp_path.iterdir()
-    if damage == "other shape":
-        np.save(file, wanted[:, 1:])
-    elif damage == "other type":
-        np.save(file, wanted.astype(np.float64))
+    if damage in ("other shape", "other type", "unsealed"):
+        other = {"other shape": wanted[:, 1:], "other type": wanted.astype(np.float64)}
+        np.save(file, other.get(damage, wanted))
+        if damage != "unsealed":
+            seal(file)
     else:
-        content = {"truncate": file.read_bytes()[:-5], "empty": b"", "garbage": b"x" * 500}
-        file.write_bytes(content[damage])
+        file.write_bytes(spoilt(file.read_bytes(), damage, wanted))
     backbone = make_backbone()
     damaged = file.read_bytes()
     with file.open("rb") as seen_by_another_process:
@@ -151,6 +166,42 @@ def test_damaged_cache_files_are_reported_and_replaced(
         assert seen_by_another_process.read() == damaged  # replaced, not written over
     assert backbone.module.passes == 1
     assert f"{file}: damaged cache file" in caplog.text
+
+
+def spoilt(whole, damage, rows):
+    body = bytearray(whole[128 : 128 + rows.nbytes])
+    if damage == "bit":
+        body[40] ^= 4
+    elif damage == "zeros":
+        body[16:64] = bytes(48)
+    elif damage == "rows":
+        body[:] = rows[::-1].tobytes()
+    content = {"truncate": whole[:-5], "empty": b"", "garbage": b"x" * 500}
+    # One byte of the header, where numpy raises tokenize.TokenError.
+    content["header"] = whole.replace(b"(7, 4)", b"(7, 4(")
+    found = content.get(damage, whole[:128] + body + whole[128 + rows.nbytes :])
+    assert found != whole
+    return found
+
+
+def test_damaged_arrays_are_reported_and_made_again(tmp_path, caplog):
+    wanted = np.random.default_rng(0).standard_normal((3, 50))
+    calls = []
+
+    def make():
+        calls.append(1)
+        return {"heat": wanted}
+
+    cached_arrays(["some", "key"], make, tmp_path)
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    for place in np.random.default_rng(1).integers(0, len(whole), 60).tolist():
+        before = len(calls)
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert np.array_equal(cached_arrays(["some", "key"], make, tmp_path)["heat"], wanted)
+        assert len(calls) == before + 1 and f"{file}: damaged cache file" in caplog.text
+        assert np.array_equal(cached_arrays(["some", "key"], make, tmp_path)["heat"], wanted)
+        assert len(calls) == before + 1
 
 
 def test_a_failed_pass_leaves_no_cache_file(make_backbone, grey_pictures, tmp_path):

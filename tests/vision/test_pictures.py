@@ -1,5 +1,3 @@
-import os
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +5,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from occamhead.vision import PictureArrays, hold_out, read_folder
+from tests.vision.conftest import replace_unnoticed
 
 
 def test_labels_follow_the_sorted_or_the_given_order(make_photographs):
@@ -79,7 +78,7 @@ def test_fingerprint_follows_content_and_order(make_photographs, grey_pictures):
     before = files.fingerprint()
     assert files.fingerprint() == before
     assert files.subset([1, 0, 2]).fingerprint() != before
-    os.utime(files.names[0], ns=(1, 1))
+    replace_unnoticed(files.names[0])
     assert files.fingerprint() != before
 
     before = grey_pictures.fingerprint()

@@ -1,0 +1,1 @@
+"""What is written stays, and what is read is what was written."""
