@@ -55,6 +55,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             "number_units": model.best_units_ or [],
             "rows": len(table),
             "formula": str(model.best_),
+            "numbers": _numbers(model.numbers_),
             "r2": model.score(pd.DataFrame(x, columns=inputs), y),
             "sizes": _sizes(model.equations_, float(np.var(y))),
             "notes": [str(note.message) for note in notes],
@@ -83,6 +84,12 @@ def _sizes(equations: Any, variance: float) -> list[dict[str, Any]]:
     ]
 
 
+def _numbers(frame: Any) -> list[dict[str, Any]]:
+    """The fitted numbers and their standard errors; an error that is not known is null."""
+    rows = frame.to_dict("records")
+    return [{**row, "error": row["error"] if np.isfinite(row["error"]) else None} for row in rows]
+
+
 def _write(out: Path, target: str, formula: Expression) -> None:
     (out / "formula.py").write_text(formula.python(f"{target}, by occamhead law"))
     (out / "formula.json").write_text(formula.to_json() + "\n")
@@ -94,8 +101,10 @@ def _say(out: Path, results: Mapping[str, Any]) -> None:
     say(f"{results['target']} = {results['formula']}")
     if results["units"]:
         say("  " + ", ".join(f"{name} in {unit}" for name, unit in results["units"].items()))
-    if results["number_units"]:
-        say("  with " + ", ".join(f"{value:g} {unit}" for value, unit in results["number_units"]))
+    for number in results["numbers"]:
+        like = f"    maybe {number['reads_as']}" if number["reads_as"] else ""
+        unit = f" {number['unit']}" if number.get("unit") else ""
+        say(f"  {number['printed']}{unit}{like}")
     kind = next(size["kind"] for size in results["sizes"] if size["chosen"])
     kind = KINDS.get(kind, f"a {kind}")
     share = _percent(results["r2"])

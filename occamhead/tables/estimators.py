@@ -20,6 +20,7 @@ from occamhead.tables.column_units import Units, column_units
 from occamhead.tables.group_estimates import GroupEstimates
 from occamhead.tables.local import error_scale
 from occamhead.tables.losses import RowLoss, get_loss
+from occamhead.tables.number_errors import named_constants, number_errors, number_frame
 from occamhead.tables.platt import probabilities
 from occamhead.tables.regression import Regression
 from occamhead.tables.sorted_rows import sort_rows
@@ -52,8 +53,9 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         Layers of these bases; a layer of weighted sums follows them.
     max_terms : int
         Most terms of these sums.
-    constants : sequence of float
-        Constants beside the inputs; others are fitted.
+    constants : sequence of float, or mapping of names to them
+        Constants beside the inputs; others are fitted. Those with a name, such as {"g": 9.81}, are
+        beside 1, and `numbers_` says which number may be one of them.
     max_complexity : int
         Most nodes and fitted constants of a formula of the search.
     max_functions : int or None
@@ -99,6 +101,11 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
     best_units_ : list of (float, str)
         Under `units`, the numbers of the formula that have a unit, and this, which is that of the
         number in units of the columns; otherwise None.
+    numbers_ : DataFrame
+        The fitted numbers of the formula (after a fit with groups, those common to all), each with
+        its standard `error`, both as `printed`, the `unit` under `units`, and in `reads_as` what
+        it equals within two standard errors: a fraction, a multiple of pi, a named constant or,
+        under `units`, one of nature. Nothing is replaced by that.
     groups_ : DataFrame
         After a fit with groups: each one's own numbers c0, c1, ..., which are further inputs of
         `best_`, and their standard errors c0_error, ...; see :meth:`formula_of`.
@@ -125,7 +132,7 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         bases: str | Sequence[str] = DEFAULT_BASES,
         depth: int = 4,
         max_terms: int = 5,
-        constants: Sequence[float] = (1.0,),
+        constants: Sequence[float] | Mapping[str, float] = (1.0,),
         max_complexity: int = 30,
         max_functions: int | None = 200_000,
         time_budget: float | None = None,
@@ -207,7 +214,14 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
             )
         scale = error_scale(table) if self.loss == "huber" else 0.0
         loss = get_loss(self.loss, table.labels, self.quantile, scale)
-        self._fit(table, Regression(loss), units)
+        task = Regression(loss)
+        self._fit(table, task, units)
+        self.numbers_ = number_frame(
+            self.best_,
+            number_errors(self.best_, table, task),
+            named_constants(self.constants),
+            None if units is None else units.check(self.best_).numbers,
+        )
         self.best_units_ = None if units is None else units.numbers(self.best_)
         if units is not None:
             self.equations_["units"] = [units.told(each) for each in self.equations_["expression"]]

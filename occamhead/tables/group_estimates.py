@@ -23,6 +23,7 @@ from occamhead.expression import Affine, Apply, Constant, Expression, Expression
 from occamhead.tables.fit_table import NUMBERS_ROWS
 from occamhead.tables.group_numbers import Shared, Together
 from occamhead.tables.grouped import Form, fit_groups, sampled
+from occamhead.tables.number_errors import frame_of, named_constants
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows, sort_rows
 
@@ -41,6 +42,7 @@ class GroupEstimates:
     groups_: Any
     best_: Expression
     equations_: Any
+    numbers_: Any
     result_: Result
     best_units_: list[tuple[float, str]] | None
 
@@ -108,6 +110,8 @@ class GroupEstimates:
         self.groups_ = _frame(shared, errors, labels, own)
         self.result_, self.n_functions_ = found.result, found.result.functions
         self.equations_ = _equations(found.forms, names)
+        common = [(shared.numbers[large[0], p], errors[large[0], p]) for p in shared.common]
+        self.numbers_ = frame_of(common, named_constants(self.constants))  # type: ignore[attr-defined]
         self.best_units_ = None
 
     def _predict_groups(self, X: Any, groups: ArrayLike | None) -> Array:

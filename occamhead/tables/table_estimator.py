@@ -37,7 +37,7 @@ class TableEstimator(PicklesOwnBases, BaseEstimator):
         bases: str | Sequence[str] = DEFAULT_BASES,
         depth: int = 4,
         max_terms: int = 5,
-        constants: Sequence[float] = (1.0,),
+        constants: Sequence[float] | Mapping[str, float] = (1.0,),
         max_complexity: int = 30,
         max_functions: int | None = 200_000,
         time_budget: float | None = None,
@@ -82,9 +82,14 @@ class TableEstimator(PicklesOwnBases, BaseEstimator):
         self._choice = fitted.verdict
 
     def _settings(self) -> TableSettings:
-        return TableSettings(
-            **{setting.name: getattr(self, setting.name) for setting in fields(TableSettings)}
-        )
+        given = {setting.name: getattr(self, setting.name) for setting in fields(TableSettings)}
+        return TableSettings(**{**given, "constants": self._constant_values()})
+
+    def _constant_values(self) -> tuple[float, ...]:
+        """Constants beside the inputs; named ones stand beside 1."""
+        if isinstance(self.constants, Mapping):
+            return tuple(dict.fromkeys((1.0, *map(float, self.constants.values()))))
+        return tuple(self.constants)
 
     def _shape(self, table: SortedRows) -> dict[str, Any]:
         """What routes through the network depend on."""
@@ -94,7 +99,7 @@ class TableEstimator(PicklesOwnBases, BaseEstimator):
             "bases": tuple(basis.name for basis in get_bases(self.bases)),
             "depth": self.depth,
             "max_terms": self.max_terms,
-            "constants": tuple(self.constants),
+            "constants": self._constant_values(),
         }
 
     def _start(self, table: SortedRows) -> Start | None:

@@ -29,9 +29,12 @@ def test_the_law_of_the_pendulum(pendulum, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "period = 6.283185307179586*(length/gravity)**0.5\n  length in m, period in s\n" in said
     assert "chosen" in said and "explained" in said
+    assert "  6.28318530718    maybe 2*pi\n" in said
     assert {file.name for file in out.iterdir()} == {
         "results.json", "formula.py", "formula.json", "formula.tex"}  # fmt: skip
     results = json.loads((out / "results.json").read_text())
+    (number,) = results["numbers"]
+    assert number["error"] == 0 and number["reads_as"] == "2*pi"
     assert results["r2"] == pytest.approx(1) and results["inputs"] == ["length", "gravity"]
     formula = Expression.from_json((out / "formula.json").read_text())
     assert float(formula(np.array([[1.0, 9.81]]))[0, 0]) == pytest.approx(2.00607, rel=1e-4)
