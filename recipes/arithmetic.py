@@ -24,10 +24,11 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from occamhead.commands.flags import positive
-from occamhead.commands.results import prepare, write_results
+from occamhead.commands.results import Run
 from recipes.shared.flags import recipe_parser
 from recipes.shared.threads import on_one_thread
 
@@ -47,28 +48,28 @@ def arguments() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the recipe; returns what it writes to results.json."""
-    return on_one_thread(run, arguments().parse_args(argv))
+    return on_one_thread(work, arguments().parse_args(argv), "arithmetic")
 
 
-def run(args: argparse.Namespace) -> dict[str, Any]:
+def work(args: argparse.Namespace, run: Run) -> dict[str, Any]:
     """What the flags ask for."""
     from recipes.lists import methods, sorting
     from recipes.lists.tables import say_program, say_task
 
-    out = prepare(args.out, "arithmetic", args.overwrite)
     rows: list[dict[str, Any]] = []
     for task in args.tasks:
         own = []
         for seed in args.seeds:
             if task == SORTING:
-                own += sorting.rows_of(task, seed)
+                make = partial(sorting.rows_of, task, seed)
             else:
-                own += methods.rows_of(task, seed, args.lists)
+                make = partial(methods.rows_of, task, seed, args.lists)
+            own += run.once(f"{task} {seed}", make)
         say_task(own)
         rows += own
     for task in args.tasks:
         say_program(task, rows)
-    return write_results(out, {"task": "arithmetic", "rows": rows, "lists": args.lists})
+    return run.finish({"task": "arithmetic", "rows": rows, "lists": args.lists})
 
 
 if __name__ == "__main__":

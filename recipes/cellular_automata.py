@@ -23,20 +23,22 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from occamhead.commands.output import say
-from occamhead.commands.results import prepare, write_results
+from occamhead.commands.results import Run
+from occamhead.saving import write_whole
 from recipes.automata.flags import parsed
 from recipes.shared.threads import on_one_thread
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the recipe; returns what it writes to results.json."""
-    return on_one_thread(run, parsed(__doc__, argv))
+    return on_one_thread(work, parsed(__doc__, argv), "cellular_automata")
 
 
-def run(args: argparse.Namespace) -> dict[str, Any]:
+def work(args: argparse.Namespace, run: Run) -> dict[str, Any]:
     """What the flags ask for."""
     from recipes.automata.methods import by_essence
     from recipes.automata.picture import picture_gun
@@ -45,19 +47,18 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     from recipes.automata.tables import say_board
     from recipes.automata.tasks import TASKS, on_board
 
-    out = prepare(args.out, "cellular_automata", args.overwrite)
     rows, boards = [], []
     for task in args.tasks:
-        rows += TASKS[task](args)
+        rows += run.once(task, partial(TASKS[task], args))
         if task == "life" and WINDOW.num_rows in args.samples:
             row, program = by_essence(without_repetition("life", LIFE, WINDOW.num_rows, 0))
-            (out / "life.py").write_text(row["program"])
+            write_whole(run.folder / "life.py", row["program"])
             boards.append(on_board(program, args.board, args.steps, args.seeds[0]))
             say_board(boards[-1])
-    results = write_results(out, {"task": "cellular_automata", "rows": rows, "boards": boards})
+    results = run.finish({"task": "cellular_automata", "rows": rows, "boards": boards})
     if args.picture:
-        for path in picture_gun(out / "life.py", "all windows of Life"):
-            say(f"picture in {path}")
+        for path in picture_gun(run.folder / "life.py", "all windows of Life"):
+            say(f"picture in {run.shown(path)}")
     return results
 
 

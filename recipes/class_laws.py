@@ -10,6 +10,7 @@ more numbers than the law.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from occamhead.commands.flags import positive
@@ -29,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     args = parser.parse_args(argv)
 
     from occamhead.commands.output import say, say_table
-    from occamhead.commands.results import prepare, save_results
+    from occamhead.commands.results import results_run
     from occamhead.problems import load
     from recipes.recovery_tasks.group_rows import row_of
     from recipes.shared.progress import progress
@@ -37,13 +38,14 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     problems = load("class")
     if unknown := sorted(set(args.only or ()) - {problem.name for problem in problems}):
         parser.error(f"no law {unknown[0]!r} in class")
-    out = prepare(args.out, "class_laws", args.overwrite)
     chosen = [problem for problem in problems if not args.only or problem.name in args.only]
     runs = [(p, s, d) for s in args.noise for p in chosen for d in range(args.draws)]
     rows: list[dict[str, Any]] = []
-    for problem, share, draw in progress(runs, lambda run: f"{run[0].name}, noise {run[1]:g}"):
-        rows.append(row_of(problem, share, draw, args.rows, args.groups))
-        save_results(out, {"rows": rows})
+    with results_run(args, "class_laws") as run:
+        for problem, share, draw in progress(runs, lambda run: f"{run[0].name}, noise {run[1]:g}"):
+            make = partial(row_of, problem, share, draw, args.rows, args.groups)
+            rows.append(run.once(f"{problem.name} {share:g} {draw}", make))
+            run.save({"rows": rows})
     columns = ("law", "noise", "draw", "found", "worst", "seconds", "formula")
     say_table(columns, [[_shown(row[name]) for name in columns] for row in rows], left=(0, 6))
     for share in args.noise:

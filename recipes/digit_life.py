@@ -22,11 +22,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from occamhead.commands.flags import positive
 from occamhead.commands.output import say
-from occamhead.commands.results import prepare, write_results
+from occamhead.commands.results import Run
 from recipes.shared.flags import recipe_parser
 from recipes.shared.threads import on_one_thread
 
@@ -38,18 +39,20 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     add("--samples", nargs="+", type=positive, default=[2000], help="boards to learn from")
     add("--tests", type=positive, default=5000, help="new boards to test on")
     add("--steps", type=positive, default=1600, help="training steps, of a batch each")
-    return on_one_thread(run, parser.parse_args(argv))
+    return on_one_thread(work, parser.parse_args(argv), "digit_life")
 
 
-def run(args: argparse.Namespace) -> dict[str, Any]:
+def work(args: argparse.Namespace, run: Run) -> dict[str, Any]:
     """What the flags ask for."""
     from recipes.automata.digit_methods import learn, say_methods
 
-    out = prepare(args.out, "digit_life", args.overwrite)
     rows = []
     for samples in args.samples:
         for seed in args.seeds:
-            found = learn(samples, args.tests, args.steps, seed, out)
+            found = run.once(
+                f"{samples} {seed}",
+                partial(learn, samples, args.tests, args.steps, seed, run.folder),
+            )
             rows += found
             cells = [f"{row['method']} {row['accuracy']:.4f}" for row in found]
             meaning = found[0]["reading"]
@@ -57,7 +60,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             line = found[0]["program"].splitlines()[-1].strip()
             say(f"{samples} boards, seed {seed}: {', '.join(cells)}; {verdict}: {line}")
         say_methods([row for row in rows if row["samples"] == samples])
-    return write_results(out, {"task": "digit_life", "rows": rows})
+    return run.finish({"task": "digit_life", "rows": rows})
 
 
 if __name__ == "__main__":

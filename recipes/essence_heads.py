@@ -26,23 +26,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from occamhead.commands.output import quieten, say
-from occamhead.commands.results import prepare, write_results
+from occamhead.commands.results import Run
 from recipes.features.essence_flags import SHAPES, TABLES, arguments
 from recipes.shared.threads import on_one_thread
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the recipe; returns what it writes to results.json."""
-    return on_one_thread(run, arguments(__doc__).parse_args(argv))
+    return on_one_thread(work, arguments(__doc__).parse_args(argv), "essence_heads")
 
 
-def run(args: argparse.Namespace) -> dict[str, Any]:
+def work(args: argparse.Namespace, run: Run) -> dict[str, Any]:
     """What the flags ask for."""
     from recipes.features.essence_methods import on_rows, on_shape, say_methods
     from recipes.features.parts import photographs, table
 
     quieten()
-    out = prepare(args.out, "essence_heads", args.overwrite)
     rows: list[dict[str, Any]] = []
     notices = []
     for task in args.tasks:
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         say_methods(task, [row for row in rows if row["task"] == task])
     for notice in notices:
         say(f"notice: {notice}")
-    return write_results(out, {"task": "essence_heads", "notices": notices, "rows": rows})
+    return run.finish({"task": "essence_heads", "notices": notices, "rows": rows})
 
 
 if __name__ == "__main__":

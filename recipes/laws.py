@@ -9,12 +9,13 @@ moving each number by at most 1 % gets it there. The laws are in ``configs/laws.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from occamhead.commands.flags import positive, positive_seconds
 from occamhead.commands.output import say
-from occamhead.commands.results import prepare, save_results
+from occamhead.commands.results import results_run
 from recipes import CONFIGS
 from recipes.shared.flags import recipe_parser
 
@@ -45,15 +46,16 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
         methods = methods_of(study, args.methods)
     except ValueError as error:
         parser.error(str(error))
-    out = prepare(args.out, "laws", args.overwrite)
     rows: list[dict[str, Any]] = []
     runs = [(law, seed, name) for law in laws for seed in range(args.seeds) for name in methods]
-    for law, seed, name in progress(runs, lambda run: f"{run[0].name}, {run[2]}"):
-        rows.append(row_of(law, name, methods[name], study, args.seconds, seed))
-        save_results(out, {"rows": rows}, "pyoperon", "gplearn")
-    report(rows, laws)
-    say(f"results in {out}")
-    return rows
+    with results_run(args, "laws") as run:
+        for law, seed, name in progress(runs, lambda run: f"{run[0].name}, {run[2]}"):
+            make = partial(row_of, law, name, methods[name], study, args.seconds, seed)
+            rows.append(run.once(f"{law.name} {seed} {name}", make))
+            run.save({"rows": rows}, "pyoperon", "gplearn")
+        report(rows, laws)
+        say(f"results in {run.final}")
+        return rows
 
 
 if __name__ == "__main__":

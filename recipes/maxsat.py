@@ -21,7 +21,7 @@ from typing import Any
 
 from occamhead.commands.flags import positive
 from occamhead.commands.output import say
-from occamhead.commands.results import prepare, write_results
+from occamhead.commands.results import Run
 from recipes.shared.flags import recipe_parser
 from recipes.shared.threads import on_one_thread
 
@@ -50,15 +50,14 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the recipe; returns what it writes to results.json."""
-    return on_one_thread(run, parsed(argv))
+    return on_one_thread(work, parsed(argv), "maxsat")
 
 
-def run(args: argparse.Namespace) -> dict[str, Any]:
+def work(args: argparse.Namespace, run: Run) -> dict[str, Any]:
     """What the flags ask for."""
     from recipes.satisfiability.methods import Outcome, Size, compare, learn, pooled
     from recipes.satisfiability.tables import say_rules, say_tests
 
-    out = prepare(args.out, "maxsat", args.overwrite)
     rows: list[dict[str, Any]] = []
     outcomes: dict[Size, list[Outcome]] = {}
     for seed in args.seeds:
@@ -73,7 +72,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     tests = [test for size in outcomes for test in pooled(size, outcomes[size])]
     say_rules(rows)
     say_tests(tests)
-    return write_results(out, {"task": "maxsat", "rows": rows, "tests": tests})
+    return run.finish({"task": "maxsat", "rows": rows, "tests": tests})
 
 
 if __name__ == "__main__":

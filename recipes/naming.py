@@ -16,7 +16,7 @@ from typing import Any
 
 from occamhead.commands.flags import add_backbone, positive
 from occamhead.commands.output import quieten
-from occamhead.commands.results import prepare, write_results
+from occamhead.commands.results import results_run
 from recipes.shared.flags import recipe_parser
 
 # Where Debian's package wordnet-base puts it.
@@ -36,42 +36,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     add("--seed", type=int, default=0, help="of the pairs, and of what is drawn at random")
     args = parser.parse_args(argv)
     quieten()
-    # What takes seconds to load comes after the flags, so that --help does not wait for it.
-    import numpy as np
-    from timm.data import ImageNetInfo
+    with results_run(args, "naming") as run:
+        # What takes seconds to load comes after the flags, so that --help does not wait for it.
+        from recipes.features.naming import results_of
 
-    from occamhead.commands.backbone import backbone_of
-    from occamhead.vision import cached_features, find, load_backbone, photograph_splits
-    from occamhead.vision.pictures import read_folder
-    from recipes.features.naming import in_use, judged, most_exciting, say_rows
-    from recipes.features.wordnet import distances, read_parents
-
-    out, folder = prepare(args.out, "naming", args.overwrite), find(args.data, "photographs")
-    backbone, generator = backbone_of(args), np.random.default_rng(args.seed)
-    old, nouns = backbone.classifier, ImageNetInfo().label_names()
-    if old is None or len(old.categories) != len(nouns):
-        raise ValueError(f"{backbone.name} had no classifier of ImageNet's classes; take resnet50")
-    shown_nouns = sorted(place.name for place in (folder / "val").iterdir() if place.is_dir())
-    drawn = [generator.choice(shown_nouns, 2, replace=False).tolist() for _ in range(args.pairs)]
-    tasks = [(*photograph_splits(folder, pair, seed=args.seed), backbone) for pair in drawn]
-    whole = load_backbone(backbone.name, args.weights) if args.also else backbone
-    tasks += [(*photograph_splits(name, seed=args.seed), whole) for name in args.also]
-    used = sorted({f for task in tasks for f in in_use(*task, args.cache)})
-    pool = read_folder(folder / "val", shown_nouns)
-    excited = most_exciting(cached_features(backbone, pool, args.cache), pool.labels)
-    same = np.array([[noun == other for other in shown_nouns] for noun in nouns])
-    counting = {"the class": same}
-    if args.wordnet.is_file():
-        counting["or a sibling"] = distances(read_parents(args.wordnet), nouns, shown_nouns) <= 2
-    among = range(len(nouns)), np.flatnonzero(same.any(axis=1)).tolist()
-    rows = [row for features in (used, range(backbone.num_features)) for row in
-            judged(old.weight, excited, features, among, counting, generator)]  # fmt: skip
-    say_rows(rows)
-    return write_results(out, {
-        "task": "naming", "data": str(args.data), "weights": backbone.weights, "rows": rows,
-        "notice": backbone.notice, "seed": args.seed, "features_used": len(used),
-        "pairs": [[*task[0].train.classes] for task in tasks], "n_test": len(pool),
-    })  # fmt: skip
+        return run.finish(results_of(args))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from typing import Any
 
 from occamhead.commands.flags import positive
 from occamhead.commands.output import say
-from occamhead.commands.results import prepare, write_results
+from occamhead.commands.results import Run
 from recipes.lines.flags import side
 from recipes.shared.flags import recipe_parser
 from recipes.shared.threads import on_one_thread
@@ -43,17 +43,16 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     add = parser.add_argument
     add("--sides", nargs="+", type=side, default=[28, 100], help="of the shapes; 16 or more")
     add("--images", type=positive, default=300, help="per shape, side and seed")
-    return on_one_thread(run, parser.parse_args(argv))
+    return on_one_thread(work, parser.parse_args(argv), "orientation")
 
 
-def run(args: argparse.Namespace) -> dict[str, Any]:
+def work(args: argparse.Namespace, run: Run) -> dict[str, Any]:
     """What the flags ask for."""
     from occamhead.distill.sizes.grids import lift_grid
     from recipes.lines.methods import SIDE, compare, other_rows, own_rows, run_text
     from recipes.lines.shapes import lines
     from recipes.lines.tables import say_rows
 
-    out = prepare(args.out, "orientation", args.overwrite)
     started = time.perf_counter()
     lifted = lift_grid({m: lines(m) for m in LEARNED}, {HELD_OUT: lines(HELD_OUT)})
     seconds = time.perf_counter() - started
@@ -69,7 +68,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     compared = compare(lifted, program, args.images, args.seeds)
     say(f"\nat side {SIDE} the program differs from the network on {compared['wrong']} of"
         f" {compared['images']} images")  # fmt: skip
-    return write_results(out, {"task": "orientation", "rows": rows, "compared": compared})
+    return run.finish({"task": "orientation", "rows": rows, "compared": compared})
 
 
 if __name__ == "__main__":

@@ -12,11 +12,12 @@ warnings formulas of as many features and of 32 give that are fitted to clean ph
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from occamhead.commands.flags import add_backbone, positive
 from occamhead.commands.output import quieten, say, say_table
-from occamhead.commands.results import results_folder, save_results, write_results
+from occamhead.commands.results import results_run
 from recipes.shared.flags import recipe_parser
 
 # Worst groups: their names in results.json, and in the table.
@@ -46,12 +47,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
     backbone = backbone_of(args)
     results: dict[str, Any] = {"task": "planted_patch", "notice": backbone.notice, "rows": []}
-    with results_folder(args.out, "planted_patch", args.overwrite) as out:
+    with results_run(args, "planted_patch") as run:
         for seed in args.seeds:
             splits, results["data"] = photograph_splits(args.data, None, seed=seed)
-            row = on_seed(splits, backbone, seed, args.features, args.rate, args.cache)
+            make = partial(on_seed, splits, backbone, seed, args.features, args.rate, args.cache)
+            row = run.once(str(seed), make)
             results["rows"].append(row)
-            save_results(out, results)
+            run.save(results)
             say(f"seed {seed}: {row['warnings'][0] if row['warnings'] else 'no warning'}")
         rows = results["rows"]
         lines = [
@@ -62,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         means = [f"{sum(row[name] for row in rows) / len(rows):.3f}" for name in FIGURES]
         titles = ("seed", "corner", "warnings", "dropped", *FIGURES.values(), "warnings of clean")
         say_table(titles, [*lines, ["mean", "", "", "", *means, ""]], left=(0, 1))
-        return write_results(out, results)
+        return run.finish(results)
 
 
 if __name__ == "__main__":

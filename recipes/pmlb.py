@@ -8,11 +8,12 @@ paper's own split is unknown, so its figures stand beside ours for orientation o
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from occamhead.commands.flags import positive, positive_seconds
 from occamhead.commands.output import say
-from occamhead.commands.results import prepare, save_results
+from occamhead.commands.results import results_run
 from recipes.shared.flags import recipe_parser
 
 
@@ -45,19 +46,22 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
         parser.error(str(error))
     folder = find_tables(args.data)
     tables = {name: read_table(folder, name) for name in chosen}
-    out = prepare(args.out, "pmlb", args.overwrite)
-    rows: list[dict[str, Any]] = []
-    runs = [(name, seed, m) for name in chosen for seed in range(args.seeds) for m in methods]
-    for name, seed, method in progress(runs, lambda run: f"{run[0]}, {run[2]}"):
+
+    def row_of(name: str, seed: int, method: str) -> dict[str, Any]:
         train, validation, (x, y) = split(*tables[name], seed)
         fitted = methods[method](train, validation, args.seconds, seed)
         row = {"set": name, "method": method, "seed": seed, "test_mse": mse(fitted.predict(x), y)}
-        row |= {"seconds": fitted.seconds, "formula": fitted.formula, "nodes": fitted.nodes}
-        rows.append(row)
-        save_results(out, {"rows": rows}, "scikit-learn", "gplearn", "pyoperon")
-    report(rows, {name: table[0].shape for name, table in tables.items()})
-    say(f"results in {out}")
-    return rows
+        return row | {"seconds": fitted.seconds, "formula": fitted.formula, "nodes": fitted.nodes}
+
+    rows: list[dict[str, Any]] = []
+    runs = [(name, seed, m) for name in chosen for seed in range(args.seeds) for m in methods]
+    with results_run(args, "pmlb") as run:
+        for name, seed, method in progress(runs, lambda run: f"{run[0]}, {run[2]}"):
+            rows.append(run.once(f"{name} {seed} {method}", partial(row_of, name, seed, method)))
+            run.save({"rows": rows}, "scikit-learn", "gplearn", "pyoperon")
+        report(rows, {name: table[0].shape for name, table in tables.items()})
+        say(f"results in {run.final}")
+        return rows
 
 
 if __name__ == "__main__":

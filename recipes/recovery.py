@@ -10,6 +10,7 @@ named and skipped. Ctrl-C keeps what has been found; ``--every 4 --seconds 2`` i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from recipes.recovery_tasks.flags import PEERS, parsed
@@ -20,7 +21,7 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     parser, args = parsed(__doc__, argv)
 
     from occamhead.commands.output import say
-    from occamhead.commands.results import prepare, save_results
+    from occamhead.commands.results import results_run
     from occamhead.problems import load
     from recipes.recovery_tasks.methods import present
     from recipes.recovery_tasks.rows import Run, row_of
@@ -35,7 +36,6 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     methods = present(args.methods, dict(args.option), args.noise, pythons)
     if not methods:
         parser.error("none of these methods is installed")
-    out = prepare(args.out, "recovery", args.overwrite)
     runs = [
         Run(problem, draw, name, args.noise, args.seconds, args.units and name == "occamhead")
         for problem in chosen
@@ -43,17 +43,19 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
         for name in methods
     ]
     rows: list[dict[str, Any]] = []
-    try:
-        for run in progress(runs, lambda run: f"{run.problem.name}, {run.method}"):
-            rows.append(row_of(run, methods[run.method]))
-            save_results(out, {"rows": rows}, "pyoperon", "gplearn")
-    except KeyboardInterrupt:
-        say(f"\nstopped after {len(rows)} of {len(runs)} runs")
-    if rows:
-        report(rows)
-        draw_curve(rows, args.seconds, out / "curve.png")
-        say(f"results in {out}")
-    return rows
+    with results_run(args, "recovery") as run:
+        try:
+            for each in progress(runs, lambda each: f"{each.problem.name}, {each.method}"):
+                name = f"{each.problem.suite} {each.problem.name} {each.draw} {each.method}"
+                rows.append(run.once(name, partial(row_of, each, methods[each.method])))
+                run.save({"rows": rows}, "pyoperon", "gplearn")
+        except KeyboardInterrupt:
+            say(f"\nstopped after {len(rows)} of {len(runs)} runs")
+        if rows:
+            report(rows)
+            draw_curve(rows, args.seconds, run.folder / "curve.png")
+            say(f"results in {run.final}")
+        return rows
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from occamhead.commands.flags import add_backbone, positive
 from occamhead.commands.output import quieten, say
-from occamhead.commands.results import prepare, save_results
+from occamhead.commands.results import results_run
 from recipes.shared.flags import recipe_parser
 
 
@@ -38,32 +39,35 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     from recipes.features.last_layer import PAPER, run_one, say_summary, summary
 
     quieten()
-    out = prepare(args.out, "tsoftmax", args.overwrite)
-    splits, source = mnist_splits(range(10), args.data)
-    backbone = backbone_of(args)
-    say(f"data: {source}\nfeatures: {backbone.name}, {backbone.weights}")
-    arrays = featurise(splits, source, backbone, args.cache, sys.stderr.isatty())
-    # Nothing is chosen here, so no rows need be held out.
-    parts = [as_rows(arrays.train), as_rows(arrays.validation)]
-    features, labels = (torch.cat(tensors)[: args.rows] for tensors in zip(*parts, strict=True))
-    test = as_rows(arrays.test)
-    about: dict[str, Any] = {"task": "tsoftmax", "data": source, "backbone": backbone.name}
-    about |= {"weights": backbone.weights, "notice": backbone.notice}
-    about |= {"picture_size": args.picture_size, "nodes": args.nodes or features.shape[1]}
-    about |= {"n_train": len(features), "n_test": len(test[0])}
-    rows, results = [], {}
-    for seed in args.seeds:
-        for variant in PAPER:
-            row = run_one(variant, (features, labels), test, seed, args.epochs, args.nodes)
-            rows.append(row)
-            say(f"seed {row['seed']} {variant:>9}: maximum {row['maximum']:.2%}, last"
-                f" {row['last']:.2%}, {row['seconds']:.0f} s")  # fmt: skip
-            results = save_results(out, {**about, "rows": rows, "summary": summary(rows)})
-    say_summary(results["summary"])
-    if backbone.notice:
-        say(f"notice: {backbone.notice}")
-    say(f"results in {out}")
-    return results
+    with results_run(args, "tsoftmax") as run:
+        splits, source = mnist_splits(range(10), args.data)
+        backbone = backbone_of(args)
+        say(f"data: {source}\nfeatures: {backbone.name}, {backbone.weights}")
+        arrays = featurise(splits, source, backbone, args.cache, sys.stderr.isatty())
+        # Nothing is chosen here, so no rows need be held out.
+        parts = [as_rows(arrays.train), as_rows(arrays.validation)]
+        features, labels = (torch.cat(tensors)[: args.rows] for tensors in zip(*parts, strict=True))
+        test = as_rows(arrays.test)
+        about: dict[str, Any] = {"task": "tsoftmax", "data": source, "backbone": backbone.name}
+        about |= {"weights": backbone.weights, "notice": backbone.notice}
+        about |= {"picture_size": args.picture_size, "nodes": args.nodes or features.shape[1]}
+        about |= {"n_train": len(features), "n_test": len(test[0])}
+        rows, results = [], {}
+        for seed in args.seeds:
+            for variant in PAPER:
+                make = partial(
+                    run_one, variant, (features, labels), test, seed, args.epochs, args.nodes
+                )
+                row = run.once(f"{seed} {variant}", make)
+                rows.append(row)
+                say(f"seed {row['seed']} {variant:>9}: maximum {row['maximum']:.2%}, last"
+                    f" {row['last']:.2%}, {row['seconds']:.0f} s")  # fmt: skip
+                results = run.save({**about, "rows": rows, "summary": summary(rows)})
+        say_summary(results["summary"])
+        if backbone.notice:
+            say(f"notice: {backbone.notice}")
+        say(f"results in {run.final}")
+        return results
 
 
 if __name__ == "__main__":

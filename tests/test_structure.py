@@ -23,11 +23,11 @@ MAY_IMPORT = {
     "columns": set(),
     "moved": set(),
     "version": set(),
-    "expression": {"checks"},
+    "saving": set(),
+    "expression": {"saving", "checks"},
     "problems": {"expression", "checks"},
     "direct": {"expression"},
     "rows": set(),
-    "saving": set(),
     "network": {"expression", "checks"},
     "vision": {"rows", "saving", "checks"},
     "search.judging": {"expression", "network", "checks"},
@@ -35,7 +35,17 @@ MAY_IMPORT = {
     "tables": {"search", "direct", "expression", "network", "checks"},
     "essence": {"search", "expression", "network", "checks"},
     "distill": {"essence", "expression"},
-    "heads": {"network", "rows", "essence", "distill", "vision", "expression", "checks", "version"},
+    "heads": {
+        "network",
+        "rows",
+        "essence",
+        "distill",
+        "vision",
+        "expression",
+        "saving",
+        "checks",
+        "version",
+    },
     "training": {
         "heads",
         "search.judging",
@@ -47,7 +57,7 @@ MAY_IMPORT = {
         "checks",
         "columns",
     },
-    "explain": {"expression", "heads", "rows", "vision", "training", "checks", "version"},
+    "explain": {"expression", "heads", "rows", "vision", "training", "saving", "checks", "version"},
     "commands": {
         "explain",
         "training",
@@ -60,6 +70,7 @@ MAY_IMPORT = {
         "rows",
         "expression",
         "columns",
+        "saving",
         "checks",
         "version",
     },
@@ -73,7 +84,7 @@ OPTIONAL = {"matplotlib", "sklearn", "timm", "torchvision", "skimage", "mlxtend"
 # What these packages are for: they import it at module level.
 NEEDS = {"tables": {"sklearn"}, "vision": {"PIL", "tqdm"}, "commands": {"jsonargparse"}}
 KNOWN = {"torch", "numpy", "numba", "scipy", "sympy", "pytorch_lightning", "torchmetrics", "yaml",
-         "occamhead", *OPTIONAL}  # fmt: skip
+         "filelock", "occamhead", *OPTIONAL}  # fmt: skip
 
 
 def module_name(path: Path) -> str:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from occamhead.commands.csv_table import read_csv
 from occamhead.commands.output import quieten, say
-from occamhead.commands.results import results_folder, save_results
+from occamhead.commands.results import results_run
 from occamhead.distill.programs import distill, source
 from occamhead.distill.spec import FeatureSpec, Int
 from occamhead.essence.fitting import fit_circuit
@@ -63,14 +63,14 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             f"{asked.origin}: {who} {asked.classes[int(counts.argmax())]} in all {len(asked.x)}"
             " rows; wanted two or more classes, so give other rows"
         )
-    with results_folder(args.out, "distill", args.overwrite) as out:
+    with results_run(args, "distill") as run:
         say(f"{len(asked.x)} rows, {len(asked.inputs)} inputs, {len(asked.classes)} classes")
         write = _program if asked.of_few_values else _rule
-        results = write(asked, args.seed, out)
-        results = save_results(out, {"task": "distill", "data": asked.origin, "seed": args.seed,
+        results = write(asked, args.seed, run.folder)
+        results = run.save({"task": "distill", "data": asked.origin, "seed": args.seed,
                                      "inputs": asked.inputs, "classes": asked.classes,
                                      "rows": len(asked.x), **results})  # fmt: skip
-        _say(asked, results, out)
+        _say(asked, results, run.final)
     return results
 
 

@@ -12,6 +12,7 @@ def add_out(parser: argparse.ArgumentParser, name: str) -> None:
     add = parser.add_argument
     add("--out", type=Path, metavar="DIR", help=f"folder for the results; default runs/{name}-TIME")
     add("--overwrite", action="store_true", help="replace results that are in --out already")
+    add("--resume", action="store_true", help="go on with a run into --out that was stopped")
 
 
 def add_backbone(parser: argparse.ArgumentParser, picture_size: int | None = None) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from occamhead.checks import needs
 from occamhead.commands.csv_table import read_csv
 from occamhead.commands.output import say, say_table
-from occamhead.commands.results import results_folder, save_results
+from occamhead.commands.results import results_run
 from occamhead.commands.units import read_units
 from occamhead.expression import Expression
 
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     from occamhead.search.compiling import cpu_seconds
     from occamhead.tables import OccamRegressor
 
-    with results_folder(args.out, "law", args.overwrite) as out:
+    with results_run(args, "law") as run:
         say(f"{len(table)} rows, {len(inputs)} columns: {', '.join(inputs)}")
         began = cpu_seconds()
         model = OccamRegressor(
@@ -63,9 +63,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             "seconds": cpu_seconds() - began,
             "seed": args.seed,
         }
-        _write(out, args.target, model.best_)
-        results = save_results(out, results, "scikit-learn", "pandas", "numba")
-        _say(out, results)
+        _write(run.folder, args.target, model.best_)
+        results = run.save(results, "scikit-learn", "pandas", "numba")
+        _say(run.final, results)
     return results
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from occamhead.heads.base import SymbolicHead
+from occamhead.saving import write_whole
 
 NAMES = "names.yaml"
 _HEADER = """\
@@ -42,4 +43,4 @@ def write_names(path: Path, head: SymbolicHead, features: Iterable[int]) -> None
 
     told = {i: head.words(i) or f"x{i}" for i in features}
     text = yaml.safe_dump(told, allow_unicode=True, sort_keys=False, width=1000) if told else ""
-    path.write_text(_HEADER + text, encoding="utf-8")
+    write_whole(path, _HEADER + text)

@@ -69,8 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
 def _photos(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("folder", metavar="FOLDER", help=argparse.SUPPRESS)
-    add("--max-features", type=positive, metavar="N", help="most features of the rule; default: as"
-        " few as do well on held-out photographs")  # fmt: skip
+    add("--max-features", type=positive, metavar="N",
+        help="of the rule; default: as few as do well")  # fmt: skip
     add("--classes", nargs="+", metavar="NAME", help="class folders to use; default: all")
     add("--class-weight", choices=("balanced",), metavar="balanced",
         help="where one class is rare")  # fmt: skip

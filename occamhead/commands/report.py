@@ -17,7 +17,7 @@ from occamhead.commands.names import NAMES, write_names
 from occamhead.commands.output import say, say_table
 from occamhead.commands.path import path_rows
 from occamhead.commands.printed import defined_by
-from occamhead.commands.results import PAGE, save_results
+from occamhead.commands.results import PAGE, Run
 from occamhead.explain.example import spread_of
 from occamhead.expression.formats.rule import rule_of
 from occamhead.heads.calibration import expected_calibration_error
@@ -39,7 +39,7 @@ REJECT_BELOW = 0.9
 
 
 def write(
-    out: Path,
+    run: Run,
     task: Task,
     mode: str,
     fit: Fit,
@@ -107,10 +107,10 @@ def write(
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         **({"finetuning": tuning} if tuning else {}),
     }
-    results = save_results(out, results)
-    _save(out, task, data, head, results, source, scores, predicted, labels)
+    results = run.save(results)
+    _save(run.folder, task, data, head, results, source, scores, predicted, labels)
     # Every process of a distributed run must call this; the first one writes.
-    fit.module.trainer.save_checkpoint(out / "checkpoint.ckpt", weights_only=True)
+    fit.module.trainer.save_checkpoint(run.folder / "checkpoint.ckpt", weights_only=True)
     return results
 
 

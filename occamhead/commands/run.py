@@ -16,7 +16,7 @@ from occamhead.commands.backbone import backbone_of
 from occamhead.commands.finetune import facts_of, schedule_of
 from occamhead.commands.names import read_names
 from occamhead.commands.output import quieten, say
-from occamhead.commands.results import MODEL, PAGE, results_folder
+from occamhead.commands.results import MODEL, PAGE, Run, results_run
 from occamhead.commands.task import Task
 from occamhead.explain.looking import Look
 from occamhead.heads.model_file import save_model
@@ -52,15 +52,15 @@ def run(
             "--class-weight is for heads on frozen features: leave it out, or --mode finetune"
         )
     names = read_names(args.names) if args.names else None
-    with results_folder(args.out, task.name, args.overwrite) as out:
-        return _run(task, args, tell, out, save, names)
+    with results_run(args, task.name) as run:
+        return _run(task, args, tell, run, save, names)
 
 
 def _run(
     task: Task,
     args: argparse.Namespace,
     tell: Tell | None,
-    out: Path,
+    run: Run,
     save: bool,
     names: Mapping[str, str] | None,
 ) -> dict[str, Any]:
@@ -107,19 +107,19 @@ def _run(
         fit = fit_features(data, args, trainer, names)
     train_seconds = time.perf_counter() - start
     results = report.write(
-        out, task, args.mode, fit, data, backbone, args.seed, feature_seconds, train_seconds, tuning
+        run, task, args.mode, fit, data, backbone, args.seed, feature_seconds, train_seconds, tuning
     )
     if tell is None:
-        report.say_results(out, task, results)
+        report.say_results(run.final, task, results)
     if save:
         assert backbone is not None
-        write_model(out, task, backbone, fit, data, args)
+        write_model(run, task, backbone, fit, data, args)
     if args.report:
-        report.write_page(out, task, fit, data, backbone, results)
+        report.write_page(run.folder, task, fit, data, backbone, results)
     if tell is not None:
-        tell(out, fit, data, results)
+        tell(run.final, fit, data, results)
     elif args.report:
-        say(f"explained in {out / PAGE}")
+        say(f"explained in {run.final / PAGE}")
     return results
 
 
@@ -158,7 +158,7 @@ def fit_features(
 
 @rank_zero_only
 def write_model(
-    out: Path,
+    run: Run,
     task: Task,
     backbone: Backbone,
     fit: Fit,
@@ -167,5 +167,6 @@ def write_model(
 ) -> None:
     """Write backbone and formulas as one file, which load_model reads without this code."""
     facts = {"task": task.name, "data": task.source, "mode": args.mode, "seed": str(args.seed)}
-    file = save_model(out / MODEL, backbone, fit.head, data.classes, facts=facts, overwrite=True)
-    say(f"backbone and formulas in {file}")
+    target = run.folder / MODEL
+    file = save_model(target, backbone, fit.head, data.classes, facts=facts, overwrite=True)
+    say(f"backbone and formulas in {run.shown(file)}")

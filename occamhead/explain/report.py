@@ -20,6 +20,7 @@ from occamhead.explain.views import Keep, made_anew, views_of
 from occamhead.explain.words import listed
 from occamhead.expression.formats.markup import Markup, join, tag
 from occamhead.heads.base import SymbolicHead
+from occamhead.saving import write_whole
 from occamhead.version import __version__
 from occamhead.vision.features import cached_arrays
 
@@ -126,7 +127,7 @@ def report(
     title = title or f"Told apart by formulas: {listed(data.classes)}"
     page = _page(title, [*opening(material), *notice, _contents(sections)], shown)
     target = Path(path)
-    target.write_text(page, encoding="utf-8")
+    write_whole(target, page)
     return target
 
 

@@ -18,9 +18,9 @@ STANDARD_ERRORS, ROUNDING = 2.0, 1e-9
 # Of fractions and multiples of pi there are many: what is meant must be the only one within so many
 # times that, and its number known to a share of itself.
 ALONE, KNOWN = 10.0, 0.01
-# A constant of the right unit, or that the user named, is one of few, and its number may be rounded.
-# Of it, of its half and its double, and of other multiples and powers a number must be known to a
-# share of itself.
+# A constant of the right unit, or that the user named, is one of few, and its number may be
+# rounded. Of it, of its half and its double, and of other multiples and powers a number must be
+# known to a share of itself.
 NAMED_ROUNDING = 5e-4
 HALVED_KNOWN, MULTIPLES_KNOWN = {1.0: 0.05, 0.5: 0.01, 2.0: 0.01}, 2e-3
 

@@ -21,6 +21,7 @@ from occamhead.heads.editable import Editable
 from occamhead.heads.naming import FeatureNames, abridged
 from occamhead.heads.shown import Shown
 from occamhead.rows.objective import Objective, get_objective
+from occamhead.saving import replaced
 
 FORMAT, VERSION = "occamhead.head", 1
 
@@ -230,17 +231,16 @@ class SymbolicHead(Shown, Editable):
 
     def save(self, path: str | Path) -> None:
         """Save configuration and weights; :meth:`SymbolicHead.load` needs nothing else."""
-        torch.save(
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                **record_of(self)._asdict(),
-                # For people; not read back.
-                "formula": (formula := self.formula()).text(),
-                "rule": formula.rule(self.classes or ()),
-            },
-            path,
-        )
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            **record_of(self)._asdict(),
+            # For people; not read back.
+            "formula": (formula := self.formula()).text(),
+            "rule": formula.rule(self.classes or ()),
+        }
+        with replaced(path) as part:
+            torch.save(content, part)
 
     @classmethod
     def load(cls: type[Head], path: str | Path) -> Head:

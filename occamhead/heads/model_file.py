@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from occamhead.checks import check_counts, needs
 from occamhead.expression import Expression, FormulaModule
 from occamhead.heads.base import Record, SymbolicHead, head_of, named, record_of
+from occamhead.saving import replaced
 from occamhead.version import __version__
 from occamhead.vision.backbones import Backbone, build_backbone, state_hash
 from occamhead.vision.decoding import as_rgb, read_rgb
@@ -190,12 +190,8 @@ def save_model(
         "versions": {"occamhead": __version__, "torch": torch.__version__},
     }
     content["sha256"] = _seal(content, state)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with replaced(path) as part:
         save_file(state, part, {"format": "pt", KEY: json.dumps(content)})
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

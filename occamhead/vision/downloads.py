@@ -3,12 +3,13 @@
 import hashlib
 import http.client
 import logging
-import os
 import shutil
 import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from occamhead.saving import replaced
 
 log = logging.getLogger("occamhead")
 
@@ -55,19 +56,17 @@ def download(url: str, target: Path, algorithm: str, checksum: str) -> None:
         OSError: If the transfer stalls for 10 s, breaks off or delivers another file.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
     log.info("downloading %s to %s", url, target)
     try:
-        with urllib.request.urlopen(url, timeout=STALL_SECONDS) as source, part.open("wb") as sink:
-            shutil.copyfileobj(source, sink)
-        found = file_hash(part, algorithm)
-        if not found.startswith(checksum):
-            raise OSError(f"{url}: wanted a file of {algorithm} {checksum}..., got {found}")
-        os.replace(part, target)
+        with replaced(target) as part:
+            reply = urllib.request.urlopen(url, timeout=STALL_SECONDS)
+            with reply as source, part.open("wb") as sink:
+                shutil.copyfileobj(source, sink)
+            found = file_hash(part, algorithm)
+            if not found.startswith(checksum):
+                raise OSError(f"{url}: wanted a file of {algorithm} {checksum}..., got {found}")
     except http.client.HTTPException as reason:
         raise OSError(f"{url}: the transfer broke off: {reason!r}") from reason
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def file_hash(path: Path, algorithm: str = "sha256") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,10 +10,53 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from occamhead.commands.backbone import backbone_of
 from occamhead.rows.telling import OldClassifier
-from occamhead.vision import Backbone, PictureRows, Splits
+from occamhead.vision import (
+    Backbone,
+    PictureRows,
+    Splits,
+    cached_features,
+    find,
+    load_backbone,
+    photograph_splits,
+)
+from occamhead.vision.pictures import read_folder
+from recipes.features.wordnet import distances, read_parents
 
 PHOTOGRAPHS, CLASSES, DRAWS = 9, 3, 100
+
+
+def results_of(args: Namespace) -> dict[str, Any]:
+    """What ``recipes.naming`` writes to results.json, given its flags."""
+    from timm.data import ImageNetInfo
+
+    folder = find(args.data, "photographs")
+    backbone, generator = backbone_of(args), np.random.default_rng(args.seed)
+    old, nouns = backbone.classifier, ImageNetInfo().label_names()
+    if old is None or len(old.categories) != len(nouns):
+        raise ValueError(f"{backbone.name} had no classifier of ImageNet's classes; take resnet50")
+    shown_nouns = sorted(place.name for place in (folder / "val").iterdir() if place.is_dir())
+    drawn = [generator.choice(shown_nouns, 2, replace=False).tolist() for _ in range(args.pairs)]
+    tasks = [(*photograph_splits(folder, pair, seed=args.seed), backbone) for pair in drawn]
+    whole = load_backbone(backbone.name, args.weights) if args.also else backbone
+    tasks += [(*photograph_splits(name, seed=args.seed), whole) for name in args.also]
+    used = sorted({f for task in tasks for f in in_use(*task, args.cache)})
+    pool = read_folder(folder / "val", shown_nouns)
+    excited = most_exciting(cached_features(backbone, pool, args.cache), pool.labels)
+    same = np.array([[noun == other for other in shown_nouns] for noun in nouns])
+    counting = {"the class": same}
+    if args.wordnet.is_file():
+        counting["or a sibling"] = distances(read_parents(args.wordnet), nouns, shown_nouns) <= 2
+    among = range(len(nouns)), np.flatnonzero(same.any(axis=1)).tolist()
+    rows = [row for features in (used, range(backbone.num_features)) for row in
+            judged(old.weight, excited, features, among, counting, generator)]  # fmt: skip
+    say_rows(rows)
+    return {
+        "task": "naming", "data": str(args.data), "weights": backbone.weights, "rows": rows,
+        "notice": backbone.notice, "seed": args.seed, "features_used": len(used),
+        "pairs": [[*task[0].train.classes] for task in tasks], "n_test": len(pool),
+    }  # fmt: skip
 
 
 def in_use(splits: Splits, source: str, backbone: Backbone, cache: str | None) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from occamhead import Expression
@@ -55,6 +55,11 @@ def search(
         steps=found.steps,
         reason=found.reason,
     )
+
+
+def found(*args: Any) -> dict[str, Any]:
+    """What :func:`search` finds, as plain values."""
+    return asdict(search(*args))
 
 
 def evolved(

@@ -286,9 +286,13 @@ def test_a_stop_loses_no_row(tables, tmp_path, monkeypatch):
 
     monkeypatch.setattr(peers, "METHODS", {"zeros": stopped})
     out = tmp_path / "out"
+    flags = ["--data", str(tables), "--sets", "10", "--methods", "zeros", "--out", str(out)]
     with pytest.raises(KeyboardInterrupt):
-        pmlb.main(["--data", str(tables), "--sets", "10", "--methods", "zeros", "--out", str(out)])
-    assert [row["seed"] for row in json.loads((out / "results.json").read_text())["rows"]] == [0, 1]
+        pmlb.main(flags)
+    so_far = json.loads((tmp_path / "out.part" / "results.json").read_text())
+    assert [row["seed"] for row in so_far["rows"]] == [0, 1]
+    assert [row["seed"] for row in pmlb.main([*flags, "--resume"])] == [0, 1, 2]
+    assert calls == 4  # the one that was stopped was done again, and no other
 
 
 def test_ridge_brings_ridge_on_training_rows_along(tables, tmp_path, capsys):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 import pytest
 
-from occamhead.commands.results import prepare
+from occamhead.commands.results import results_run
 from recipes import mnist_binary
 from tests.explain.test_report import check_page
 
@@ -23,8 +25,10 @@ def test_the_page_of_a_run(tmp_path, capsys):
     assert all(line in page.text for line in results["rule"])
     assert f"explained in {out / 'report.html'}" in capsys.readouterr().out
 
-    with pytest.raises(FileExistsError, match=r"report\.html"):
-        prepare(out, "mnist_binary", overwrite=False)
+    again = results_run(Namespace(out=out, overwrite=False), "mnist_binary")
+    with pytest.raises(FileExistsError, match=r"report\.html"), again:
+        pass
     # A page of other formulas must not lie beside the new ones.
-    prepare(out, "mnist_binary", overwrite=True)
+    with results_run(Namespace(out=out, overwrite=True), "mnist_binary") as run:
+        run.save({})
     assert not (out / "report.html").exists() and (out / "formula.py").exists()

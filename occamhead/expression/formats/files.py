@@ -16,6 +16,7 @@ from occamhead.expression.evaluate import FormulaModule
 from occamhead.expression.formats.c_source import to_c
 from occamhead.expression.formats.source import one_line
 from occamhead.expression.formats.sql import to_sql
+from occamhead.saving import replaced
 
 
 class HasFormula(Protocol):
@@ -89,7 +90,8 @@ def export(
         raise FileExistsError(f"{path} exists; choose another path, or pass overwrite=True")
     if path.suffix == ".onnx" and isinstance(model, nn.Module):
         options["head"] = model
-    write(formula, path, classes, **options)
+    with replaced(path) as part:
+        write(formula, part, classes, **options)
     return path
 
 
