@@ -13,31 +13,29 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from occamhead.checks import needs
-from occamhead.expression import Expression, ExpressionBuilder
-from occamhead.expression.tidy import EXACT, STILL_EXACT
+from occamhead.expression import Expression
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.result import Result
+from occamhead.tables.before_search import first_exact, fitted_directly, suggested
 from occamhead.tables.between_rows import BetweenRows
-from occamhead.tables.by_units import laws_by_units
 from occamhead.tables.candidates import (
     DIRECT,
     LINEAR,
     SEARCH,
-    UNITS,
     Candidate,
     joined,
     onto,
     pareto,
 )
 from occamhead.tables.column_units import ColumnUnits
+from occamhead.tables.fitted import fitted
 from occamhead.tables.held_out import Verdict, judge
 from occamhead.tables.local import local_medians
-from occamhead.tables.regression import Regression
 from occamhead.tables.screening import screen
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
 from occamhead.tables.task import Task, mean_of
-from occamhead.tables.written_down import without_search, written_down
+from occamhead.tables.written_down import without_search
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -45,10 +43,6 @@ Array: TypeAlias = NDArray[np.float64]
 # numbers; fewer judge where they hold more numbers than these, or where there are many classes.
 SEARCH_ROWS, JUDGED_ROWS, NUMBERS_ROWS = 2_000, 10_000, 100_000
 JUDGED_NUMBERS = 1_000_000
-
-# An error that is rounding and nothing else, that of printed numbers too; approximations that reach
-# `EXACT` do not reach this.
-ROUNDING = STILL_EXACT
 
 # A step of the front must lower the loss by this share to be listed.
 LISTED_GAIN = 0.01
@@ -111,11 +105,11 @@ def fit_table(
     judged = table.part(table.sample(max(judging, SEARCH_ROWS), int(seeds[0])))
     simple = task.simple(judged, settings.max_complexity)
     inputs = screen(judged) if start is None else start.inputs
-    direct = [] if units is None else _suggested(judged, task, settings, units, inputs, began)
+    direct = [] if units is None else suggested(judged, task, settings, units, inputs, began)
     if not any(each.exact for each in direct):
-        direct += _written_down(judged, task, settings, inputs, began, units)
+        direct += fitted_directly(judged, task, settings, inputs, began, units)
     if any(each.exact for each in direct):
-        result = without_search(_first_exact(direct, inputs), cpu_seconds() - began)
+        result = without_search(first_exact(direct, inputs), cpu_seconds() - began)
         searched: list[Candidate] = []
     else:
         result, searched = _search(
@@ -139,55 +133,6 @@ def fit_table(
         candidates = [replace(each, formula=each.formula.renamed(names)) for each in candidates]
     equations = _equations(candidates, chosen, verdict, task.mean_loss(judged) or 1.0)
     return FittedTable(candidates[chosen].formula, equations, result, inputs, verdict)
-
-
-def _suggested(
-    table: SortedRows,
-    task: Task,
-    settings: TableSettings,
-    units: ColumnUnits,
-    inputs: list[int],
-    began: float,
-) -> list[Candidate]:
-    """The laws that units suggest."""
-    between, node = BetweenRows(table.x, table.targets), math.log(settings.choices + len(inputs))
-    narrow = replace(table, x=table.x[:, inputs])
-    laws = laws_by_units(narrow, units.part(inputs), settings, began)
-    wide = [(onto(formula, inputs, table.x.shape[1]), nats) for formula, nats in laws]
-    made = (fitted(each, UNITS, nats, node, table, task, between, True) for each, nats in wide)
-    return units.allowed([candidate for candidate in made if candidate is not None])
-
-
-def _written_down(
-    table: SortedRows,
-    task: Task,
-    settings: TableSettings,
-    inputs: list[int],
-    began: float,
-    units: ColumnUnits | None,
-) -> list[Candidate]:
-    """Formulas that fit directly, where the task is one of least squares for one target."""
-    if not isinstance(task, Regression) or task.rounds > 1 or np.ptp(table.labels) == 0:
-        return []
-    between = BetweenRows(table.x, table.targets)
-    node = math.log(settings.choices + len(inputs))
-    found = []
-    for formula in written_down(table, settings, began, inputs):
-        wide = onto(formula, inputs, table.x.shape[1])
-        nats = wide.complexity * node
-        candidate = fitted(wide, DIRECT, nats, node, table, task, between)
-        if candidate is not None:
-            found.append(candidate)
-    return pareto(found if units is None else units.allowed(found))
-
-
-def _first_exact(candidates: list[Candidate], inputs: list[int]) -> Expression:
-    """The simplest exact formula, as one of the inputs that were looked at."""
-    formula = next(each.formula for each in candidates if each.exact)
-    builder = ExpressionBuilder()
-    places = {place: number for number, place in enumerate(inputs)}
-    outputs = builder.copy(formula, {i: builder.input(places[i]) for i in formula.features})
-    return builder.build(outputs, len(inputs))
 
 
 def _search(
@@ -266,47 +211,6 @@ def listed(
         if (candidate := fitted(formula, SEARCH, nats, node, table, task, between, anew))
     ]
     return pareto(found)
-
-
-def fitted(
-    formula: Expression,
-    kind: str,
-    nats: float,
-    node: float,
-    table: SortedRows,
-    task: Task,
-    between: BetweenRows,
-    anew: bool = False,
-) -> Candidate | None:
-    """A formula from anywhere as a candidate; None if it explodes or is undefined between rows.
-
-    Args:
-        formula: One of all outputs, its numbers fitted to the targets.
-        kind: Where it comes from.
-        nats, node: See :class:`~occamhead.tables.candidates.Candidate`.
-        table: The rows.
-        task: What is asked of it.
-        between: The points between them.
-        anew: Whether its numbers were fitted on other rows.
-    """
-    exact = _is_exact(formula, table)
-    if not between.is_sound(formula) and not (exact and _is_exact(formula, table, ROUNDING)):
-        return None
-    finished = task.fit(formula, table, anew)
-    return Candidate(
-        finished, kind, mean_of(task, finished, table),
-        lambda part: task.refit(finished, part), nats, node, exact,
-    )  # fmt: skip
-
-
-def _is_exact(formula: Expression, table: SortedRows, most: float = EXACT) -> bool:
-    # As many numbers as rows fit any target: that is no law.
-    if formula.num_constants >= len(table.x):
-        return False
-    with np.errstate(all="ignore"):
-        error = np.sqrt(table.weights @ (formula(table.x) - table.targets) ** 2)
-    deviation = np.sqrt(table.weights @ (table.targets - table.weights @ table.targets) ** 2)
-    return bool((error <= most * deviation).all())
 
 
 def _chosen(
