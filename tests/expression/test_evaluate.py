@@ -31,7 +31,7 @@ parse = Expression.parse
 
 
 def test_a_deep_chain_prints_and_evaluates():
-    """Built, not parsed: nothing but the parser is recursive."""
+    """Nothing is recursive."""
     builder = ExpressionBuilder()
     node = builder.input(0)
     for _ in range(3000):
@@ -43,10 +43,7 @@ def test_a_deep_chain_prints_and_evaluates():
     assert expression.simplified() == expression
     assert pickle.loads(pickle.dumps(expression)) == expression
     assert len(expression.latex()[0]) > 3000
-    try:
-        assert parsed_again(expression) == expression
-    except ValueError as error:
-        assert "nested deeper" in str(error)
+    assert parsed_again(expression) == expression
 
 
 SPECIAL = (0.0, 1.0, -1.0, 0.25, -2.5, 3.0, math.inf, -math.inf, math.nan)

@@ -19,6 +19,9 @@ from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Apply
 from occamhead.expression.operators import CONDITION, get_operator
 
+# Clang reads up to 256 brackets within each other, of which a form may have four.
+LEVELS = 50
+
 # sympy prints fmax and fmin, which drop a NaN, and a logistic function that overflows on the way.
 _OWN = {
     "max": ("maximum", "a > b || isnan(a) ? a : b"),
@@ -106,7 +109,7 @@ class _CWriter(Writer[tuple[str, str]]):
 
     def __init__(self, graph: Graph) -> None:
         self.template = functools.lru_cache(maxsize=None)(_template)
-        super().__init__(graph, count_uses(graph, self.template))
+        super().__init__(graph, count_uses(graph, self.template), LEVELS)
         self.lines: list[str] = []  # declarations of what is named more than once
 
     def input(self, index: int) -> tuple[str, str]:

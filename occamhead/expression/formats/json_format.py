@@ -10,6 +10,7 @@ from typing import Any
 from occamhead.expression.formats.rule import to_rules
 from occamhead.expression.formats.text import to_text
 from occamhead.expression.graph import AnyGraph, Graph
+from occamhead.expression.limits import check_characters, check_size
 from occamhead.expression.nodes import Affine, Apply, Constant, Input, Node
 
 FORMAT, VERSION = "occamhead.expression", 1
@@ -61,6 +62,7 @@ def parsed(text: str, form: str, version: int, what: str) -> dict[str, Any]:
         form, version: The format's name and version.
         what: What such a text holds, for the error.
     """
+    check_characters(text, what)
     try:
         data = json.loads(text)
     except (json.JSONDecodeError, RecursionError) as error:
@@ -79,7 +81,7 @@ def from_json(kind: type[AnyGraph], text: str) -> AnyGraph:
     """Read a formula of some kind; ValueError if the text is none, or of an unknown version."""
     data = parsed(text, FORMAT, VERSION, "an expression")
     try:
-        return kind(
+        expression = kind(
             nodes=tuple(_node(row) for row in data["nodes"]),
             outputs=tuple(_whole(output) for output in data["outputs"]),
             num_inputs=_whole(data["num_inputs"]),
@@ -87,6 +89,8 @@ def from_json(kind: type[AnyGraph], text: str) -> AnyGraph:
         )
     except (KeyError, TypeError, IndexError) as error:
         raise ValueError(f"the expression's JSON is incomplete or malformed: {error!r}") from error
+    check_size(expression)
+    return expression
 
 
 def _node(row: list[Any]) -> Node:
@@ -99,18 +103,18 @@ def _node(row: list[Any]) -> Node:
             return Affine(_number(constant), tuple((_number(c), _whole(n)) for c, n in terms))
         case ["apply", str(operator), [*children]]:
             return Apply(operator, tuple(_whole(child) for child in children))
-    raise ValueError(f"unknown node {row!r}")
+    raise ValueError(f"unknown node {row!r:.60}")
 
 
 def _names(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise ValueError(f"expected a list of names, got {value!r}")
+        raise ValueError(f"expected a list of names, got {value!r:.60}")
     return tuple(value)
 
 
 def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"expected a whole number, got {value!r}")
+        raise ValueError(f"expected a whole number, got {value!r:.60}")
     return value
 
 
@@ -121,4 +125,4 @@ def _number(value: Any) -> float:
         number = math.inf
     if math.isfinite(number):
         return number
-    raise ValueError(f"expected a finite number, got {value!r:.40}")
+    raise ValueError(f"expected a finite number, got {value!r:.60}")

@@ -26,6 +26,8 @@ from occamhead.expression.nodes import Constant
 from occamhead.expression.operators import CONDITION, get_operator
 
 _RELATIONS = {"le": "≤", "lt": "<", "ge": "≥", "gt": ">", "eq": "=", "ne": "≠", "xor": "⊕"}
+# Browsers show some 500 elements within each other, of which an operation may have five.
+LEVELS = 50
 _INVISIBLE_TIMES, _APPLY = "\u2062", "\u2061"
 
 
@@ -109,7 +111,8 @@ class _MathmlWriter(InfixWriter[Markup]):
 
     def __init__(self, expression: Graph) -> None:
         nodes = expression.nodes
-        super().__init__(expression, Counter(child for node in nodes for child in node.children))
+        uses = Counter(child for node in nodes for child in node.children)
+        super().__init__(expression, uses, LEVELS)
         self.names: dict[int, Markup] = {}
         self._terms: list[Sequence[Markup]] = []  # of a sum its terms, of all else itself
         taken = {expression.input_name(index) for index in expression.features}

@@ -10,6 +10,10 @@ from occamhead.expression.formats.walk import Writer, count_uses, number_text, s
 from occamhead.expression.graph import Graph
 from occamhead.expression.operators import CONDITION, get_operator
 
+# CPython reads up to 200 brackets within each other, of which a form may have three, and compiles
+# sums of up to some 2000 terms.
+LEVELS, TERMS = 30, 1000
+
 _RULE = '''def predict(x):
     """{rule}
 
@@ -85,7 +89,7 @@ class _PythonWriter(Writer[tuple[str, str | None]]):
     """Each node's form, and of a comparison that without the ``float()`` around it."""
 
     def __init__(self, graph: Graph) -> None:
-        super().__init__(graph, count_uses(graph))
+        super().__init__(graph, count_uses(graph), LEVELS)
         self.lines: list[str] = []  # assignments of what is used more than once
         self.helpers: dict[str, None] = {}
 
@@ -96,7 +100,12 @@ class _PythonWriter(Writer[tuple[str, str | None]]):
         return number_text(value) if value >= 0 else f"({number_text(value)})", None
 
     def affine(self, constant: float, terms: Sequence[tuple[float, int]]) -> tuple[str, None]:
-        return f"({signed_sum([(c, self.forms[child][0]) for c, child in terms], constant)})", None
+        inner = [(c, self.forms[child][0]) for c, child in terms]
+        while len(inner) > TERMS:
+            # From left to right as before, so that the last bits are the same.
+            name, _ = self.named((f"({signed_sum(inner[:TERMS])})", None))
+            inner = [(1.0, name), *inner[TERMS:]]
+        return f"({signed_sum(inner, constant)})", None
 
     def apply(self, operator: str, children: Sequence[int]) -> tuple[str, str | None]:
         known = get_operator(operator)

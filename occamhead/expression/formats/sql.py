@@ -15,6 +15,8 @@ from occamhead.expression.formats.source import (
 from occamhead.expression.formats.walk import Writer, count_uses
 from occamhead.expression.graph import Graph
 
+# SQLite keeps some 100 words on its stack while it reads, of which a form may have eight.
+LEVELS = 10
 _INFINITY = "9e999"  # how SQLite itself prints it
 
 # NULL stands for NaN: arithmetic hands both on, and a comparison with either is not true. What
@@ -132,7 +134,7 @@ class _SqlWriter(Writer[tuple[str, int]]):
     """Each node's form, and how many levels of named columns must be there before it."""
 
     def __init__(self, graph: Graph) -> None:
-        super().__init__(graph, count_uses(graph, _template))
+        super().__init__(graph, count_uses(graph, _template), LEVELS)
         self.levels: list[list[str]] = []  # definitions of what is named more than once
 
     def input(self, index: int) -> tuple[str, int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from occamhead.expression.formats.walk import Writer
 from occamhead.expression.graph import Graph
+from occamhead.expression.limits import check_exact, is_exact
 from occamhead.expression.operators import CONDITION, get_operator
 
 
@@ -16,10 +17,19 @@ def to_sympy(expression: Graph) -> list[Any]:
     Symbols are real and named as the inputs. Whole numbers become sympy integers, so that
     ``x**2`` is exact; other numbers become Floats of 15 digits. sympy simplifies as it builds
     (``x/x`` is 1), so the result can be defined where the formula is not.
+
+    Raises:
+        ValueError: If the formula is too deep for sympy, or would take its exact numbers too far.
     """
+    check_exact(expression)
     writer = _SympyWriter(expression)
-    writer.write()
-    return [writer.as_number(output) for output in expression.outputs]
+    try:
+        writer.write()
+        return [writer.as_number(output) for output in expression.outputs]
+    except RecursionError as reason:
+        raise ValueError(
+            f"the formula's {expression.depth} operations within each other are too deep for sympy"
+        ) from reason
 
 
 class _SympyWriter(Writer[tuple[Any, bool]]):
@@ -48,8 +58,7 @@ class _SympyWriter(Writer[tuple[Any, bool]]):
         return known.sympy(self.sympy, *args), known.kind == CONDITION
 
     def number(self, value: float) -> Any:
-        whole = value == int(value) and abs(value) < 1e15
-        return self.sympy.Integer(int(value)) if whole else self.sympy.Float(value)
+        return self.sympy.Integer(int(value)) if is_exact(value) else self.sympy.Float(value)
 
     def as_number(self, position: int) -> Any:
         form, is_condition = self.forms[position]

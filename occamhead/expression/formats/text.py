@@ -10,8 +10,8 @@ from __future__ import annotations
 import keyword
 import math
 import re
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Generator, Sequence
+from typing import Any, NoReturn, TypeAlias
 
 from occamhead.checks import unknown_name
 from occamhead.expression.formats.walk import (
@@ -28,6 +28,7 @@ from occamhead.expression.formats.walk import (
     strength_of,
 )
 from occamhead.expression.graph import AnyGraph, Graph, GraphBuilder
+from occamhead.expression.limits import MAX_DEPTH, MAX_DIGITS, check_characters, check_size
 from occamhead.expression.nodes import Affine
 from occamhead.expression.operators import OPERATORS, get_operator
 
@@ -96,8 +97,12 @@ _TOKEN = re.compile(
     r"|(?P<name>[^\W\d]\w*)|`(?P<quoted>[^`]*)`"
     r"|(?P<symbol>\*\*|//|<=|>=|==|!=|[-+*/%(),<>]))"
 )
-# One level of brackets takes six Python frames of some thousand.
-_MAX_NESTING = 80
+# Each operation may need brackets, and be an exponent.
+_MAX_NESTING = 2 * MAX_DEPTH + 2
+_SHOWN = 80
+
+# A rule of the grammar: hands out what stands within brackets, and is sent its node.
+Reading: TypeAlias = Generator[Any, int, int]
 
 
 def parse(
@@ -108,10 +113,15 @@ def parse(
 ) -> AnyGraph:
     """Read formulas of some kind; see :meth:`occamhead.expression.Expression.parse`."""
     texts = [text] if isinstance(text, str) else list(text)
+    for line in texts:
+        check_characters(line, "a formula")
     builder = GraphBuilder()
     reader = _Names(names, num_inputs)
     outputs = [_Parser(line, builder, reader).run() for line in texts]
-    return kind(*builder.table(outputs), reader.width(), None if names is None else tuple(names))
+    named = None if names is None else tuple(names)
+    graph = kind(*builder.table(outputs), reader.width(), named)
+    check_size(graph)
+    return graph
 
 
 class _Names:
@@ -144,79 +154,91 @@ class _Names:
 
 
 class _Parser:
-    """Recursive descent over one formula."""
+    """Descent over one formula, however deep its brackets lie within each other."""
 
     def __init__(self, text: str, builder: GraphBuilder, names: _Names) -> None:
         self.text, self.builder, self.names = text, builder, names
-        self.tokens: list[tuple[str, str, int]] = []
         self.nesting = 0
-        position = 0
-        while position < len(text.rstrip()):
-            match = _TOKEN.match(text, position)
-            if match is None:
-                self.fail("cannot read this", position)
-            kind = str(match.lastgroup)
-            self.tokens.append((kind, match.group(kind), match.start(kind)))
-            position = match.end()
-        self.tokens.append(("end", "", len(text)))
-        self.next = 0
+        self.position, self.end = 0, len(text.rstrip())
+        self.token = self.scan()
+
+    def scan(self) -> tuple[str, str, int]:
+        """The next token as (kind, text, position)."""
+        if self.position >= self.end:
+            return "end", "", len(self.text)
+        match = _TOKEN.match(self.text, self.position)
+        if match is None:
+            self.fail("cannot read this", self.position)
+        kind = str(match.lastgroup)
+        self.position = match.end()
+        return kind, match.group(kind), match.start(kind)
 
     def fail(self, what: str, position: int) -> NoReturn:
-        raise ValueError(f"{what} at position {position} of formula {self.text!r}")
+        start, stop = max(position - _SHOWN, 0), position + _SHOWN
+        shown = f"{'...' * (start > 0)}{self.text[start:stop]}{'...' * (stop < len(self.text))}"
+        raise ValueError(f"{what} at position {position} of formula {shown!r}")
 
     def peek(self, *texts: str) -> bool:
-        kind, text, _ = self.tokens[self.next]
+        kind, text, _ = self.token
         return kind in ("symbol", "name") and text in texts
 
     def take(self) -> tuple[str, str, int]:
-        self.next += 1
-        return self.tokens[self.next - 1]
+        token, self.token = self.token, self.scan()
+        return token
 
     def expect(self, text: str) -> None:
         if not self.peek(text):
-            _, found, position = self.tokens[self.next]
-            self.fail(f"expected {text!r}, found {found or 'the end'!r}", position)
+            _, found, position = self.token
+            self.fail(f"expected {text!r}, found {found[:_SHOWN] or 'the end'!r}", position)
         self.take()
 
     def run(self) -> int:
-        result = self.conditional()
-        kind, text, position = self.tokens[self.next]
+        stack: list[Reading] = [self.conditional()]
+        node: Any = None
+        while stack:
+            try:
+                stack.append(stack[-1].send(node))
+                node = None
+            except StopIteration as done:
+                stack.pop()
+                node = done.value
+        kind, text, position = self.token
         if kind != "end":
-            self.fail(f"unexpected {text!r}", position)
-        return result
+            self.fail(f"unexpected {text[:_SHOWN]!r}", position)
+        return int(node)
 
     def descend(self) -> None:
         self.nesting += 1
         if self.nesting > _MAX_NESTING:
-            self.fail(f"nested deeper than {_MAX_NESTING} levels", self.tokens[self.next][2])
+            self.fail(f"nested deeper than {_MAX_NESTING} levels", self.token[2])
 
-    def conditional(self) -> int:
+    def conditional(self) -> Reading:
         self.descend()
-        value = self.comparison()
+        value = yield from self.comparison()
         if self.peek("if"):
             self.take()
-            condition = self.comparison()
+            condition = yield from self.comparison()
             self.expect("else")
-            value = self.builder.apply("where", condition, value, self.conditional())
+            value = self.builder.apply("where", condition, value, (yield self.conditional()))
         self.nesting -= 1
         return value
 
-    def comparison(self) -> int:
-        left = self.sum()
+    def comparison(self) -> Reading:
+        left = yield from self.sum()
         if self.peek(*_COMPARISONS):
             _, symbol, _ = self.take()
-            return self.builder.apply(_COMPARISONS[symbol], left, self.sum())
+            return self.builder.apply(_COMPARISONS[symbol], left, (yield from self.sum()))
         return left
 
-    def sum(self) -> int:
-        terms = [self.term()]
+    def sum(self) -> Reading:
+        terms = [(yield from self.term())]
         while self.peek("+", "-"):
             sign = -1.0 if self.take()[1] == "-" else 1.0
-            coefficient, node = self.term()
+            coefficient, node = yield from self.term()
             terms.append((sign * coefficient, node))
         return self.builder.affine(0.0, terms)
 
-    def term(self) -> tuple[float, int]:
+    def term(self) -> Generator[Any, int, tuple[float, int]]:
         """A product as (coefficient, node): numbers at its front are the coefficient.
 
         Residues are of all that stands before them, as in Python.
@@ -224,48 +246,50 @@ class _Parser:
         coefficient = 1.0
         while self.peek("+", "-"):
             coefficient *= -1.0 if self.take()[1] == "-" else 1.0
-        node = self.power()
+        node = yield from self.power()
         while self.peek("*") and (value := self.builder.value(node)) is not None:
             self.take()
             coefficient *= value
-            node = self.power()
+            node = yield from self.power()
         while self.peek(*_PRODUCTS):
             operator = _PRODUCTS[self.take()[1]]
             if operator in ("floordiv", "mod"):
                 coefficient, node = 1.0, self.builder.affine(0.0, [(coefficient, node)])
-            node = self.builder.apply(operator, node, self.power())
+            node = self.builder.apply(operator, node, (yield from self.power()))
         return coefficient, node
 
-    def power(self) -> int:
-        base = self.atom()
+    def power(self) -> Reading:
+        base = yield from self.atom()
         if self.peek("**"):
             self.take()
-            return self.builder.apply("pow", base, self.exponent())
+            return self.builder.apply("pow", base, (yield self.exponent()))
         return base
 
-    def exponent(self) -> int:
+    def exponent(self) -> Reading:
         self.descend()
         sign = 1.0
         while self.peek("-"):
             self.take()
             sign = -sign
-        value = self.builder.affine(0.0, [(sign, self.power())])
+        value = self.builder.affine(0.0, [(sign, (yield from self.power()))])
         self.nesting -= 1
         return value
 
-    def atom(self) -> int:
+    def atom(self) -> Reading:
         kind, text, position = self.take()
         if kind == "number":
+            if len(text) > MAX_DIGITS:
+                self.fail(f"a number of {len(text)} characters; wanted {MAX_DIGITS}", position)
             value = float(text)
             if not math.isfinite(value):
                 self.fail(f"number {text} is out of range", position)
             return self.builder.constant(value)
         if kind == "symbol" and text == "(":
-            inner = self.conditional()
+            inner: int = yield self.conditional()
             self.expect(")")
             return inner
         if kind == "name" and self.peek("("):
-            return self.call(text, position)
+            return (yield from self.call(text, position))
         if kind in ("name", "quoted"):
             try:
                 return self.builder.input(self.names.index(text))
@@ -273,12 +297,12 @@ class _Parser:
                 self.fail(str(error), position)
         self.fail(f"unexpected {text or 'end'!r}", position)
 
-    def call(self, name: str, position: int) -> int:
+    def call(self, name: str, position: int) -> Reading:
         self.expect("(")
-        args = [self.conditional()]
+        args = [(yield self.conditional())]
         while self.peek(","):
             self.take()
-            args.append(self.conditional())
+            args.append((yield self.conditional()))
         self.expect(")")
         try:
             return self.builder.apply(name, *args)

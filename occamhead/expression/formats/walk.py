@@ -5,9 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from occamhead.expression.graph import Graph
+from occamhead.expression.limits import check_written
 from occamhead.expression.nodes import Affine, Apply, Constant, Input, Node
 from occamhead.expression.operators import CONDITION, get_operator
 
@@ -85,6 +86,18 @@ def count_uses(graph: Graph, template: Callable[[str, int], str] | None = None) 
     return uses
 
 
+def _too_deep(graph: Graph, named: Collection[int], levels: int) -> set[int]:
+    """Nodes to name besides these, lest more operations than `levels` stand within each other."""
+    found: set[int] = set()
+    depths: list[int] = []
+    for position, node in enumerate(graph.nodes):
+        depth = 1 + max((depths[child] for child in node.children), default=-1)
+        if depth == levels:
+            found.add(position)
+        depths.append(0 if position in named or position in found else depth)
+    return found
+
+
 class Writer(ABC, Generic[Form]):
     """Writes each node of a formula once, children first; a language says how each kind reads.
 
@@ -93,21 +106,39 @@ class Writer(ABC, Generic[Form]):
         uses: How often each node is named. One that is named more than once goes through
             :meth:`named`: written out, it would be computed again, and the text would double with
             every level.
+        levels: How many operations may stand within each other before one is named.
+
+    Raises:
+        ValueError: If the formula is too deep or too long to be written out.
     """
 
-    def __init__(self, graph: Graph, uses: Counter[int] | None = None) -> None:
+    def __init__(
+        self, graph: Graph, uses: Counter[int] | None = None, levels: int | None = None
+    ) -> None:
         self.graph, self.nodes = graph, graph.nodes
         counted = (uses or Counter()).items()
-        self.repeated: Collection[int] = {
+        repeated = {
             position for position, count in counted if count > 1 and self.nodes[position].children
         }
+        if levels is not None:
+            repeated |= _too_deep(graph, repeated, levels)
+        check_written(graph, repeated)
+        self.repeated: Collection[int] = repeated
         self.forms: list[Form] = []  # of the nodes so far
 
     def write(self) -> list[Form]:
-        """The form of each output."""
+        """The form of each output; what no other node will need is let go."""
+        last = {
+            child: position for position, node in enumerate(self.nodes) for child in node.children
+        }
+        for output in self.graph.outputs:
+            last.pop(output, None)
         for position, node in enumerate(self.nodes):
             form = self.form(node)
             self.forms.append(self.named(form) if position in self.repeated else form)
+            for child in node.children:
+                if last.get(child) == position:
+                    self.forms[child] = cast(Form, None)
         return [self.forms[output] for output in self.graph.outputs]
 
     def form(self, node: Node) -> Form:

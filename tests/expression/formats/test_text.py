@@ -143,12 +143,12 @@ def test_any_text_is_read_or_a_value_error(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["(" * 5000 + "x0" + ")" * 5000, "sin(" * 3000 + "x0" + ")" * 3000,
-     "x0" + "**x0" * 5000, "x0" + " if x0 else x0" * 5000,
-     "x0**" * 20000 + "x0", "(" * 100_000],
+    ["(" * 25000 + "x0" + ")" * 25000, "sin(" * 12000 + "x0" + ")" * 12000,
+     "x0" + "**x0" * 15000, "x0" + " if x0 else x0" * 12000,
+     "x0**" * 25000 + "x0", "(" * 100_000],
 )  # fmt: skip
 def test_deep_nesting_is_a_value_error(text):
-    with pytest.raises(ValueError, match="position"):
+    with pytest.raises(ValueError, match=r"position|too deep"):
         parse(text)
 
 
