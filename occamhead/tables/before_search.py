@@ -45,18 +45,27 @@ def fitted_directly(
     began: float,
     units: ColumnUnits | None,
 ) -> list[Candidate]:
-    """Formulas that fit directly, where the task is one of least squares for one target."""
-    if not isinstance(task, Regression) or task.rounds > 1 or np.ptp(table.labels) == 0:
+    """Formulas that fit one target of numbers directly.
+
+    Where the loss is not that of least squares, they fit what the rows near each row say by
+    themselves, then what stands for the loss around that.
+    """
+    if not isinstance(task, Regression) or np.ptp(table.labels) == 0:
         return []
+    parts = [table]
+    if task.rounds > 1:
+        near = task.nearby(table)
+        parts = [replace(table, targets=near[:, None]), task.around(near, table)]
     between = BetweenRows(table.x, table.targets)
     node = math.log(settings.choices + len(inputs))
     found = []
-    for formula in written_down(table, settings, began, inputs):
-        wide = onto(formula, inputs, table.x.shape[1])
-        nats = wide.complexity * node
-        candidate = fitted(wide, DIRECT, nats, node, table, task, between)
-        if candidate is not None:
-            found.append(candidate)
+    for part in parts:
+        for formula in written_down(part, settings, began, inputs):
+            wide = onto(formula, inputs, table.x.shape[1])
+            nats = wide.complexity * node
+            candidate = fitted(wide, DIRECT, nats, node, table, task, between)
+            if candidate is not None:
+                found.append(candidate)
     return pareto(found if units is None else units.allowed(found))
 
 

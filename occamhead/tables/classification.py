@@ -62,8 +62,11 @@ class Classification:
     def cost(self, predicted: Array, table: SortedRows) -> float:
         raise NotImplementedError("classes are searched once")
 
-    def weights(self, predicted: Array, table: SortedRows) -> Array:
-        return table.weights
+    def nearby(self, table: SortedRows) -> Array:
+        raise NotImplementedError("classes are searched once")
+
+    def around(self, predicted: Array, table: SortedRows) -> SortedRows:
+        return table
 
     def finish(self, formula: Expression, table: SortedRows) -> Expression:
         return _calibrated(formula, table)

@@ -78,8 +78,8 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         What formulas are fitted to and chosen by: "squared", "absolute", "huber" (square up to
         1.345 robust standard deviations), "quantile", "relative" (squared error over the target's
         square), or a function of targets and predictions, both [rows], that gives the loss of each
-        row, [rows]. Other losses than "squared" are fitted by least squares on reweighted rows, and
-        searched twice, each time with half of the limit.
+        row, [rows]. Other losses than "squared" are fitted by least squares that stand for them,
+        and searched twice, each time with half of the limit.
     quantile : float
         Which quantile the loss "quantile" asks for.
     units : mapping, sequence or None

@@ -30,7 +30,6 @@ from occamhead.tables.candidates import (
 from occamhead.tables.column_units import ColumnUnits
 from occamhead.tables.fitted import fitted
 from occamhead.tables.held_out import Verdict, judge
-from occamhead.tables.local import local_medians
 from occamhead.tables.screening import screen
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
@@ -163,10 +162,10 @@ def _search(
         (each.formula(part.x)[:, 0] for each in simple[1:]),
         key=lambda each: task.cost(each, part), default=part.targets[:, 0],
     )  # fmt: skip
-    predicted = min(known, local_medians(part), key=lambda each: task.cost(each, part))
+    predicted = min(known, task.nearby(part), key=lambda each: task.cost(each, part))
     found: list[Candidate] = []
     for turn in range(2):
-        weighted = replace(narrow, weights=task.weights(predicted, part))
+        weighted = task.around(predicted, narrow)
         seconds = settings.seconds(0.5 * (1 + turn), began)
         strategy = settings.strategy_of(seed + turn, 0.5, seconds)
         title = f"search {turn + 1} of 2"

@@ -14,7 +14,7 @@ RowLoss: TypeAlias = Callable[[Array, Array], Array]
 
 # Huber's loss is square up to so many robust standard deviations (95 % efficient at normal errors).
 HUBER = 1.345
-# Weights of reweighted least squares stay finite: errors count at least this share of the scale.
+# Weights of least squares stay finite: errors count at least this share of the scale.
 SMALLEST_ERROR = 1e-3
 
 NAMES = ("squared", "absolute", "huber", "quantile", "relative")
@@ -22,7 +22,7 @@ NAMES = ("squared", "absolute", "huber", "quantile", "relative")
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss of each row, and the weight that makes a squared error stand for it.
+    """A loss of each row, and the squared error that stands for it near a prediction.
 
     Args:
         name: One of `NAMES`, or "callable".
@@ -44,23 +44,34 @@ class Loss:
         """Whether few rows may have most of the loss although nothing is wrong."""
         return self.name not in ("squared", "relative")
 
-    def weights(self, y: Array, predicted: Array) -> Array:
-        """Weights by which least squares moves predictions as this loss would, [rows].
+    def around(self, y: Array, predicted: Array) -> tuple[Array, Array]:
+        """Targets and weights by which least squares moves predictions as this loss would, [rows].
 
-        Half the loss's slope over the error, the slope by differences (iteratively reweighted
-        least squares, Holland and Welsch 1977). What lowers the loss by moving away counts 0.
+        They are those of the parabola that touches the loss at the prediction and lies above it
+        where the slope is concave on either side, as it is of absolute values: its curvature is the
+        chord of the slope from an error to its opposite (de Leeuw and Lange 2009, "Sharp quadratic
+        majorization in one dimension"; Hunter and Lange 2000 for quantiles). Of a loss that is the
+        same on both sides the target stays as it is: reweighted least squares. What lowers the loss
+        by moving away counts 0.
         """
         error = predicted - y
         if self.is_squared:
-            return np.ones_like(error)
+            return y, np.ones_like(error)
         scale = float(np.median(np.abs(error))) or float(np.abs(error).max()) or 1.0
         least = SMALLEST_ERROR * scale
         error = np.where(np.abs(error) < least, np.where(error < 0, -least, least), error)
-        step = 1e-4 * np.abs(error)
         with np.errstate(all="ignore"):
-            slope = (self.rows(y, y + error + step) - self.rows(y, y + error - step)) / (2 * step)
-            weights = np.asarray(slope / (2 * error), np.float64)
-        return np.where(np.isfinite(weights), np.maximum(weights, 0.0), 0.0)
+            slope, opposite = self._slope(y, error), self._slope(y, -error)
+            weights = (slope - opposite) / (4 * error)
+            targets = y + error - slope / (2 * weights)
+        used = np.isfinite(weights) & np.isfinite(targets) & (weights > 0)
+        return np.where(used, targets, y), np.where(used, weights, 0.0)
+
+    def _slope(self, y: Array, error: Array) -> Array:
+        """The slope by differences, at errors that are not 0."""
+        step = 1e-4 * np.abs(error)
+        rise = self.rows(y, y + error + step) - self.rows(y, y + error - step)
+        return np.asarray(rise / (2 * step), np.float64)
 
 
 def get_loss(loss: str | RowLoss, y: Array, quantile: float = 0.5, scale: float = 0.0) -> Loss:

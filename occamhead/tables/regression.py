@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,6 +18,7 @@ from occamhead.tables.linear_models import (
     ridge,
     sparse_sums,
 )
+from occamhead.tables.local import local_levels
 from occamhead.tables.losses import Loss
 from occamhead.tables.sorted_rows import SortedRows
 from occamhead.tables.task import MOST_TERMS, SMALLEST_GAIN, Path, Splits, mean_of
@@ -25,7 +26,9 @@ from occamhead.tables.task import MOST_TERMS, SMALLEST_GAIN, Path, Splits, mean_
 Array: TypeAlias = NDArray[np.float64]
 
 # Steps of a fit of numbers that starts near its end, and rounds of reweighted least squares.
-REFIT_STEPS, REWEIGHTED_ROUNDS = 10, 12
+REFIT_STEPS, REWEIGHTED_ROUNDS, LINEAR_ROUNDS = 10, 40, 12
+# Quantiles of the target that are tried as a constant.
+LEVELS = 101
 # Log of the largest factor by which chance may flatter a loss.
 MOST_CHARGE = 50.0
 
@@ -49,9 +52,9 @@ class Regression:
     def _constant(self, table: SortedRows) -> Expression:
         level = float(table.weights @ table.labels)
         if not self.loss.is_squared:
-            order = np.argsort(table.labels)
-            half = int(np.searchsorted(np.cumsum(table.weights[order]), 0.5))
-            level = float(table.labels[order[min(half, len(order) - 1)]])
+            levels = np.quantile(table.labels, np.linspace(0, 1, LEVELS))
+            costs = [self.cost(np.full(len(table.x), each), table) for each in levels]
+            level = float(levels[int(np.argmin(costs))])
         formula = linear_formula(np.zeros((1, table.x.shape[1])), np.array([level]))
         return self._reweighted(formula, table)
 
@@ -63,9 +66,16 @@ class Regression:
         with np.errstate(all="ignore"):
             return float(table.weights @ self.loss.rows(table.labels, predicted))
 
-    def weights(self, predicted: Array, table: SortedRows) -> Array:
-        weights = table.weights * self.loss.weights(table.labels, predicted)
-        return np.asarray(weights / weights.sum(), np.float64)
+    def nearby(self, table: SortedRows) -> Array:
+        return local_levels(table, self.loss.rows)
+
+    def around(self, predicted: Array, table: SortedRows) -> SortedRows:
+        targets, weights = self.loss.around(table.labels, predicted)
+        weights = table.weights * weights
+        total = float(weights.sum())
+        if not (0 < total < math.inf):
+            return table
+        return replace(table, targets=targets[:, None], weights=weights / total)
 
     def refit(self, formula: Expression, table: SortedRows) -> Expression:
         if self.loss.is_squared:
@@ -81,8 +91,10 @@ class Regression:
         for _ in range(REWEIGHTED_ROUNDS):
             if not math.isfinite(least):
                 break
-            weights = self.weights(formula(table.x)[:, 0], table)
-            new = fit_numbers(formula, table.x, table.labels, weights, iterations=REFIT_STEPS)
+            near = self.around(formula(table.x)[:, 0], table)
+            new = fit_numbers(
+                formula, near.x, near.targets[:, 0], near.weights, iterations=REFIT_STEPS
+            )
             value = mean_of(self, new, table)
             if not value < least:
                 break
@@ -95,11 +107,15 @@ class Regression:
         return self._reweighted(formula, table)
 
     def fit(self, formula: Expression, table: SortedRows, anew: bool) -> Expression:
-        if anew:
-            formula = self.refit(formula, table)
-        if anew or self.loss.is_squared:
-            formula = _tidied(formula, table, refitted=self.loss.is_squared)
-        return self._shortened(self._reweighted(formula, table), table)
+        if self.loss.is_squared:
+            formula = self.refit(formula, table) if anew else formula
+            return _tidied(formula, table, refitted=True)
+        formula = self._reweighted(formula, table)
+        predicted = formula(table.x)[:, 0]
+        if not np.isfinite(predicted).all():
+            return formula
+        near = self.around(predicted, table)
+        return self._shortened(_tidied(formula, near, refitted=True), table)
 
     def _shortened(self, formula: Expression, table: SortedRows) -> Expression:
         return formula if self.loss.is_squared else shortened(formula, table.x)
@@ -129,8 +145,7 @@ class Regression:
                 break
             fitted = [self._reweighted(formula, table) for formula in sums]
             best = min(fitted, key=lambda each: mean_of(self, each, table))
-            weights = self.weights(best(table.x)[:, 0], table)
-            sums = sparse_sums(SortedRows(table.x, table.targets, table.labels, weights), terms)
+            sums = sparse_sums(self.around(best(table.x)[:, 0], table), terms)
         return sums
 
     def _linear(self, table: SortedRows) -> Candidate:
@@ -138,10 +153,8 @@ class Regression:
 
         def refit(part: SortedRows) -> Expression:
             formula, _ = ridge(part, penalty)
-            for _ in range(0 if self.loss.is_squared else REWEIGHTED_ROUNDS):
-                weights = self.weights(formula(part.x)[:, 0], part)
-                reweighted = SortedRows(part.x, part.targets, part.labels, weights)
-                formula, _ = ridge(reweighted, penalty)
+            for _ in range(0 if self.loss.is_squared else LINEAR_ROUNDS):
+                formula, _ = ridge(self.around(formula(part.x)[:, 0], part), penalty)
             return formula
 
         formula = formula if self.loss.is_squared else refit(table)
@@ -158,7 +171,7 @@ class Regression:
 
 
 def _tidied(formula: Expression, table: SortedRows, refitted: bool = False) -> Expression:
-    y = table.labels
+    y = table.targets[:, 0]
     deviation = math.sqrt(float(table.weights @ (y - table.weights @ y) ** 2))
     if deviation == 0:
         return formula

@@ -74,13 +74,16 @@ class Task(Protocol):
 
     @property
     def rounds(self) -> int:
-        """Searches: 1 by least squares; 2 where :meth:`weights` follow from predictions."""
+        """Searches: 1 by least squares; 2 where :meth:`around` follows from predictions."""
 
     def cost(self, predicted: Array, table: SortedRows) -> float:
         """Mean loss of predictions, [rows]."""
 
-    def weights(self, predicted: Array, table: SortedRows) -> Array:
-        """Weights of rows by which least squares stands for the loss near predictions, [rows]."""
+    def nearby(self, table: SortedRows) -> Array:
+        """Predictions from the rows near each row, without a formula, [rows]."""
+
+    def around(self, predicted: Array, table: SortedRows) -> SortedRows:
+        """Rows whose least squares stand for the loss near predictions [rows]."""
 
 
 def mean_of(task: Task, formula: Expression, table: SortedRows) -> float:

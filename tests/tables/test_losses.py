@@ -18,17 +18,35 @@ def test_weighted_squares_have_the_slope_of_the_loss(name):
     loss = get_loss(name, Y, 0.3, 0.5)
     step = 1e-7
     slope = (loss.rows(Y, PREDICTED + step) - loss.rows(Y, PREDICTED - step)) / (2 * step)
-    weights = loss.weights(Y, PREDICTED)
+    targets, weights = loss.around(Y, PREDICTED)
     assert (weights >= 0).all() and (loss.rows(Y, Y) == 0).all()
     # Errors below a thousandth of their median count as that much.
     far = np.abs(PREDICTED - Y) > 1e-2
-    np.testing.assert_allclose((2 * weights * (PREDICTED - Y))[far], slope[far], rtol=1e-3)
+    np.testing.assert_allclose((2 * weights * (PREDICTED - targets))[far], slope[far], rtol=1e-3)
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
+def test_a_quantile_has_squares_that_lie_above_it_and_touch_it(quantile):
+    loss = get_loss("quantile", Y, quantile)
+    targets, weights = loss.around(Y, PREDICTED)
+    far = np.abs(PREDICTED - Y) > 1e-2
+
+    def above(predicted):
+        squares = weights * ((predicted - targets) ** 2 - (PREDICTED - targets) ** 2)
+        return (squares + loss.rows(Y, PREDICTED) - loss.rows(Y, predicted))[far]
+
+    for shift in (-2.0, -0.1, 0.01, 1.0):
+        assert (above(PREDICTED + shift) > -1e-6).all()
+        assert (above(Y + shift) > -1e-6).all()
+    np.testing.assert_allclose(above(PREDICTED), 0, atol=1e-12)
 
 
 def test_a_callable_is_a_loss_and_a_name_no_other():
     cauchy = get_loss(lambda y, p: np.log1p((y - p) ** 2), Y)
     expected = 1 / (1 + (Y - PREDICTED) ** 2)
-    np.testing.assert_allclose(cauchy.weights(Y, PREDICTED), expected, rtol=1e-3)
+    targets, weights = cauchy.around(Y, PREDICTED)
+    np.testing.assert_allclose(weights, expected, rtol=1e-3)
+    np.testing.assert_allclose(targets, Y, atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +100,23 @@ def test_a_quantile_is_that_of_a_linear_program(quantile):
     exact = QuantileRegressor(quantile=quantile, alpha=0, solver="highs").fit(x, y)
     wanted = exact.predict([[1.5], [3.0], [4.5]])
     np.testing.assert_allclose(model.predict([[1.5], [3.0], [4.5]]), wanted, rtol=0.15)
+
+
+def upper(y, p):
+    return np.where(y > p, 0.9, 0.1) * np.abs(p - y)
+
+
+@pytest.mark.parametrize("settings", [{"loss": "quantile", "quantile": 0.9}, {"loss": upper}])
+def test_the_law_of_a_quantile_of_skewed_noise_is_found(settings):
+    random = np.random.default_rng(1)
+    x = random.uniform(0.5, 4, (400, 2))
+    law = 3 * x[:, 0] / x[:, 1] + 1
+    y = law * (1 + 0.5 * random.exponential(size=400))
+    model = regressor(**settings, depth=4, max_functions=10_000).fit(x, y)
+    # The best straight line is .41 off, the best constant .52.
+    wanted = law * (1 + 0.5 * np.log(10))
+    assert np.sqrt(np.mean((model.predict(x) / wanted - 1) ** 2)) < 0.12
+    assert model.best_.complexity <= 9 and set(model.best_.features) == {0, 1}
 
 
 def test_relative_errors_weigh_small_targets():
