@@ -51,3 +51,13 @@ def positive_seconds(text: str) -> float:
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"must be positive, got {number}")
     return number
+
+
+def direction(text: str) -> tuple[str, str]:
+    """A column and how a law goes with it: ``column=increasing``."""
+    column, equals, way = text.rpartition("=")
+    if not equals or way not in ("increasing", "decreasing"):
+        raise argparse.ArgumentTypeError(
+            f"must be COLUMN=increasing or COLUMN=decreasing, got {text!r}"
+        )
+    return column, way

@@ -42,6 +42,9 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             random_state=args.seed,
             verbose=sys.stderr.isatty(),
             units=units or None,
+            guesses=args.guess or (),
+            monotone=dict(args.monotone or ()),
+            bounds=args.bounds and tuple(args.bounds),
         )
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")
@@ -51,10 +54,12 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             "data": str(args.file),
             "target": args.target,
             "inputs": inputs,
+            "guesses": args.guess or [],
             "units": units,
             "number_units": model.best_units_ or [],
             "rows": len(table),
             "formula": str(model.best_),
+            "left_out": model.left_out_,
             "numbers": _numbers(model.numbers_),
             "r2": model.score(pd.DataFrame(x, columns=inputs), y),
             "sizes": _sizes(model.equations_, float(np.var(y))),
@@ -109,6 +114,8 @@ def _say(out: Path, results: Mapping[str, Any]) -> None:
     kind = KINDS.get(kind, f"a {kind}")
     share = _percent(results["r2"])
     say(f"  {kind}; it explains {share} of the variance of {results['rows']} rows")
+    for limit, count in results["left_out"].items():
+        say(f"  left out: {count} formulas, {limit}")
     for note in results["notes"]:
         say(f"  note: {note}")
     lines = [

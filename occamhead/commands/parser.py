@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from occamhead.commands.flags import add_out, positive, positive_seconds
+from occamhead.commands.flags import add_out, direction, positive, positive_seconds
 from occamhead.version import __version__
 
 USAGE = 2
@@ -90,6 +90,11 @@ def _law(parser: argparse.ArgumentParser) -> None:
     add("--inputs", nargs="+", metavar="COLUMN", help="columns it may use; default: all others")
     add("--units", type=Path, metavar="FILE", help="YAML with a line `column: unit` each, such as"
         " `v: m/s`")  # fmt: skip
+    add("--guess", nargs="+", metavar="FORMULA", help="formulas over the columns to start from")
+    add("--monotone", nargs="+", metavar="C=WAY", type=direction, help="columns with which it is"
+        " increasing, decreasing")  # fmt: skip
+    add("--bounds", nargs=2, metavar=("LOW", "HIGH"), type=float, help="least and largest value,"
+        " or -inf, inf")  # fmt: skip
     add("--seconds", type=positive_seconds, metavar="S", help="CPU seconds to search for; default:"
         " 200,000 formulas")  # fmt: skip
     add("--max-complexity", type=positive, default=30, metavar="N",

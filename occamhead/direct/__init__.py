@@ -6,8 +6,8 @@ one matrix of moments, and quotients of polynomials by a null vector. What looks
 and judged as a formula.
 """
 
-from occamhead.direct.fit import fit_direct
+from occamhead.direct.fit import Interrupted, fit_direct
 from occamhead.direct.front import Law
 from occamhead.direct.stages import MOST_FUNCTIONS
 
-__all__ = ["MOST_FUNCTIONS", "Law", "fit_direct"]
+__all__ = ["MOST_FUNCTIONS", "Interrupted", "Law", "fit_direct"]

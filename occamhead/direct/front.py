@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -60,6 +60,7 @@ class Front:
         x, y, weights: The rows, and weights that sum to 1.
         max_complexity: Longest formula to keep.
         operators: Those that a formula may have beside `ALWAYS`; None allows all.
+        allowed: Whether a formula with fitted numbers may be kept; None allows all.
     """
 
     def __init__(
@@ -69,9 +70,11 @@ class Front:
         weights: Array,
         max_complexity: int,
         operators: Collection[str] | None = None,
+        allowed: Callable[[Expression], bool] | None = None,
     ) -> None:
         self.x, self.y, self.weights = x, y, weights
         self.max_complexity = max_complexity
+        self.allowed = allowed
         self.operators = None if operators is None else ALWAYS | frozenset(operators)
         mean = float(weights @ y)
         self.deviation = float(np.sqrt(weights @ (y - mean) ** 2))
@@ -110,7 +113,9 @@ class Front:
             return
         formula = fit_numbers(formula, *rows, iterations=ROUGH_STEPS).simplified()
         error = self.error(formula, *rows)
-        if error < self._to_beat(formula.complexity):
+        if error < self._to_beat(formula.complexity) and (
+            self.allowed is None or self.allowed(formula)
+        ):
             self.best[formula.complexity] = Law(formula, error)
 
     def _scaled_error(self, formula: Expression) -> float:

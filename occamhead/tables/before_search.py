@@ -3,76 +3,118 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from occamhead.expression import Expression, ExpressionBuilder
+from occamhead.direct import Interrupted
 from occamhead.tables.between_rows import BetweenRows
 from occamhead.tables.by_units import laws_by_units
-from occamhead.tables.candidates import DIRECT, UNITS, Candidate, onto, pareto
-from occamhead.tables.column_units import ColumnUnits
+from occamhead.tables.candidates import DIRECT, UNITS, Candidate, onto
 from occamhead.tables.fitted import fitted
+from occamhead.tables.guesses import guessed
 from occamhead.tables.regression import Regression
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
 from occamhead.tables.task import Task
+from occamhead.tables.wishes import Wishes
 from occamhead.tables.written_down import written_down
 
 
-def suggested(
+def before_search(
     table: SortedRows,
     task: Task,
     settings: TableSettings,
-    units: ColumnUnits,
+    inputs: list[int],
+    names: Sequence[str],
+    wishes: Wishes,
+    began: float,
+) -> Iterator[Candidate]:
+    """Guesses, then what units suggest, then direct fits, until one is exact; one after another.
+
+    Args:
+        table: The rows.
+        task: What is asked of the formulas.
+        settings: How to search.
+        inputs: The inputs to look at.
+        names: Of all inputs.
+        wishes: What every candidate must keep to.
+        began: CPU seconds when the fit began.
+
+    Raises:
+        KeyboardInterrupt: On Ctrl-C, when what was found until then is there.
+    """
+    sources = (
+        guessed(wishes.guesses, table, task, names),
+        _suggested(table, task, settings, wishes, inputs, began),
+        _directly(table, task, settings, wishes, inputs, began),
+    )
+    for source in sources:
+        exact = False
+        for candidate in source:
+            for allowed in wishes.allowed([candidate]):
+                yield allowed
+                exact |= allowed.exact
+        if exact:
+            return
+
+
+def _suggested(
+    table: SortedRows,
+    task: Task,
+    settings: TableSettings,
+    wishes: Wishes,
     inputs: list[int],
     began: float,
-) -> list[Candidate]:
+) -> Iterator[Candidate]:
     """The laws that units suggest."""
+    if wishes.units is None:
+        return
     between, node = BetweenRows(table.x, table.targets), math.log(settings.choices + len(inputs))
     narrow = replace(table, x=table.x[:, inputs])
-    laws = laws_by_units(narrow, units.part(inputs), settings, began)
-    wide = [(onto(formula, inputs, table.x.shape[1]), nats) for formula, nats in laws]
-    made = (fitted(each, UNITS, nats, node, table, task, between, True) for each, nats in wide)
-    return units.allowed([candidate for candidate in made if candidate is not None])
+    for law, nats in laws_by_units(narrow, wishes.units.part(inputs), settings, began):
+        wide = onto(law, inputs, table.x.shape[1])
+        candidate = fitted(wide, UNITS, nats, node, table, task, between, True)
+        if candidate is not None:
+            yield candidate
 
 
-def fitted_directly(
+def _directly(
     table: SortedRows,
     task: Task,
     settings: TableSettings,
+    wishes: Wishes,
     inputs: list[int],
     began: float,
-    units: ColumnUnits | None,
-) -> list[Candidate]:
+) -> Iterator[Candidate]:
     """Formulas that fit one target of numbers directly.
 
     Where the loss is not that of least squares, they fit what the rows near each row say by
     themselves, then what stands for the loss around that.
     """
     if not isinstance(task, Regression) or np.ptp(table.labels) == 0:
-        return []
+        return
     parts = [table]
     if task.rounds > 1:
         near = task.nearby(table)
         parts = [replace(table, targets=near[:, None]), task.around(near, table)]
+    width = table.x.shape[1]
     between = BetweenRows(table.x, table.targets)
     node = math.log(settings.choices + len(inputs))
-    found = []
     for part in parts:
-        for formula in written_down(part, settings, began, inputs):
-            wide = onto(formula, inputs, table.x.shape[1])
+        interrupted = False
+        try:
+            formulas = written_down(
+                part, settings, began, inputs, lambda each: wishes.allows(each, inputs, width)
+            )
+        except Interrupted as stop:
+            formulas, interrupted = [law.formula for law in stop.laws], True
+        for formula in formulas:
+            wide = onto(formula, inputs, width)
             nats = wide.complexity * node
             candidate = fitted(wide, DIRECT, nats, node, table, task, between)
             if candidate is not None:
-                found.append(candidate)
-    return pareto(found if units is None else units.allowed(found))
-
-
-def first_exact(candidates: list[Candidate], inputs: list[int]) -> Expression:
-    """The simplest exact formula, as one of the inputs that were looked at."""
-    formula = next(each.formula for each in candidates if each.exact)
-    builder = ExpressionBuilder()
-    places = {place: number for number, place in enumerate(inputs)}
-    outputs = builder.copy(formula, {i: builder.input(places[i]) for i in formula.features})
-    return builder.build(outputs, len(inputs))
+                yield candidate
+        if interrupted:
+            raise KeyboardInterrupt

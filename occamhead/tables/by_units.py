@@ -29,7 +29,7 @@ ROWS, PRODUCTS = 1000, 2
 
 def laws_by_units(
     table: SortedRows, units: ColumnUnits, settings: TableSettings, began: float
-) -> list[tuple[Expression, float]]:
+) -> Iterator[tuple[Expression, float]]:
     """Laws that respect the units, until one is exact, fitted and tidied, and the nats of each.
 
     None where the unit of a column is not known.
@@ -41,11 +41,10 @@ def laws_by_units(
         began: CPU seconds when the fit began.
     """
     if units.target is None or None in units.inputs:
-        return []
+        return
     part = table.part(table.sample(ROWS, 0))
     y = part.targets[:, 0]
     deviation = float(np.sqrt(part.weights @ (y - part.weights @ y) ** 2))
-    found: list[tuple[Expression, float]] = []
     for rough, nats in _rough(part, units, settings, began) if deviation else ():
         formula = fit_numbers(rough, part.x, y, part.weights)
         formula = factored(formula.simplified(), part.x)
@@ -54,10 +53,9 @@ def laws_by_units(
         if not math.isfinite(error) or formula.complexity > settings.max_complexity:
             continue
         if units.check(formula).consistent:
-            found.append((formula, nats))
+            yield formula, nats
             if error <= EXACT:
                 break
-    return found
 
 
 def _rough(

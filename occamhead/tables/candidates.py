@@ -19,6 +19,9 @@ Array: TypeAlias = NDArray[np.float64]
 # Kinds of formulas, as the table of equations names them.
 SEARCH, DIRECT, LINEAR = "search", "direct fit", "linear model"
 SPARSE, CONSTANT, UNITS = "sparse linear model", "constant", "units"
+GUESS = "guess"
+# Why a search ended that was interrupted.
+INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Candidate:
         node: Nats of one more node, for what was searched: log of the bases and leaves.
         exact: Whether it gives the targets to rounding.
         unit_numbers: How many of its numbers need a unit, where the columns have units.
+        extra: What prices of operators add to its complexity.
     """
 
     formula: Expression
@@ -46,11 +50,12 @@ class Candidate:
     node: float = 0.0
     exact: bool = False
     unit_numbers: int = 0
+    extra: int = 0
 
     @property
     def complexity(self) -> int:
-        """Inputs, numbers and operations as written, of all outputs together."""
-        return self.formula.complexity
+        """Inputs, numbers and operations as written, of all outputs together, at their prices."""
+        return self.formula.complexity + self.extra
 
 
 def charges(candidates: Sequence[Candidate]) -> Array:

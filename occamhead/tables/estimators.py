@@ -14,10 +14,13 @@ from sklearn.metrics import r2_score
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from occamhead.expression import Expression
 from occamhead.tables.classification import Classification
 from occamhead.tables.column_checks import check_columns
 from occamhead.tables.column_units import Units, column_units
 from occamhead.tables.group_estimates import GroupEstimates
+from occamhead.tables.guesses import read_guesses
+from occamhead.tables.limits import Bounds, Nested, read_limits
 from occamhead.tables.local import error_scale
 from occamhead.tables.losses import RowLoss, get_loss
 from occamhead.tables.number_errors import named_constants, number_errors, number_frame
@@ -25,6 +28,7 @@ from occamhead.tables.platt import probabilities
 from occamhead.tables.regression import Regression
 from occamhead.tables.sorted_rows import sort_rows
 from occamhead.tables.table_estimator import DEFAULT_BASES, TableEstimator
+from occamhead.tables.wishes import Wishes
 
 Array = NDArray[np.float64]
 
@@ -88,6 +92,21 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         column that is left out may have any. Or a sequence: of each column, then of the target.
         Formulas that break units are neither listed nor chosen, and laws that units suggest are
         fitted before anything is searched.
+    guesses : str, or sequence of them
+        Formulas over the columns' names to start from. Each is a candidate, of the kind "guess",
+        its numbers fitted: those that it writes, and also with a slope and an intercept and
+        factors and terms of 1 free.
+    nested : mapping or None
+        By operator ("sin", "exp", "log", "pow", "div", ...) those that may not stand within it,
+        {"sin": ["sin", "cos"]}, or how often each may, {"exp": {"exp": 1}}.
+    prices : mapping or None
+        What operators count for in the complexity, instead of 1: {"exp": 3}; "add" is each + and -.
+    monotone : mapping or None
+        By column "increasing" (or 1) or "decreasing" (-1): formulas must not fall, or rise, as it
+        moves through its range at any row.
+    bounds : (float or None, float or None) or None
+        Least and largest value of formulas, at the rows and where one input moves through its
+        range. Formulas that break these four limits are neither listed nor chosen.
 
     Attributes
     ----------
@@ -106,6 +125,8 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         its standard `error`, both as `printed`, the `unit` under `units`, and in `reads_as` what
         it equals within two standard errors: a fraction, a multiple of pi, a named constant or,
         under `units`, one of nature. Nothing is replaced by that.
+    left_out_ : dict
+        How many candidates each of the limits ruled out.
     groups_ : DataFrame
         After a fit with groups: each one's own numbers c0, c1, ..., which are further inputs of
         `best_`, and their standard errors c0_error, ...; see :meth:`formula_of`.
@@ -144,6 +165,11 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         loss: str | RowLoss = "squared",
         quantile: float = 0.5,
         units: Units | None = None,
+        guesses: Sequence[str | Expression] | str = (),
+        nested: Nested | None = None,
+        prices: Mapping[str, int] | None = None,
+        monotone: Mapping[str, str | int] | None = None,
+        bounds: Bounds | None = None,
     ) -> None:
         super().__init__(
             bases=bases,
@@ -162,6 +188,11 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         self.loss = loss
         self.quantile = quantile
         self.units = units
+        self.guesses = guesses
+        self.nested = nested
+        self.prices = prices
+        self.monotone = monotone
+        self.bounds = bounds
 
     def fit(
         self,
@@ -201,9 +232,13 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
             self.units, getattr(self, "feature_names_in_", None), x.shape[1], called
         )
         weights = self._weights(x, sample_weight)
+        names = getattr(self, "feature_names_in_", None)
+        names = [f"x{i}" for i in range(x.shape[1])] if names is None else [str(n) for n in names]
+        limits = read_limits(names, self.nested, self.prices, self.monotone, self.bounds)
+        wishes = Wishes(units, limits, read_guesses(self.guesses, names))
         self._forget_groups()
         if groups is not None:
-            self._fit_groups(x, y, weights, groups, self._settings(), units is not None)
+            self._fit_groups(x, y, weights, groups, self._settings(), wishes)
             return self
         table = sort_rows(x, y[:, None], y, weights)
         if np.ptp(table.labels) == 0:
@@ -215,7 +250,8 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         scale = error_scale(table) if self.loss == "huber" else 0.0
         loss = get_loss(self.loss, table.labels, self.quantile, scale)
         task = Regression(loss)
-        self._fit(table, task, units)
+        self._fit(table, task, wishes)
+        self.left_out_ = dict(self._left_out)
         self.numbers_ = number_frame(
             self.best_,
             number_errors(self.best_, table, task),

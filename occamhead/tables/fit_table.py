@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -16,24 +16,28 @@ from occamhead.checks import needs
 from occamhead.expression import Expression
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.result import Result
-from occamhead.tables.before_search import first_exact, fitted_directly, suggested
+from occamhead.tables.before_search import before_search
 from occamhead.tables.between_rows import BetweenRows
 from occamhead.tables.candidates import (
+    CONSTANT,
     DIRECT,
+    GUESS,
+    INTERRUPTED,
     LINEAR,
     SEARCH,
+    UNITS,
     Candidate,
     joined,
     onto,
     pareto,
 )
-from occamhead.tables.column_units import ColumnUnits
 from occamhead.tables.fitted import fitted
 from occamhead.tables.held_out import Verdict, judge
 from occamhead.tables.screening import screen
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
 from occamhead.tables.task import Task, mean_of
+from occamhead.tables.wishes import Wishes
 from occamhead.tables.written_down import without_search
 
 Array: TypeAlias = NDArray[np.float64]
@@ -57,6 +61,7 @@ class FittedTable:
         result: The search.
         inputs: The inputs that it looked at.
         verdict: What the held-out rows decided; None where they were not asked to the end.
+        left_out: How many candidates broke each limit.
     """
 
     best: Expression
@@ -64,6 +69,7 @@ class FittedTable:
     result: Result
     inputs: list[int]
     verdict: Verdict | None
+    left_out: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,7 @@ def fit_table(
     seeds: NDArray[np.int64],
     names: Sequence[str] | None = None,
     start: Start | None = None,
-    units: ColumnUnits | None = None,
+    wishes: Wishes | None = None,
 ) -> FittedTable:
     """Collect formulas, judge all of them on held-out rows, keep one.
 
@@ -97,41 +103,72 @@ def fit_table(
         seeds: Of the search, then of the folds, [2].
         names: Names of the inputs in the formulas; None keeps x0, x1, ...
         start: The last fit, to go on from.
-        units: Of the columns, which every formula must respect; of one target.
+        wishes: What every formula must keep to, and guesses; of one target.
     """
     began = cpu_seconds()
-    judging = min(JUDGED_ROWS // table.targets.shape[1], JUDGED_NUMBERS // table.x.shape[1])
+    width = table.x.shape[1]
+    judging = min(JUDGED_ROWS // table.targets.shape[1], JUDGED_NUMBERS // width)
     judged = table.part(table.sample(max(judging, SEARCH_ROWS), int(seeds[0])))
-    simple = task.simple(judged, settings.max_complexity)
+    wishes = (wishes or Wishes()).on(judged.x, settings.max_complexity)
+    simple = _allowed_simple(task.simple(judged, settings.max_complexity), wishes)
     inputs = screen(judged) if start is None else start.inputs
-    direct = [] if units is None else suggested(judged, task, settings, units, inputs, began)
-    if not any(each.exact for each in direct):
-        direct += fitted_directly(judged, task, settings, inputs, began, units)
-    if any(each.exact for each in direct):
-        result = without_search(first_exact(direct, inputs), cpu_seconds() - began)
-        searched: list[Candidate] = []
-    else:
-        result, searched = _search(
-            judged, task, settings, int(seeds[0]), simple, inputs, start, began
-        )
-    linear = simple[-1]
-    if units is not None:
-        simple, searched = [*units.allowed(simple[:-1]), linear], units.allowed(searched)
-    candidates = sorted(
-        [*simple, *pareto([*direct, *searched])], key=lambda each: (each.complexity, each.loss)
-    )
-    chosen, verdict = _chosen(candidates, linear, result, judged, task, settings, seeds, began)
-    best = candidates[chosen]
+    found: list[Candidate] = []
+    try:
+        called = names or [f"x{i}" for i in range(width)]
+        for candidate in before_search(judged, task, settings, inputs, called, wishes, began):
+            found.append(candidate)
+        if exact := [each for each in found if each.exact]:
+            result = without_search(exact[0].formula, cpu_seconds() - began)
+        else:
+            result = _search(
+                judged, task, settings, int(seeds[0]), simple, inputs, start, began, wishes, found
+            )
+    except KeyboardInterrupt:
+        best = min((*simple, *found), key=lambda each: each.loss)
+        result = without_search(best.formula, cpu_seconds() - began, INTERRUPTED)
+    guesses = [each for each in found if each.kind == GUESS]
+    front = pareto(each for each in found if each.kind != GUESS)
+    candidates = sorted([*simple, *guesses, *front], key=lambda each: (each.complexity, each.loss))
+    chosen, verdict = _chosen(candidates, result, judged, task, settings, seeds, began)
     if len(table.x) > len(judged.x):
-        part = table.part(table.sample(NUMBERS_ROWS, int(seeds[0])))
-        formula = best.refit(part)
-        candidates[chosen] = best = replace(
-            best, formula=formula, loss=mean_of(task, formula, judged)
-        )
+        candidates[chosen] = _on_more_rows(candidates[chosen], table, judged, task, seeds, wishes)
     if names is not None:
         candidates = [replace(each, formula=each.formula.renamed(names)) for each in candidates]
     equations = _equations(candidates, chosen, verdict, task.mean_loss(judged) or 1.0)
-    return FittedTable(candidates[chosen].formula, equations, result, inputs, verdict)
+    return FittedTable(
+        candidates[chosen].formula, equations, result, inputs, verdict, wishes.left_out
+    )
+
+
+def _allowed_simple(simple: list[Candidate], wishes: Wishes) -> list[Candidate]:
+    """The constant and the linear models that keep to what is wished."""
+    allowed = wishes.allowed(simple)
+    if not any(each.kind == CONSTANT for each in allowed):
+        broken = wishes.limits.broken(simple[0].formula)
+        raise ValueError(
+            f"not even the best constant, {simple[0].formula.rounded(6)}, keeps to the limits"
+            f" ({broken}); are they those of the target?"
+        )
+    return allowed
+
+
+def _on_more_rows(
+    best: Candidate,
+    table: SortedRows,
+    judged: SortedRows,
+    task: Task,
+    seeds: NDArray[np.int64],
+    wishes: Wishes,
+) -> Candidate:
+    """The chosen formula with numbers of more rows, if it keeps to the limits with these."""
+    try:
+        formula = best.refit(table.part(table.sample(NUMBERS_ROWS, int(seeds[0]))))
+    except KeyboardInterrupt:
+        _warn_interrupted()
+        return best
+    if not wishes.limits.is_none and wishes.limits.broken(formula):
+        return best
+    return replace(best, formula=formula, loss=mean_of(task, formula, judged))
 
 
 def _search(
@@ -143,8 +180,10 @@ def _search(
     inputs: list[int],
     start: Start | None,
     began: float,
-) -> tuple[Result, list[Candidate]]:
-    """Search for formulas of some inputs; those that are sound, with numbers of all rows.
+    wishes: Wishes,
+    found: list[Candidate],
+) -> Result:
+    """Search for formulas of some inputs; those that are sound, with numbers of all rows, join.
 
     Where the loss is not that of least squares the rows are weighted so that these stand for it:
     around what is known at first, then, in a second search, around what the first one found.
@@ -157,25 +196,29 @@ def _search(
     if task.rounds == 1:
         strategy = settings.strategy_of(seed, 1.0, settings.seconds(1.0, began))
         result = settings.search(narrow, strategy, "search", routes)
-        return result, listed(result, inputs, part, table, task, settings)
+        for each in listed(result, inputs, part, table, task, settings):
+            found += wishes.allowed([each])
+        return result
     known = min(
         (each.formula(part.x)[:, 0] for each in simple[1:]),
         key=lambda each: task.cost(each, part), default=part.targets[:, 0],
     )  # fmt: skip
     predicted = min(known, task.nearby(part), key=lambda each: task.cost(each, part))
-    found: list[Candidate] = []
+    own: list[Candidate] = []
     for turn in range(2):
         weighted = task.around(predicted, narrow)
         seconds = settings.seconds(0.5 * (1 + turn), began)
         strategy = settings.strategy_of(seed + turn, 0.5, seconds)
         title = f"search {turn + 1} of 2"
         result = settings.search(weighted, strategy, title, routes)
-        found += listed(result, inputs, part, table, task, settings)
-        if result.reason == "interrupted" or not found:
+        for each in listed(result, inputs, part, table, task, settings):
+            own.append(each)
+            found += wishes.allowed([each])
+        if result.reason == INTERRUPTED or not own:
             break
         routes = result.routes
-        predicted = min(found, key=lambda each: each.loss).formula(part.x)[:, 0]
-    return result, pareto(found)
+        predicted = min(own, key=lambda each: each.loss).formula(part.x)[:, 0]
+    return result
 
 
 def listed(
@@ -185,8 +228,8 @@ def listed(
     table: SortedRows,
     task: Task,
     settings: TableSettings,
-) -> list[Candidate]:
-    """The formulas of a search that are sound, those that no simpler one equals.
+) -> Iterator[Candidate]:
+    """The formulas of a search that are sound.
 
     Args:
         result: The search.
@@ -203,18 +246,15 @@ def listed(
 
     node = math.log(settings.choices + len(inputs))
     made = joined(result, node, score, settings.max_complexity * len(result.fronts))
-    wide = [(onto(formula, inputs, table.x.shape[1]), nats) for formula, nats in made]
-    found = [
-        candidate
-        for formula, nats in wide
-        if (candidate := fitted(formula, SEARCH, nats, node, table, task, between, anew))
-    ]
-    return pareto(found)
+    for formula, nats in made:
+        wide = onto(formula, inputs, table.x.shape[1])
+        candidate = fitted(wide, SEARCH, nats, node, table, task, between, anew)
+        if candidate is not None:
+            yield candidate
 
 
 def _chosen(
     candidates: list[Candidate],
-    linear: Candidate,
     result: Result,
     table: SortedRows,
     task: Task,
@@ -227,23 +267,32 @@ def _chosen(
     if exact:
         return min(exact, key=lambda place: candidates[place].unit_numbers), None
     try:
-        if result.reason == "interrupted":
+        if result.reason == INTERRUPTED:
             raise KeyboardInterrupt
         verdict = judge(candidates, table, task, settings, int(seeds[1]), began)
     except KeyboardInterrupt:
-        warnings.warn("the search was interrupted; the best formula so far is kept",
-                      ConvergenceWarning, stacklevel=5)  # fmt: skip
+        _warn_interrupted()
         return _shortest(candidates, table, task, settings), None
     if verdict is None:
-        return next(place for place, each in enumerate(candidates) if each is linear), None
+        kinds = [each.kind for each in candidates]
+        return kinds.index(LINEAR if LINEAR in kinds else CONSTANT), None
     return verdict.chosen, verdict
+
+
+def _warn_interrupted() -> None:
+    warnings.warn("the search was interrupted; the best formula so far is kept",
+                  ConvergenceWarning, stacklevel=6)  # fmt: skip
 
 
 def _shortest(
     candidates: list[Candidate], table: SortedRows, task: Task, settings: TableSettings
 ) -> int:
     """Place of the shortest description of the rows, which needs no folds."""
-    places = [place for place, each in enumerate(candidates) if each.kind in (SEARCH, DIRECT)]
+    places = [
+        place
+        for place, each in enumerate(candidates)
+        if each.kind in (SEARCH, DIRECT, UNITS, GUESS)
+    ]
     places = places or list(range(len(candidates)))
     choices = np.log(settings.choices + table.x.shape[1])
     losses = np.array([candidates[place].loss for place in places]) / (task.mean_loss(table) or 1.0)
@@ -262,7 +311,8 @@ def _equations(
     front = pareto(candidates, LISTED_GAIN)
     rows = []
     for place, candidate in enumerate(candidates):
-        if place != chosen and candidate.kind != LINEAR and not any(c is candidate for c in front):
+        always = place == chosen or candidate.kind in (LINEAR, GUESS)
+        if not always and not any(c is candidate for c in front):
             continue
         held_out = np.nan if verdict is None else scale * verdict.losses[place]
         rows.append(

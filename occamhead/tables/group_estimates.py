@@ -26,6 +26,7 @@ from occamhead.tables.grouped import Form, fit_groups, sampled
 from occamhead.tables.number_errors import frame_of, named_constants
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows, sort_rows
+from occamhead.tables.wishes import Wishes
 
 if TYPE_CHECKING:
     from occamhead.search.result import Result
@@ -43,6 +44,7 @@ class GroupEstimates:
     best_: Expression
     equations_: Any
     numbers_: Any
+    left_out_: dict[str, int]
     result_: Result
     best_units_: list[tuple[float, str]] | None
 
@@ -72,18 +74,17 @@ class GroupEstimates:
         weights: Array,
         groups: ArrayLike,
         settings: TableSettings,
-        with_units: bool,
+        wishes: Wishes,
     ) -> None:
         """Fit one form to all groups; sets what a fit offers."""
         if self.loss != "squared":  # type: ignore[attr-defined]
             raise ValueError("groups are fitted by least squares; leave loss='squared'")
         if self.warm_start:  # type: ignore[attr-defined]
             raise ValueError("a fit with groups cannot go on from another; set warm_start=False")
-        if with_units:
+        if wishes.units is not None:
             raise ValueError("units are not checked where there are groups; leave one of them out")
         labels, which = _checked(groups, x)
-        names = getattr(self, "feature_names_in_", None)
-        names = [f"x{i}" for i in range(x.shape[1])] if names is None else [str(n) for n in names]
+        names = list(wishes.limits.names)
         parts = []
         for place in range(len(labels)):
             rows = which == place
@@ -99,7 +100,9 @@ class GroupEstimates:
                 " groups out to fit one law to all rows"
             )
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)  # type: ignore[attr-defined]
-        found = fit_groups([parts[place] for place in large], settings, seeds)
+        wishes = wishes.on(x, settings.max_complexity)
+        found = fit_groups([parts[place] for place in large], settings, seeds, wishes)
+        self.left_out_ = dict(wishes.left_out)
         chosen = found.forms[0].shared
         rows_of_each = NUMBERS_ROWS // len(parts)
         shared, errors = _of_all(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
+from occamhead.direct import Interrupted
 from occamhead.direct.per_group import forms_of_groups
 from occamhead.direct.spelling import spelt
 from occamhead.expression import Expression, ExpressionBuilder
@@ -19,7 +22,7 @@ from occamhead.expression.tidy import EXACT
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.result import Result
 from occamhead.tables.between_rows import BetweenRows
-from occamhead.tables.candidates import DIRECT, SEARCH, onto
+from occamhead.tables.candidates import CONSTANT, DIRECT, GUESS, INTERRUPTED, SEARCH, onto
 from occamhead.tables.group_forms import (
     FLOOR,
     MOST_NUMBERS,
@@ -33,6 +36,7 @@ from occamhead.tables.group_numbers import Shared, Together
 from occamhead.tables.screening import screen
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
+from occamhead.tables.wishes import Wishes
 from occamhead.tables.written_down import without_search, written_down
 
 Array: TypeAlias = NDArray[np.float64]
@@ -84,7 +88,10 @@ class FittedGroups:
 
 
 def fit_groups(
-    parts: Sequence[SortedRows], settings: TableSettings, seeds: NDArray[np.int64]
+    parts: Sequence[SortedRows],
+    settings: TableSettings,
+    seeds: NDArray[np.int64],
+    wishes: Wishes,
 ) -> FittedGroups:
     """Find forms, choose one by its description length and by held-out rows.
 
@@ -92,6 +99,7 @@ def fit_groups(
         parts: The rows of each group; weights of all together sum to 1.
         settings: How to search.
         seeds: Of the search, then of the folds, [2].
+        wishes: Limits that every form must keep to in every group, and guesses.
     """
     began = cpu_seconds()
     parts = [sampled(part, max(OF_EACH, JUDGED // len(parts)), int(seeds[0])) for part in parts]
@@ -100,41 +108,75 @@ def fit_groups(
     whole = _joined(parts)
     inputs = screen(whole)
     node = math.log(settings.choices + len(inputs))
-    race = _Race(parts, whole, node, settings.max_complexity)
-    telling = race.order[:TELLING]
-    width = whole.x.shape[1]
-    narrow = [part.x[:, inputs] for part in parts]
-    direct = [*forms_of_groups([(x, p.targets[:, 0]) for x, p in zip(narrow, parts, strict=True)],
-                               telling)]  # fmt: skip
-    for table in (*(_alone(parts[group]) for group in telling), whole):
-        direct += written_down(table, settings, began, inputs)
-    race.enter((onto(form, inputs, width) for form in direct), DIRECT)
-    race.settle()
-    result = without_search(race.best.shared.of(0), cpu_seconds() - began)
-    if race.best.shared.loss > EXACT**2 * race.description.variance:
-        for turn, group in enumerate(telling[:SEARCHED]):
-            table = _alone(parts[group])
-            table = replace(table, x=table.x[:, inputs])
-            strategy = settings.strategy_of(
-                int(seeds[0]) + turn, 1 / SEARCHED, settings.seconds(1 / (SEARCHED - turn), began)
-            )
-            result = settings.search(table, strategy, f"search {turn + 1} of {SEARCHED}")
-            found = (onto(each.expression, inputs, width) for each in result.fronts[0])
-            race.enter(found, SEARCH)
-            if result.reason == "interrupted":
-                break
+    race = _Race(parts, whole, node, settings.max_complexity, wishes)
+    result = without_search(race.best.shared.of(0), cpu_seconds() - began, INTERRUPTED)
+    try:
+        race.enter(wishes.guesses, GUESS)
+        _directly(race, settings, inputs, began)
+        result = without_search(race.best.shared.of(0), cpu_seconds() - began)
+        if race.best.shared.loss > EXACT**2 * race.description.variance:
+            result = _searched(race, settings, inputs, int(seeds[0]), began)
+        return FittedGroups(_judged(race, int(seeds[1])), result, len(whole.x))
+    except KeyboardInterrupt:
+        warnings.warn("the search was interrupted; the best form so far is kept",
+                      ConvergenceWarning, stacklevel=5)  # fmt: skip
         race.settle()
-    return FittedGroups(_judged(race, int(seeds[1])), result, len(whole.x))
+        return FittedGroups(sorted(race.done, key=lambda f: f.length), result, len(whole.x))
+
+
+def _directly(race: _Race, settings: TableSettings, inputs: list[int], began: float) -> None:
+    """Let forms that fit directly enter, in single groups and in all together."""
+    width = race.whole.x.shape[1]
+    narrow = [(part.x[:, inputs], part.targets[:, 0]) for part in race.parts]
+    direct = [*forms_of_groups(narrow, race.order[:TELLING])]
+    interrupted = False
+    for table in (*(_alone(race.parts[group]) for group in race.order[:TELLING]), race.whole):
+        try:
+            direct += written_down(table, settings, began, inputs)
+        except Interrupted as stop:
+            direct += [law.formula for law in stop.laws]
+            interrupted = True
+            break
+    race.enter((onto(form, inputs, width) for form in direct), DIRECT)
+    if interrupted:
+        raise KeyboardInterrupt
+    race.settle()
+
+
+def _searched(
+    race: _Race, settings: TableSettings, inputs: list[int], seed: int, began: float
+) -> Result:
+    """Let forms that are found in the groups that tell most enter; the last search."""
+    width = race.whole.x.shape[1]
+    for turn, group in enumerate(race.order[:SEARCHED]):
+        table = _alone(race.parts[group])
+        table = replace(table, x=table.x[:, inputs])
+        strategy = settings.strategy_of(
+            seed + turn, 1 / SEARCHED, settings.seconds(1 / (SEARCHED - turn), began)
+        )
+        result = settings.search(table, strategy, f"search {turn + 1} of {SEARCHED}")
+        found = (onto(each.expression, inputs, width) for each in result.fronts[0])
+        race.enter(found, SEARCH)
+        if result.reason == INTERRUPTED:
+            raise KeyboardInterrupt
+    race.settle()
+    return result
 
 
 class _Race:
     """Forms of all sources, each with its numbers in every group."""
 
     def __init__(
-        self, parts: list[SortedRows], whole: SortedRows, node: float, max_complexity: int
+        self,
+        parts: list[SortedRows],
+        whole: SortedRows,
+        node: float,
+        max_complexity: int,
+        wishes: Wishes,
     ) -> None:
         self.description = Description(parts, node)
-        self.parts, self.max_complexity = parts, max_complexity
+        self.parts, self.whole, self.max_complexity = parts, whole, max_complexity
+        self.wishes = wishes
         self.between = BetweenRows(whole.x, whole.targets)
         # A group tells most whose targets spread most.
         signal = [float(part.weights @ (part.targets[:, 0] - _mean(part)) ** 2) for part in parts]
@@ -143,8 +185,10 @@ class _Race:
         self.seen: set[str] = set()
         self.waiting: list[tuple[float, Shared, str]] = []
         self.done: list[Form] = []
-        self.enter([_constant(whole.x.shape[1])], "constant")
+        self.enter([_constant(whole.x.shape[1])], CONSTANT)
         self.settle()
+        if not self.done:
+            raise ValueError("not even a constant keeps to the limits; are they the target's?")
 
     @property
     def best(self) -> Form:
@@ -209,7 +253,13 @@ class _Race:
         text = str(made.of(0).rounded(6))
         if any(text == str(form.shared.of(0).rounded(6)) for form in self.done):
             return
-        if sound or made.loss <= EXACT**2 * self.description.variance:
+        if not (sound or made.loss <= EXACT**2 * self.description.variance):
+            return
+        limits = self.wishes.limits
+        broken = (limits.broken(made.of(group)) for group in range(len(self.parts)))
+        if not limits.is_none and (said := next(filter(None, broken), "")):
+            self.wishes.left_out[said] += 1
+        else:
             self.done.append(Form(made, kind, self.description.of_shared(made)))
 
 

@@ -13,12 +13,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from occamhead.network.bases import get_bases
-from occamhead.tables.column_units import ColumnUnits
 from occamhead.tables.fit_table import Start, fit_table
 from occamhead.tables.own_bases import PicklesOwnBases
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
 from occamhead.tables.task import Task
+from occamhead.tables.wishes import Wishes
 
 DEFAULT_BASES = (
     "add", "sub", "mul", "div", "square", "sin", "cos", "exp", "log_abs", "add_constant",
@@ -69,17 +69,17 @@ class TableEstimator(PicklesOwnBases, BaseEstimator):
             )
         return weights
 
-    def _fit(self, table: SortedRows, task: Task, units: ColumnUnits | None = None) -> None:
+    def _fit(self, table: SortedRows, task: Task, wishes: Wishes | None = None) -> None:
         """Fit the formulas; sets what both estimators offer afterwards."""
         settings = self._settings()
         names = getattr(self, "feature_names_in_", None)
         names = None if names is None else [str(name) for name in names]
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)
-        fitted = fit_table(table, task, settings, seeds, names, self._start(table), units)
+        fitted = fit_table(table, task, settings, seeds, names, self._start(table), wishes)
         self._last_shape, self._inputs = self._shape(table), fitted.inputs
         self.result_, self.n_functions_ = fitted.result, fitted.result.functions
         self.best_, self.equations_ = fitted.best, fitted.equations
-        self._choice = fitted.verdict
+        self._choice, self._left_out = fitted.verdict, fitted.left_out
 
     def _settings(self) -> TableSettings:
         given = {setting.name: getattr(self, setting.name) for setting in fields(TableSettings)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -20,7 +20,11 @@ SHARE, PER_FUNCTION, FEWEST = 0.5, 20, 300
 
 
 def written_down(
-    table: SortedRows, settings: TableSettings, began: float, inputs: Sequence[int]
+    table: SortedRows,
+    settings: TableSettings,
+    began: float,
+    inputs: Sequence[int],
+    allowed: Callable[[Expression], bool] | None = None,
 ) -> list[Expression]:
     """Formulas of these inputs alone that fit a target directly, simplest first.
 
@@ -29,6 +33,10 @@ def written_down(
         settings: Their longest formula, time and bases: what these are made of is allowed.
         began: CPU seconds when the fit began.
         inputs: The inputs to look at.
+        allowed: Whether a formula of them may be one; None allows all.
+
+    Raises:
+        Interrupted: See :func:`occamhead.direct.fit_direct`.
     """
     operators = {
         node.operator
@@ -50,19 +58,23 @@ def written_down(
         seconds=math.inf if seconds is None else seconds,
         operators=operators,
         functions=functions,
+        allowed=allowed,
     )
     return [law.formula for law in laws]
 
 
-def without_search(formula: Expression, seconds: float) -> Result:
-    """What a search would have returned that found just this formula, which is exact.
+def without_search(
+    formula: Expression, seconds: float, reason: str = "exact, by a direct fit"
+) -> Result:
+    """What a search would have returned that found just this formula.
 
     Args:
         formula: Of the inputs that a search would have looked at.
         seconds: CPU seconds that finding it took.
+        reason: Why nothing was searched.
     """
     found = Found(formula, 0.0, 1.0, formula.complexity, -math.inf)
     return Result(
-        formula, formula, ((found,),), (0,), 1, "exact, by a direct fit", 0, 0, 0, 0, 0, seconds,
+        formula, formula, ((found,),), (0,), 1, reason, 0, 0, 0, 0, 0, seconds,
         np.empty((0, 0), np.int32),
     )  # fmt: skip

@@ -40,6 +40,22 @@ def test_the_law_of_the_pendulum(pendulum, tmp_path, capsys):
     assert float(formula(np.array([[1.0, 9.81]]))[0, 0]) == pytest.approx(2.00607, rel=1e-4)
 
 
+def test_guesses_and_limits_by_flags(pendulum, tmp_path, capsys):
+    out = tmp_path / "out"
+    flags = ["--guess", "5*root(length/gravity)", "--out", str(out)]
+    assert main(["law", str(pendulum), "--target", "period", *flags]) == 1
+    assert "guesses: unknown operator 'root'" in capsys.readouterr().err
+    flags = ["--guess", "5*sqrt(length/gravity)", "--bounds", "0", "inf", "--out", str(out)]
+    flags += ["--monotone", "length=increasing", "gravity=decreasing"]
+    assert main(["law", str(pendulum), "--target", "period", *flags]) == 0
+    said = capsys.readouterr().out
+    assert "period = 6.283185307179586*(length/gravity)**0.5" in said and "a guess" in said
+    flags = ["--monotone", "length=upwards", "--out", str(out)]
+    with pytest.raises(SystemExit):
+        main(["law", str(pendulum), "--target", "period", *flags])
+    assert "must be COLUMN=increasing or COLUMN=decreasing" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "flags, said",
     [

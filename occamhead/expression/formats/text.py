@@ -304,6 +304,8 @@ class _Parser:
             self.take()
             args.append((yield self.conditional()))
         self.expect(")")
+        if name == "sqrt" and len(args) == 1:  # it is written so, and printed as a power
+            return self.builder.apply("pow", args[0], self.builder.constant(0.5))
         try:
             return self.builder.apply(name, *args)
         except ValueError as error:
