@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from torch import Tensor
+from torch import OutOfMemoryError, Tensor
 
 
 def check_temperature(**temperatures: float) -> None:
@@ -52,6 +52,26 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=3)
     hint = f"did you mean {', '.join(near)}?" if near else f"known: {', '.join(sorted(names))}"
     return f"unknown {kind} {name!r}; {hint}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: NumPy's and Python's, torch's on the CPU, or a device's."""
+    if isinstance(error, (MemoryError, OutOfMemoryError)):
+        return True
+    said = str(error) if isinstance(error, RuntimeError) else ""
+    return "allocate memory" in said or "out of memory" in said
+
+
+@contextmanager
+def enough_memory(doing: str, remedy: str = "") -> Iterator[None]:
+    """Turn every error that means there is no memory left into a MemoryError that says for what."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as reason:
+        if not is_out_of_memory(reason):
+            raise
+        said = " ".join(str(reason).split())[:200] or type(reason).__name__
+        raise MemoryError(f"out of memory while {doing}; {remedy or said}") from reason
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from importlib import import_module
 from occamhead.commands.parser import USAGE, build_parser, for_lightning
 
 FAILED, STOPPED = 1, 130
+LESS = "take fewer rows, a smaller batch, or a machine with more"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         import_module(f"occamhead.commands.{args.command}").run(args)
     except KeyboardInterrupt:
         return _end(args.command, "stopped", STOPPED)
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _is_out_of_memory(error):
+            raise
         # Lightning's errors are its own.
         lightning = args.command == "train" and not isinstance(error, ImportError)
         if lightning or getattr(args, "traceback", False):
@@ -49,4 +52,14 @@ def _line(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror and error.filename:
         remedy = "; choose another --out" if isinstance(error, PermissionError) else ""
         return f"{error.filename}: {error.strerror.lower()}{remedy}"
-    return " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    if _is_out_of_memory(error) and not text.startswith("out of memory"):
+        text = f"out of memory; {LESS}: {text}"
+    return text
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # Here, since it loads torch, which help must not wait for.
+    from occamhead.checks import is_out_of_memory
+
+    return is_out_of_memory(error)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from occamhead.checks import needs
@@ -18,6 +19,7 @@ with needs("jsonargparse", "LightningCLI", "cli"):
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
+from occamhead.training.checkpoints import check_checkpoint
 from occamhead.training.module import OccamModule
 
 
@@ -26,6 +28,14 @@ class OccamCLI(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.set_defaults({"model": f"{OccamModule.__module__}.{OccamModule.__qualname__}"})
+
+    def _parse_ckpt_path(self) -> None:
+        # Lightning imports the classes that the arguments in a checkpoint name.
+        chosen = self.config.get(str(self.config.get("subcommand"))) or {}
+        file = chosen.get("ckpt_path")
+        if file and Path(file).is_file():
+            check_checkpoint(file)
+        super()._parse_ckpt_path()
 
     def after_fit(self) -> None:
         module: Any = self.model

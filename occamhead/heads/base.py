@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import pickle
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
@@ -21,7 +20,7 @@ from occamhead.heads.editable import Editable
 from occamhead.heads.naming import FeatureNames, abridged
 from occamhead.heads.shown import Shown
 from occamhead.rows.objective import Objective, get_objective
-from occamhead.saving import replaced
+from occamhead.saving.tensors import UNREADABLE, load_tensors, save_tensors
 
 FORMAT, VERSION = "occamhead.head", 1
 
@@ -230,7 +229,7 @@ class SymbolicHead(Shown, Editable):
     # --- storage ---------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
-        """Save configuration and weights; :meth:`SymbolicHead.load` needs nothing else."""
+        """Save configuration and weights, sealed; :meth:`SymbolicHead.load` needs nothing else."""
         content = {
             "format": FORMAT,
             "version": VERSION,
@@ -239,8 +238,7 @@ class SymbolicHead(Shown, Editable):
             "formula": (formula := self.formula()).text(),
             "rule": formula.rule(self.classes or ()),
         }
-        with replaced(path) as part:
-            torch.save(content, part)
+        save_tensors(path, content)
 
     @classmethod
     def load(cls: type[Head], path: str | Path) -> Head:
@@ -249,14 +247,13 @@ class SymbolicHead(Shown, Editable):
         ``SymbolicHead.load`` takes a head of any kind, and that of a kind one of its own.
 
         Raises:
-            ValueError: If the file is not a head of this kind, or of an unknown version.
+            ValueError: If the file is cut off or damaged, not a head of this kind, or of an
+                unknown version; names it.
+            OSError: If it cannot be read.
         """
         name = cls.__name__
-        try:
-            data = torch.load(path, weights_only=True, map_location="cpu")
-        except (pickle.UnpicklingError, EOFError, RuntimeError) as error:
-            raise ValueError(f"{path} is not a saved {name}: {error}") from error
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
+        data = load_tensors(path, f"a saved {name}")
+        if data.get("format") != FORMAT:
             raise ValueError(f"{path} is not a saved {name}")
         if data.get("version") != VERSION:
             raise ValueError(f"{path} has format version {data.get('version')}; known: {VERSION}")
@@ -266,7 +263,10 @@ class SymbolicHead(Shown, Editable):
         kind = record.kind
         if kind != getattr(cls, "kind", kind):
             raise ValueError(f"{path} is a saved head of kind {kind!r}, not {cls.kind!r} ({name})")
-        head: Any = head_of(record)
+        try:
+            head: Any = head_of(record)
+        except UNREADABLE as reason:
+            raise ValueError(f"{path} is damaged: its parts do not fit: {reason}") from reason
         return head.eval()
 
     def export(self, path: str | Path, **options: Any) -> Path:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import pickle
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
-from occamhead.saving.whole import replaced, write_whole
+from occamhead.saving.sealed import read_sealed, seal
+from occamhead.saving.whole import replaced
 
 log = logging.getLogger("occamhead")
 
@@ -91,9 +90,7 @@ class Kept:
             return None
         try:
             data = _load(file)
-        except (
-            pickle.UnpicklingError, EOFError, RuntimeError, ValueError, KeyError, BadZipFile,
-        ) as error:  # fmt: skip
+        except ValueError as error:
             log.warning("%s: damaged, computed again: %s", file, str(error).partition("\n")[0])
             return None
         if not isinstance(data, dict) or (data.get("format"), data.get("name")) != (FORMAT, name):
@@ -109,12 +106,13 @@ class Kept:
         file = self.folder / f"{_file_name(name)}.json"
         data = {"format": FORMAT, "name": name, "value": value}
         if not _has_tensors(value):
-            write_whole(file, json.dumps(data))
+            with replaced(file) as part:
+                part.write_text(json.dumps(data), encoding="utf-8")
+                seal(part)
             return
-        import torch
+        from occamhead.saving.tensors import save_tensors
 
-        with replaced(file.with_suffix(".pt")) as part:
-            torch.save(data, part)
+        save_tensors(file.with_suffix(".pt"), data)
 
     def drop(self, name: str) -> None:
         """Forget what was kept as `name`, which is needed no more."""
@@ -141,11 +139,11 @@ def plain(value: Any) -> Any:
 
 def _load(file: Path) -> Any:
     if file.suffix == ".json":
-        return json.loads(file.read_text(encoding="utf-8"))
+        return json.loads(read_sealed(file).decode())
     # It takes seconds to load, and rows of a table need none of it.
-    import torch
+    from occamhead.saving.tensors import load_tensors
 
-    return torch.load(file, weights_only=True, map_location="cpu")
+    return load_tensors(file, "a part that was kept")
 
 
 def _has_tensors(value: Any) -> bool:

@@ -34,6 +34,25 @@ def seal(file: str | Path) -> None:
         content.write(_MARK + b"%08x" % crc)
 
 
+def has_seal(file: str | Path) -> bool:
+    """Whether a file ends in the mark of a seal, broken or not."""
+    size = Path(file).stat().st_size
+    with Path(file).open("rb") as content:
+        content.seek(max(size - SEAL_BYTES, 0))
+        return content.read().startswith(_MARK)
+
+
+def read_sealed(file: str | Path) -> bytes:
+    """What a file held before it was sealed.
+
+    Raises:
+        Damaged: If a byte is not as it was, or there is no seal; names the file.
+        OSError: If the file cannot be read.
+    """
+    check_seal(file)
+    return Path(file).read_bytes()[:-SEAL_BYTES]
+
+
 def check_seal(file: str | Path) -> None:
     """Read a file through and compare it with its seal.
 

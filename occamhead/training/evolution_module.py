@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytorch_lightning as pl
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -21,9 +20,10 @@ from occamhead.search.evolution import Evolution
 from occamhead.search.judging.regularisers import Regularisation
 from occamhead.search.judging.sampling import NONE
 from occamhead.search.strategy import Strategy
+from occamhead.training.checkpoints import CheckedModule
 
 
-class EvolutionModule(pl.LightningModule):
+class EvolutionModule(CheckedModule):
     """Formulas of a head found by sampling, not by backprop (paper, section 3).
 
     Each training step takes steps of :class:`Evolution` on its batch. While the batch stays the

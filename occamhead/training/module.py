@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +16,7 @@ from occamhead.rows.arrays import LabelledArrays, view_rows
 from occamhead.rows.dense import teach
 from occamhead.rows.objective import Objective, get_objective
 from occamhead.rows.weights import ClassWeight, class_factors
+from occamhead.training.checkpoints import CheckedModule
 from occamhead.training.stopping import start_patience, wait_for_annealing
 from occamhead.training.unfreezing import Stage, hold_still, parameter_groups
 
@@ -33,7 +33,7 @@ IN_ARCHITECTURE = (
 )
 
 
-class OccamModule(pl.LightningModule):
+class OccamModule(CheckedModule):
     """Classification by a symbolic head, trained as a soft network that ends as its formula.
 
     The temperature of every softmax falls geometrically to `end_temperature` during the first
@@ -346,8 +346,10 @@ class OccamModule(pl.LightningModule):
             # Loading must not ask for a file beside the checkpoint, which holds the weights.
             kept = checkpoint["hyper_parameters"]
             checkpoint["hyper_parameters"] = {**kept, "weights": IN_CHECKPOINT}
+        super().on_save_checkpoint(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
         theirs = checkpoint.get("hyper_parameters", {})
         for name in IN_ARCHITECTURE:
             if name in theirs and _unnamed(theirs[name]) != _unnamed(self.hparams[name]):

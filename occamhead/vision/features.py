@@ -16,8 +16,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
+from occamhead.checks import enough_memory
 from occamhead.rows.evaluating import evaluating
-from occamhead.saving.sealed import SEAL_BYTES, Damaged, check_seal, seal
+from occamhead.saving.sealed import Damaged, check_seal, read_sealed, seal
 from occamhead.vision.allocator import memory_kept
 from occamhead.vision.backbones import Backbone
 from occamhead.vision.pictures import Pictures, PictureTensors
@@ -26,6 +27,8 @@ log = logging.getLogger("occamhead")
 
 Watch: TypeAlias = Callable[[Backbone, Pictures], AbstractContextManager[Callable[[range], None]]]
 """Looks on while pictures pass through a backbone; told the rows of each batch that has passed."""
+
+SMALLER = "take a smaller batch (batch_size=, --batch-size), or another device"
 
 
 def default_workers(pictures: Pictures) -> int:
@@ -84,7 +87,8 @@ def extract(
         tqdm(total=len(pictures), desc=backbone.name, unit="picture", disable=not progress) as bar,
     ):
         for images, _ in loader:
-            batch = module(images.to(device)).float().cpu().numpy()
+            with enough_memory(f"{backbone.name} sees {len(images)} pictures", SMALLER):
+                batch = module(images.to(device)).float().cpu().numpy()
             finite = np.isfinite(batch).all(axis=1)
             if not finite.all():
                 name = pictures.names[row + int(np.argmin(finite))]
@@ -208,8 +212,7 @@ def cached_arrays(
     file = _cache_folder(cache_dir) / f"{name}.npz"
     if file.exists():
         try:
-            check_seal(file)
-            with np.load(io.BytesIO(file.read_bytes()[:-SEAL_BYTES]), allow_pickle=False) as kept:
+            with np.load(io.BytesIO(read_sealed(file)), allow_pickle=False) as kept:
                 return dict(kept)
         except (Damaged, OSError) as reason:
             _say_again(file, reason)

@@ -21,7 +21,7 @@ from occamhead.distill.sizes.rules import Direction, PairRule, Residue, SizeRule
 from occamhead.distill.sizes.size_formulas import Polynomial, Power
 from occamhead.distill.spec import Bool, FeatureSpec, Int
 from occamhead.expression import Expression
-from occamhead.expression.formats.json_format import parsed
+from occamhead.expression.formats.json_format import parsed, sealed
 
 FORMAT, VERSION = "occamhead.lifted", 1
 
@@ -50,15 +50,14 @@ _NAMES = {kind: name for name, kind in _TYPES.items()}
 
 def to_json(rule: SizeRule, certificate: LiftedCertificate, text: str) -> str:
     """JSON text; every number is whole. `text` is the program's source."""
-    return json.dumps(
+    return sealed(
         {
             "format": FORMAT,
             "version": VERSION,
             "text": text.splitlines(),  # for people; not read back
             "rule": _written(rule),
             "certificate": _written(certificate),
-        },
-        indent=1,
+        }
     )
 
 

@@ -12,8 +12,10 @@ from occamhead.expression.formats.text import to_text
 from occamhead.expression.graph import AnyGraph, Graph
 from occamhead.expression.limits import check_characters, check_size
 from occamhead.expression.nodes import Affine, Apply, Constant, Input, Node
+from occamhead.saving.content import content_digest
 
 FORMAT, VERSION = "occamhead.expression", 1
+SEAL = "sha256"
 
 
 def to_json(expression: Graph, classes: Sequence[str] = ()) -> str:
@@ -38,7 +40,7 @@ def to_json(expression: Graph, classes: Sequence[str] = ()) -> str:
             case Apply(operator, children):
                 return ["apply", operator, list(children)]
 
-    return json.dumps(
+    return sealed(
         {
             "format": FORMAT,
             "version": VERSION,
@@ -49,13 +51,19 @@ def to_json(expression: Graph, classes: Sequence[str] = ()) -> str:
             "names": expression.names,
             "outputs": list(expression.outputs),
             "nodes": [row(node) for node in expression.nodes],
-        },
-        indent=1,
+        }
     )
 
 
+def sealed(data: dict[str, Any]) -> str:
+    """JSON text of plain values, with a digest of them by which :func:`parsed` notices damage."""
+    # As they are read: tuples become lists.
+    data = json.loads(json.dumps(data))
+    return json.dumps({**data, SEAL: content_digest(data)}, indent=1)
+
+
 def parsed(text: str, form: str, version: int, what: str) -> dict[str, Any]:
-    """The content of JSON text of a format; ValueError if it is of another, or of another version.
+    """The content of JSON text of a format; ValueError if it is damaged, or of another version.
 
     Args:
         text: The text.
@@ -65,7 +73,7 @@ def parsed(text: str, form: str, version: int, what: str) -> dict[str, Any]:
     check_characters(text, what)
     try:
         data = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from error
     if not isinstance(data, dict) or data.get("format") != form:
         raise ValueError(f"not {what}: the JSON must say format {form!r}")
@@ -73,6 +81,12 @@ def parsed(text: str, form: str, version: int, what: str) -> dict[str, Any]:
         raise ValueError(
             f"{form} version {data.get('version')!r} is unknown; this occamhead reads version"
             f" {version}"
+        )
+    seal = data.pop(SEAL, None)
+    if seal is not None and seal != content_digest(data):
+        raise ValueError(
+            f"{what} is damaged: its content is not what was written; if it was changed on purpose,"
+            f" take the field {SEAL!r} out"
         )
     return data
 

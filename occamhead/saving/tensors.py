@@ -1,0 +1,71 @@
+"""Files of torch's, read without running anything in them."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from occamhead.checks import enough_memory
+from occamhead.saving.sealed import Damaged, check_seal, has_seal, seal
+from occamhead.saving.whole import replaced
+
+SEALED = "sealed"
+
+# What torch raises over bytes that are not what it wrote.
+UNREADABLE = (
+    pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError, KeyError, IndexError,
+    AttributeError, AssertionError, OverflowError, SystemError,
+)  # fmt: skip
+
+
+def save_tensors(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Write values and tensors to a file that appears whole, and that is sealed."""
+    with replaced(path) as part:
+        torch.save({**content, SEALED: True}, part)
+        seal(part)
+
+
+def load_tensors(path: str | Path, what: str) -> dict[str, Any]:
+    """Read what :func:`save_tensors` wrote, or a file from before there were seals.
+
+    Args:
+        path: The file.
+        what: What it should hold, for the error, such as "a saved head".
+
+    Raises:
+        ValueError: If the file is cut off, damaged or something else; names it.
+        OSError: If it cannot be read.
+    """
+    sealed = has_seal(path)
+    if sealed:
+        check_seal(path)
+    data = read_tensors(path, what)
+    if not isinstance(data, dict):
+        raise ValueError(f"{path} is not {what}")
+    if data.pop(SEALED, False) and not sealed:
+        raise Damaged(f"{path} is damaged: its seal is missing")
+    return data
+
+
+def read_tensors(path: str | Path, what: str) -> Any:
+    """Read what ``torch.save`` wrote, whatever that is; no code is run from the file.
+
+    Raises:
+        ValueError: If the file is cut off, damaged or something else; names it.
+        OSError: If it cannot be read.
+    """
+    with Path(path).open("rb") as content:  # what the system has against it, torch says badly
+        size = os.fstat(content.fileno()).st_size
+    try:
+        with enough_memory(f"reading {path} ({size} bytes)", "is it damaged?"):
+            return torch.load(path, weights_only=True, map_location="cpu")
+    except (*UNREADABLE, OSError) as reason:
+        said = str(reason).strip().partition("\n")[0][:200] or type(reason).__name__
+        raise ValueError(
+            f"{path} ({size} bytes) is cut off or damaged, or is not {what}: {said}"
+        ) from reason
