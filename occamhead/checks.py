@@ -80,6 +80,7 @@ def needs(package: str, purpose: str, extra: str = "recipes") -> Iterator[None]:
     try:
         yield
     except ImportError as reason:
+        # The reason too: a package may be there, and lack another itself.
         raise ImportError(
-            f"{purpose} needs {package}: pip install 'occamhead[{extra}]'"
+            f"{purpose} needs {package}: pip install 'occamhead[{extra}]' ({reason})"
         ) from reason

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from occamhead.checks import check_counts, needs
+from occamhead.checks import check_counts, enough_memory, needs
 from occamhead.expression import Expression, FormulaModule
 from occamhead.heads.base import Record, SymbolicHead, head_of, named, record_of
 from occamhead.saving import replaced
+from occamhead.saving.tensors import UNREADABLE
 from occamhead.version import __version__
 from occamhead.vision.backbones import Backbone, build_backbone, state_hash
 from occamhead.vision.decoding import as_rgb, read_rgb
@@ -245,7 +246,9 @@ def load_model(path: str | Path) -> FormulaModel:
         )
         formula = Expression.from_json(json.dumps(content["formula"]))
         return FormulaModel(backbone, head, formula, content["classes"], content["facts"])
-    except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as reason:
+    except ImportError as reason:
+        raise ImportError(f"{path} needs what is not installed: {reason}") from reason
+    except UNREADABLE as reason:
         raise ValueError(f"{path} is damaged or not a model of occamhead: {reason}") from reason
 
 
@@ -260,16 +263,22 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     with needs("safetensors", "loading a model"):
         from safetensors import SafetensorError, safe_open
     try:
-        with safe_open(path, framework="pt") as file:
+        with (
+            enough_memory(f"reading {path}", "is it damaged?"),
+            safe_open(path, framework="pt") as file,
+        ):
             metadata = file.metadata() or {}
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as reason:
-        raise ValueError(f"{path} is damaged or no .safetensors file: {reason}") from reason
+    except (SafetensorError, *UNREADABLE) as reason:
+        size = path.stat().st_size
+        raise ValueError(
+            f"{path} ({size} bytes) is cut off, damaged or no .safetensors file: {reason}"
+        ) from reason
     try:
         content = json.loads(metadata[KEY])
         known = content["format"] == FORMAT
         version, sha256 = content["version"], content["sha256"]
-    except (KeyError, TypeError, json.JSONDecodeError, RecursionError) as reason:
+    except (KeyError, TypeError, ValueError, RecursionError) as reason:
         raise ValueError(f"{path} holds weights, but is not a model of occamhead") from reason
     if not known or version != VERSION:
         raise ValueError(

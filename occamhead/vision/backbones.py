@@ -3,7 +3,6 @@
 import difflib
 import hashlib
 import logging
-import pickle
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,8 +12,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from occamhead.checks import check_counts, needs
+from occamhead.checks import check_counts, enough_memory, needs
 from occamhead.rows.telling import OldClassifier
+from occamhead.saving.tensors import read_tensors
 from occamhead.vision.downloads import file_hash
 from occamhead.vision.families import (
     LITE,
@@ -233,8 +233,8 @@ def _read_state(file: Path) -> State:
         if file.suffix == ".safetensors":
             state = _read_safetensors(file)
         else:
-            state = torch.load(file, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as reason:
+            state = read_tensors(file, "a file of weights")
+    except ValueError as reason:
         raise ValueError(f"{file}: not a readable file of weights: {reason}") from reason
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise ValueError(f"{file}: wanted a state dict: names and tensors, nothing else")
@@ -246,9 +246,10 @@ def _read_safetensors(file: Path) -> State:
         from safetensors import SafetensorError
         from safetensors.torch import load_file
     try:
-        return load_file(file)
+        with enough_memory(f"reading {file}"):
+            return load_file(file)
     except SafetensorError as reason:
-        raise ValueError(str(reason)) from reason
+        raise ValueError(f"it is cut off or damaged ({reason}); fetch it again") from reason
 
 
 def _explain_mismatch(mismatch: RuntimeError, file: Path, name: str) -> str:
@@ -256,7 +257,7 @@ def _explain_mismatch(mismatch: RuntimeError, file: Path, name: str) -> str:
     shown = "; ".join(line.strip()[:200] for line in differences[:3]) or str(mismatch)[:200]
     return (
         f"{file} does not hold weights of {name}: {shown}; name the backbone that the file is for "
-        "with --backbone, or another file with --weights"
+        "with --backbone, or another file with --weights, or fetch it again if it is damaged"
     )
 
 

@@ -2,10 +2,12 @@
 
 import gzip
 import logging
+import math
 import os
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,17 +141,32 @@ def _read_files(folder: Path, part: str) -> tuple[NDArray[np.uint8], NDArray[np.
 
 def _read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     """Read an idx file: 0, 0, 8 (for uint8), number of dimensions, big-endian sizes, bytes."""
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (EOFError, gzip.BadGzipFile, zlib.error) as reason:
-        raise ValueError(f"{path}: damaged ({reason}); fetch it again") from reason
     start = 4 + 4 * dimensions
-    if content[:4] != bytes((0, 0, 8, dimensions)) or len(content) < start:
-        raise ValueError(f"{path}: wanted an idx file of uint8 in {dimensions} dimensions")
-    shape = np.frombuffer(content, ">i4", dimensions, offset=4)
-    if len(content) != start + np.prod(shape, dtype=np.int64):
-        raise ValueError(f"{path}: {len(content)} bytes do not fit the sizes {shape.tolist()}")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            head = file.read(start)
+            if head[:4] != bytes((0, 0, 8, dimensions)) or len(head) < start:
+                raise ValueError(f"{path}: wanted an idx file of uint8 in {dimensions} dimensions")
+            shape = [int(size) for size in np.frombuffer(head, ">u4", dimensions, offset=4)]
+            content = _read_most(file, math.prod(shape) + 1)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as reason:
+        raise ValueError(f"{path}: cut off or damaged ({reason}); fetch it again") from reason
+    if len(content) != math.prod(shape):
+        found = start + len(content)
+        raise ValueError(
+            f"{path}: {found} bytes or more do not fit the sizes {shape}; it is cut off or damaged,"
+            " fetch it again"
+        )
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def _read_most(file: IO[bytes] | gzip.GzipFile, count: int) -> bytes:
+    """At most so many bytes of what is left; memory is taken as they come, not as they are said."""
+    blocks = []
+    while count > 0 and (block := file.read(min(count, 1 << 20))):
+        blocks.append(block)
+        count -= len(block)
+    return b"".join(blocks)
 
 
 def _bundled_digits() -> tuple[NDArray[np.uint8], NDArray[np.int64], str]:

@@ -55,11 +55,17 @@ def test_damaged_files_are_named(mnist, tmp_path, no_data):
         shutil.copy(file, tmp_path)
     images = tmp_path / "train-images-idx3-ubyte.gz"
     images.write_bytes(images.read_bytes()[:100_000])
-    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte\.gz: damaged"):
+    with pytest.raises(ValueError, match=r"train-images-idx3-ubyte\.gz: cut off or damaged"):
         mnist_splits((0, 7), tmp_path)
     images.write_bytes(gzip.compress(b"\0\0\x08\x03" + b"\0\0\0\x01" * 3))
-    with pytest.raises(ValueError, match="16 bytes do not fit"):
+    with pytest.raises(ValueError, match="16 bytes or more do not fit"):
         mnist_splits((0, 7), tmp_path)
+    # Two thousand million pictures are said, and zeros without end are there: neither is believed.
+    for count in (b"\x7f\xff\xff\xff", b"\0\0\0\1"):
+        sizes = count + b"\0\0\0\x1c" * 2
+        images.write_bytes(gzip.compress(b"\0\0\x08\x03" + sizes + bytes(20_000_000)))
+        with pytest.raises(ValueError, match=r"train-images.* fetch it again"):
+            mnist_splits((0, 7), tmp_path)
 
 
 def test_a_folder_without_mnist_is_an_error_even_with_a_fallback(tmp_path, no_data):
