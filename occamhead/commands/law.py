@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             verbose=sys.stderr.isatty(),
             units=units or None,
             guesses=args.guess or (),
+            template=args.template,
             monotone=dict(args.monotone or ()),
             bounds=args.bounds and tuple(args.bounds),
         )
@@ -60,6 +61,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             "rows": len(table),
             "formula": str(model.best_),
             "left_out": model.left_out_,
+            "template": args.template,
+            "parts": _calls(model.parts_ or {}),
             "numbers": _numbers(model.numbers_),
             "r2": model.score(pd.DataFrame(x, columns=inputs), y),
             "sizes": _sizes(model.equations_, float(np.var(y))),
@@ -95,6 +98,14 @@ def _numbers(frame: Any) -> list[dict[str, Any]]:
     return [{**row, "error": row["error"] if np.isfinite(row["error"]) else None} for row in rows]
 
 
+def _calls(parts: Mapping[str, Expression]) -> dict[str, str]:
+    """The functions of a template, by how they are called."""
+    return {
+        f"{name}({', '.join(map(part.input_name, range(part.num_inputs)))})": str(part)
+        for name, part in parts.items()
+    }
+
+
 def _write(out: Path, target: str, formula: Expression) -> None:
     (out / "formula.py").write_text(formula.python(f"{target}, by occamhead law"))
     (out / "formula.json").write_text(formula.to_json() + "\n")
@@ -114,6 +125,8 @@ def _say(out: Path, results: Mapping[str, Any]) -> None:
     kind = KINDS.get(kind, f"a {kind}")
     share = _percent(results["r2"])
     say(f"  {kind}; it explains {share} of the variance of {results['rows']} rows")
+    for call, part in results["parts"].items():
+        say(f"  {call} = {part}")
     for limit, count in results["left_out"].items():
         say(f"  left out: {count} formulas, {limit}")
     for note in results["notes"]:

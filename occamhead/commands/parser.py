@@ -91,6 +91,7 @@ def _law(parser: argparse.ArgumentParser) -> None:
     add("--units", type=Path, metavar="FILE", help="YAML with a line `column: unit` each, such as"
         " `v: m/s`")  # fmt: skip
     add("--guess", nargs="+", metavar="FORMULA", help="formulas over the columns to start from")
+    add("--template", metavar="FORM", help="known form, such as `sin(f(a, b)) + g(c)`")
     add("--monotone", nargs="+", metavar="C=WAY", type=direction, help="columns with which it is"
         " increasing, decreasing")  # fmt: skip
     add("--bounds", nargs=2, metavar=("LOW", "HIGH"), type=float, help="least and largest value,"

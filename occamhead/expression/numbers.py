@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Sequence
 
 from occamhead.expression.core import Expression
 from occamhead.expression.graph import Graph
-from occamhead.expression.nodes import Apply
+from occamhead.expression.nodes import Affine, Apply, Constant
 
 # Denominators, and units, of what counts as simple. Thirds and multiples of pi lie so dense that
 # noise would meet them everywhere: only an exact formula is read so.
@@ -54,6 +54,24 @@ def exponent_nodes(graph: Graph) -> set[int]:
         for node in graph.nodes
         if isinstance(node, Apply) and node.operator == "pow"
     }
+
+
+def written_places(graph: Graph) -> list[int]:
+    """Places of all numbers that are there, factors of 1 and -1 too, but for exponents in halves.
+
+    A sum without a constant, whose number is 0, has none there.
+    """
+    exponents, places, place = exponent_nodes(graph), list[int](), 0
+    for index, node in enumerate(graph.nodes):
+        match node:
+            case Constant(value):
+                if not (index in exponents and (2 * value).is_integer()):
+                    places.append(place)
+                place += 1
+            case Affine(constant, terms):
+                places += range(place, place + len(terms) + (constant != 0))
+                place += len(terms) + 1
+    return places
 
 
 def is_simple(value: float) -> bool:

@@ -18,6 +18,7 @@ from occamhead.tables.regression import Regression
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
 from occamhead.tables.task import Task
+from occamhead.tables.template_fit import templated
 from occamhead.tables.wishes import Wishes
 from occamhead.tables.written_down import written_down
 
@@ -29,9 +30,12 @@ def before_search(
     inputs: list[int],
     names: Sequence[str],
     wishes: Wishes,
+    seed: int,
     began: float,
 ) -> Iterator[Candidate]:
     """Guesses, then what units suggest, then direct fits, until one is exact; one after another.
+
+    Of a template there are only guesses and what has its form.
 
     Args:
         table: The rows.
@@ -40,16 +44,20 @@ def before_search(
         inputs: The inputs to look at.
         names: Of all inputs.
         wishes: What every candidate must keep to.
+        seed: Of searches.
         began: CPU seconds when the fit began.
 
     Raises:
         KeyboardInterrupt: On Ctrl-C, when what was found until then is there.
     """
-    sources = (
+    sources: tuple[Iterator[Candidate], ...] = (
         guessed(wishes.guesses, table, task, names),
         _suggested(table, task, settings, wishes, inputs, began),
         _directly(table, task, settings, wishes, inputs, began),
     )
+    if wishes.template is not None:
+        form = templated(wishes.template, table, task, settings, seed, began)
+        sources = (sources[0], form)
     for source in sources:
         exact = False
         for candidate in source:

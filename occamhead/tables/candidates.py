@@ -19,7 +19,7 @@ Array: TypeAlias = NDArray[np.float64]
 # Kinds of formulas, as the table of equations names them.
 SEARCH, DIRECT, LINEAR = "search", "direct fit", "linear model"
 SPARSE, CONSTANT, UNITS = "sparse linear model", "constant", "units"
-GUESS = "guess"
+GUESS, TEMPLATE = "guess", "template"
 # Why a search ended that was interrupted.
 INTERRUPTED = "interrupted"
 
@@ -40,6 +40,7 @@ class Candidate:
         exact: Whether it gives the targets to rounding.
         unit_numbers: How many of its numbers need a unit, where the columns have units.
         extra: What prices of operators add to its complexity.
+        parts: The functions of a template that make it up, with numbers near its own.
     """
 
     formula: Expression
@@ -51,6 +52,7 @@ class Candidate:
     exact: bool = False
     unit_numbers: int = 0
     extra: int = 0
+    parts: tuple[Expression, ...] = ()
 
     @property
     def complexity(self) -> int:

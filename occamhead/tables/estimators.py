@@ -28,6 +28,7 @@ from occamhead.tables.platt import probabilities
 from occamhead.tables.regression import Regression
 from occamhead.tables.sorted_rows import sort_rows
 from occamhead.tables.table_estimator import DEFAULT_BASES, TableEstimator
+from occamhead.tables.template import read_template
 from occamhead.tables.wishes import Wishes
 
 Array = NDArray[np.float64]
@@ -96,6 +97,9 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         Formulas over the columns' names to start from. Each is a candidate, of the kind "guess",
         its numbers fitted: those that it writes, and also with a slope and an intercept and
         factors and terms of 1 free.
+    template : str or None
+        The form of the law, with unknown functions of columns, or of formulas over them:
+        "sin(f(x1, x2)) + g(x3)". Nothing else is listed but guesses and the constant.
     nested : mapping or None
         By operator ("sin", "exp", "log", "pow", "div", ...) those that may not stand within it,
         {"sin": ["sin", "cos"]}, or how often each may, {"exp": {"exp": 1}}.
@@ -125,6 +129,9 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         its standard `error`, both as `printed`, the `unit` under `units`, and in `reads_as` what
         it equals within two standard errors: a fraction, a multiple of pi, a named constant or,
         under `units`, one of nature. Nothing is replaced by that.
+    parts_ : dict or None
+        After a fit with a template, its functions by their names, as far as the template tells
+        them apart (a constant may be in either of f(x0) + g(x1)); None if none fits.
     left_out_ : dict
         How many candidates each of the limits ruled out.
     groups_ : DataFrame
@@ -166,6 +173,7 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         quantile: float = 0.5,
         units: Units | None = None,
         guesses: Sequence[str | Expression] | str = (),
+        template: str | None = None,
         nested: Nested | None = None,
         prices: Mapping[str, int] | None = None,
         monotone: Mapping[str, str | int] | None = None,
@@ -189,6 +197,7 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         self.quantile = quantile
         self.units = units
         self.guesses = guesses
+        self.template = template
         self.nested = nested
         self.prices = prices
         self.monotone = monotone
@@ -235,7 +244,8 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         names = getattr(self, "feature_names_in_", None)
         names = [f"x{i}" for i in range(x.shape[1])] if names is None else [str(n) for n in names]
         limits = read_limits(names, self.nested, self.prices, self.monotone, self.bounds)
-        wishes = Wishes(units, limits, read_guesses(self.guesses, names))
+        template = None if self.template is None else read_template(self.template, names)
+        wishes = Wishes(units, limits, read_guesses(self.guesses, names), template)
         self._forget_groups()
         if groups is not None:
             self._fit_groups(x, y, weights, groups, self._settings(), wishes)
@@ -251,7 +261,7 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         loss = get_loss(self.loss, table.labels, self.quantile, scale)
         task = Regression(loss)
         self._fit(table, task, wishes)
-        self.left_out_ = dict(self._left_out)
+        self.left_out_, self.parts_ = dict(self._left_out), self._parts
         self.numbers_ = number_frame(
             self.best_,
             number_errors(self.best_, table, task),

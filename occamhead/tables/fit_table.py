@@ -37,6 +37,7 @@ from occamhead.tables.screening import screen
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
 from occamhead.tables.task import Task, mean_of
+from occamhead.tables.template_fit import parts_of
 from occamhead.tables.wishes import Wishes
 from occamhead.tables.written_down import without_search
 
@@ -62,6 +63,7 @@ class FittedTable:
         inputs: The inputs that it looked at.
         verdict: What the held-out rows decided; None where they were not asked to the end.
         left_out: How many candidates broke each limit.
+        parts: The functions of a template; None without one, or where none fits.
     """
 
     best: Expression
@@ -70,6 +72,7 @@ class FittedTable:
     inputs: list[int]
     verdict: Verdict | None
     left_out: Mapping[str, int]
+    parts: dict[str, Expression] | None
 
 
 @dataclass(frozen=True)
@@ -115,10 +118,15 @@ def fit_table(
     found: list[Candidate] = []
     try:
         called = names or [f"x{i}" for i in range(width)]
-        for candidate in before_search(judged, task, settings, inputs, called, wishes, began):
+        for candidate in before_search(
+            judged, task, settings, inputs, called, wishes, int(seeds[0]), began
+        ):
             found.append(candidate)
         if exact := [each for each in found if each.exact]:
             result = without_search(exact[0].formula, cpu_seconds() - began)
+        elif wishes.template is not None:
+            best = min((*simple, *found), key=lambda each: each.loss)
+            result = without_search(best.formula, cpu_seconds() - began, "fitted to the template")
         else:
             result = _search(
                 judged, task, settings, int(seeds[0]), simple, inputs, start, began, wishes, found
@@ -132,17 +140,18 @@ def fit_table(
     chosen, verdict = _chosen(candidates, result, judged, task, settings, seeds, began)
     if len(table.x) > len(judged.x):
         candidates[chosen] = _on_more_rows(candidates[chosen], table, judged, task, seeds, wishes)
+    parts = None if wishes.template is None else _parts(candidates[chosen], judged, wishes)
     if names is not None:
         candidates = [replace(each, formula=each.formula.renamed(names)) for each in candidates]
     equations = _equations(candidates, chosen, verdict, task.mean_loss(judged) or 1.0)
     return FittedTable(
-        candidates[chosen].formula, equations, result, inputs, verdict, wishes.left_out
+        candidates[chosen].formula, equations, result, inputs, verdict, wishes.left_out, parts
     )
 
 
 def _allowed_simple(simple: list[Candidate], wishes: Wishes) -> list[Candidate]:
     """The constant and the linear models that keep to what is wished."""
-    allowed = wishes.allowed(simple)
+    allowed = wishes.allowed(simple if wishes.template is None else simple[:1])
     if not any(each.kind == CONSTANT for each in allowed):
         broken = wishes.limits.broken(simple[0].formula)
         raise ValueError(
@@ -150,6 +159,19 @@ def _allowed_simple(simple: list[Candidate], wishes: Wishes) -> list[Candidate]:
             f" ({broken}); are they those of the target?"
         )
     return allowed
+
+
+def _parts(best: Candidate, table: SortedRows, wishes: Wishes) -> dict[str, Expression] | None:
+    """The functions of the template that make up the chosen formula."""
+    assert wishes.template is not None
+    if not best.parts:
+        if best.kind == CONSTANT:
+            warnings.warn(
+                f"the template {wishes.template.text!r} fits no better than a constant, which is"
+                " kept; is it the form of this target?", ConvergenceWarning, stacklevel=5,
+            )  # fmt: skip
+        return None
+    return parts_of(best.formula, wishes.template, best.parts, table.x)
 
 
 def _on_more_rows(

@@ -81,6 +81,8 @@ class GroupEstimates:
             raise ValueError("groups are fitted by least squares; leave loss='squared'")
         if self.warm_start:  # type: ignore[attr-defined]
             raise ValueError("a fit with groups cannot go on from another; set warm_start=False")
+        if wishes.template is not None:
+            raise ValueError("a template is fitted to all rows; leave groups or the template out")
         if wishes.units is not None:
             raise ValueError("units are not checked where there are groups; leave one of them out")
         labels, which = _checked(groups, x)

@@ -13,8 +13,8 @@ from sklearn.exceptions import ConvergenceWarning
 
 from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.expression.fitting import fit_numbers, free_places
-from occamhead.expression.nodes import Affine, Constant
-from occamhead.expression.numbers import exponent_nodes, numbers, with_values
+from occamhead.expression.nodes import Affine
+from occamhead.expression.numbers import numbers, with_values, written_places
 from occamhead.tables.between_rows import BetweenRows
 from occamhead.tables.candidates import GUESS, Candidate
 from occamhead.tables.fitted import fitted
@@ -104,15 +104,7 @@ def _freed(guess: Expression) -> tuple[Expression, list[int]]:
     else:
         node = builder.affine(1e-9, [(1 + 1e-9, node)])
     form = builder.build([node], guess.num_inputs)
-    exponents, found, place = exponent_nodes(form), [], 0
-    for index, each in enumerate(form.nodes):
-        if isinstance(each, Constant):
-            found += [] if index in exponents and (2 * each.value).is_integer() else [place]
-            place += 1
-        elif isinstance(each, Affine):
-            found += range(place, place + len(each.terms) + (each.constant != 0))
-            place += len(each.terms) + 1
-    return form, found
+    return form, written_places(form)
 
 
 def _best_start(

@@ -80,6 +80,7 @@ class TableEstimator(PicklesOwnBases, BaseEstimator):
         self.result_, self.n_functions_ = fitted.result, fitted.result.functions
         self.best_, self.equations_ = fitted.best, fitted.equations
         self._choice, self._left_out = fitted.verdict, fitted.left_out
+        self._parts = fitted.parts
 
     def _settings(self) -> TableSettings:
         given = {setting.name: getattr(self, setting.name) for setting in fields(TableSettings)}

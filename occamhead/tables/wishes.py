@@ -14,6 +14,7 @@ from occamhead.expression import Expression
 from occamhead.tables.candidates import Candidate, onto
 from occamhead.tables.column_units import ColumnUnits
 from occamhead.tables.limits import Limits
+from occamhead.tables.template import Template
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -26,12 +27,14 @@ class Wishes:
         units: Of the columns.
         limits: What formulas must keep to.
         guesses: Formulas to start from, over all inputs.
+        template: A form that formulas must have.
         left_out: How many candidates broke each limit; counted while they are fitted.
     """
 
     units: ColumnUnits | None = None
     limits: Limits = field(default_factory=Limits)
     guesses: tuple[Expression, ...] = ()
+    template: Template | None = None
     left_out: Counter[str] = field(default_factory=Counter)
 
     def on(self, x: Array, most: int) -> Wishes:

@@ -56,6 +56,14 @@ def test_guesses_and_limits_by_flags(pendulum, tmp_path, capsys):
     assert "must be COLUMN=increasing or COLUMN=decreasing" in capsys.readouterr().err
 
 
+def test_a_template_by_its_flag(pendulum, tmp_path, capsys):
+    flags = ["--template", "6.28*f(length)/g(gravity)", "--out", str(tmp_path / "out")]
+    assert main(["law", str(pendulum), "--target", "period", *flags]) == 0
+    said = capsys.readouterr().out
+    assert "  f(length) = " in said and "  g(gravity) = " in said and "a template" in said
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["r2"] > 1 - 1e-9
+
+
 @pytest.mark.parametrize(
     "flags, said",
     [
