@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "network": {"expression", "checks"},
     "vision": {"rows", "saving", "checks"},
     "search.judging": {"expression", "network", "checks"},
-    "search": {"search.judging", "expression", "network", "checks"},
+    "search": {"search.judging", "expression", "network", "saving", "checks"},
     "tables": {"search", "direct", "expression", "network", "checks"},
     "essence": {"search", "expression", "network", "checks"},
     "distill": {"essence", "expression"},

@@ -45,8 +45,15 @@ class Kept:
         writes: bool = True,
     ) -> None:
         self.folder, self.writes = None if folder is None else Path(folder), writes
-        if about is None:
-            return
+        if about is not None:
+            self.check(about)
+
+    def check(self, about: Mapping[str, str]) -> None:
+        """Note what the run is of, or compare it with what was noted.
+
+        Raises:
+            WrongRun: If the folder holds the parts of another run; names the first difference.
+        """
         before = self.read("about")
         if before is None:
             self.write("about", dict(about))

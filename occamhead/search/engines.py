@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from occamhead.search.archive import Archive
 from occamhead.search.consolidation import CHECK_EVERY, consolidate
 from occamhead.search.counts import Counts
-from occamhead.search.elites import EQUAL, make_elites, select, update_elites
+from occamhead.search.elites import EQUAL, Elites, make_elites, select, update_elites
 from occamhead.search.judging.evaluator import Evaluator, Judged
 from occamhead.search.judging.sampling import NONE
 from occamhead.search.learner import Learner
@@ -51,9 +51,13 @@ class Engine:
     def keep(self, choices: NDArray[np.int32], judged: Judged) -> None:
         """Take what is worth keeping beside the archive, from routes [samples, rows]."""
 
+    def keeps(self) -> dict[str, Archive | Elites]:
+        """What is kept beside the archive, by name."""
+        return {}
+
     def kept(self) -> list[NDArray[np.int32]]:
         """What is kept, as arrays of routes [any, rows]."""
-        return []
+        return [each.choices[each.root != NONE] for each in self.keeps().values()]
 
     def learn(self, choices: NDArray[np.int32], fitness: NDArray[np.float64]) -> None:
         """After a step: learn from its samples [samples, rows], fitness [samples, outputs]."""
@@ -135,8 +139,8 @@ class OwnEngine(Engine):
                 judged.root,
             )  # fmt: skip
 
-    def kept(self) -> list[NDArray[np.int32]]:
-        return [each.choices[each.root != NONE] for each in (self.elites, self.shapes, self.niches)]
+    def keeps(self) -> dict[str, Archive | Elites]:
+        return {"elites": self.elites, "shapes": self.shapes, "niches": self.niches}
 
     def learn(self, choices: NDArray[np.int32], fitness: NDArray[np.float64]) -> None:
         elites = self.elites

@@ -5,13 +5,16 @@ Source: Costa et al. 2021 (arXiv 2007.10784v2), sections 3 and 5, supplement B t
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from occamhead.network.occamnet import OccamNet
+from occamhead.saving import Kept
 from occamhead.search.archive import Archive
 from occamhead.search.checks import check_rows
 from occamhead.search.compiling import cpu_seconds
@@ -22,7 +25,11 @@ from occamhead.search.judging.sampling import NONE
 from occamhead.search.learner import Learner
 from occamhead.search.logits import read_logits, space_of, write_constants, write_logits
 from occamhead.search.result import Result, make_result
+from occamhead.search.saved import about, restore, state_of
 from occamhead.search.strategy import Strategy
+
+# Seconds between two times that a search is written to where it is kept.
+KEEP_EVERY = 10.0
 
 
 @dataclass(frozen=True)
@@ -122,26 +129,42 @@ class Evolution:
 
     # --- the loop --------------------------------------------------------------------------------
 
-    def run(self, callback: Callable[[Progress], None] | None = None) -> Result:
+    def run(
+        self, callback: Callable[[Progress], None] | None = None, kept: Kept | None = None
+    ) -> Result:
         """Search until an answer is found or a limit is reached; see :meth:`search`."""
-        return self.result(self.search(callback))
+        return self.result(self.search(callback, kept))
 
-    def search(self, callback: Callable[[Progress], None] | None = None) -> str:
+    def search(
+        self, callback: Callable[[Progress], None] | None = None, kept: Kept | None = None
+    ) -> str:
         """As :meth:`run`, but the network alone holds the answer.
 
         Ctrl-C ends the search; what was found until then is kept.
 
         Args:
             callback: Called after every step.
+            kept: Where the search is kept while it runs, and goes on from if it was stopped.
 
         Returns:
             Why the search ended.
+
+        Raises:
+            WrongRun: If what is kept is of another search.
         """
-        began = cpu_seconds()
+        kept = kept or Kept(None)
+        kept.check(about(self))
+        if (state := kept.read("search")) is not None:
+            restore(self, state)
+        began, written = cpu_seconds() - self.counts.seconds, time.monotonic()
         reason = ""
         try:
             while not (reason := self.limit(began)):
                 improved = self.step()
+                if time.monotonic() - written >= KEEP_EVERY:
+                    self.counts.seconds = cpu_seconds() - began
+                    kept.write("search", state_of(self))
+                    written = time.monotonic()
                 if callback is not None:
                     callback(self._progress(improved))
                 if reason := self.converged():
@@ -152,7 +175,7 @@ class Evolution:
         if callback is not None:
             callback(self._progress(False, last=True))
         self.finish()
-        self.counts.seconds += cpu_seconds() - began
+        self.counts.seconds = cpu_seconds() - began
         return reason
 
     def finish(self) -> None:
@@ -279,6 +302,7 @@ def evolve(
     weights: NDArray[np.floating] | None = None,
     callback: Callable[[Progress], None] | None = None,
     start: NDArray[np.int32] | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Result:
     """Search for the functions of y among those that a network can spell.
 
@@ -290,9 +314,13 @@ def evolve(
         weights: Weight of each row.
         callback: Called after every step.
         start: Routes to start from, as in ``Result.routes`` of an earlier search.
+        checkpoint: Folder in which the search is kept while it runs. One that was stopped goes on
+            from there and ends as if it had not been, but for `evaluated` and `seconds`; limits
+            may be others.
 
     Raises:
-        ValueError: If the rows do not fit the network, are not finite, or leave nothing to learn.
+        ValueError: If the rows do not fit the network, are not finite, or leave nothing to learn;
+            or if the checkpoint is of another search, which is named.
 
     Example:
         >>> import numpy as np
@@ -305,7 +333,7 @@ def evolve(
     search = Evolution(network, x, y, strategy, weights)
     if start is not None:
         search.propose(start)
-    return search.run(callback)
+    return search.run(callback, Kept(checkpoint))
 
 
 __all__ = ["Evolution", "Progress", "evolve"]
