@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, SequentialSampler
 
+from occamhead.rows.batches import Batches, Order
 from occamhead.rows.intake import (
     as_features,
     as_labels,
@@ -25,7 +26,6 @@ from occamhead.rows.intake import (
     set_aside,
 )
 
-Batches: TypeAlias = DataLoader[Any]
 Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
 Rows: TypeAlias = tuple[NDArray[np.float32], Labels]
 
@@ -250,10 +250,10 @@ class ArrayDataModule(pl.LightningDataModule, ABC):
     def _loader(
         self, rows: Rows, shuffle: bool = False, weights: NDArray[np.float32] | None = None
     ) -> Batches:
-        return DataLoader(
+        return Batches(
             RowDataset(*rows, weights),
             batch_size=self.batch_size,
-            shuffle=shuffle,
+            sampler=Order(len(rows[1]), shuffle),
             collate_fn=as_fetched,
         )
 
@@ -326,7 +326,10 @@ class ArrayData(ArrayDataModule):
 def check_in_order(loader: Any, sample_weight: Any) -> None:
     """Raise ValueError if rows are to be weighed that come in another order each time."""
     sampler = getattr(loader, "sampler", None)
-    if sample_weight is not None and not isinstance(sampler, (SequentialSampler, type(None))):
+    in_order = isinstance(sampler, (SequentialSampler, type(None))) or (
+        isinstance(sampler, Order) and not sampler.shuffle
+    )
+    if sample_weight is not None and not in_order:
         raise ValueError(
             f"sample_weight weighs rows in their order, but the loader's {type(sampler).__name__}"
             " mixes them; give a loader with shuffle=False"

@@ -17,6 +17,8 @@ from occamhead.rows.dense import teach
 from occamhead.rows.objective import Objective, get_objective
 from occamhead.rows.weights import ClassWeight, class_factors
 from occamhead.training.checkpoints import CheckedModule
+from occamhead.training.resuming import GENERATORS, generators, goes_on, set_generators
+from occamhead.training.shares import share_of
 from occamhead.training.stopping import start_patience, wait_for_annealing
 from occamhead.training.unfreezing import Stage, hold_still, parameter_groups
 
@@ -284,6 +286,7 @@ class OccamModule(CheckedModule):
             head.anneal(progress, self.hparams["end_temperature"])
 
     def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
+        batch, factor = share_of(batch, self.trainer)
         x, y, *weights = batch
         self.objective.check(y, self.head.out_features, len(x))
         features = self.features(x)
@@ -295,7 +298,7 @@ class OccamModule(CheckedModule):
         losses = []
         for head in self.heads:
             penalty = self.hparams["constant_penalty"] * head.penalty()
-            losses.append(self.objective.loss(head.soft(shown), targets, weight) + penalty)
+            losses.append(factor * self.objective.loss(head.soft(shown), targets, weight) + penalty)
         # The sum, since the heads share no weights: each trains as if it were alone.
         loss = torch.stack(losses).sum()
         self.log("train_loss", loss / len(self.heads))
@@ -346,10 +349,13 @@ class OccamModule(CheckedModule):
             # Loading must not ask for a file beside the checkpoint, which holds the weights.
             kept = checkpoint["hyper_parameters"]
             checkpoint["hyper_parameters"] = {**kept, "weights": IN_CHECKPOINT}
+        checkpoint[GENERATORS] = generators()
         super().on_save_checkpoint(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
+        if goes_on(self):
+            set_generators(checkpoint.get(GENERATORS))
         theirs = checkpoint.get("hyper_parameters", {})
         for name in IN_ARCHITECTURE:
             if name in theirs and _unnamed(theirs[name]) != _unnamed(self.hparams[name]):

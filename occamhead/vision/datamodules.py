@@ -4,9 +4,9 @@ from abc import abstractmethod
 from collections.abc import Sequence
 
 import pytorch_lightning as pl
-from torch.utils.data import DataLoader
 
-from occamhead.rows.arrays import ArrayDataModule, Batches, LabelledArrays, Rows
+from occamhead.rows.arrays import ArrayDataModule, LabelledArrays, Rows
+from occamhead.rows.batches import Batches
 from occamhead.vision.backbones import Backbone, load_backbone, load_transform
 from occamhead.vision.digits import mnist_splits
 from occamhead.vision.features import Watch, best_device, cached_features, pixels
@@ -267,7 +267,7 @@ class PictureData(pl.LightningDataModule):
 
     def _loader(self, split: str, shuffle: bool = False) -> Batches:
         tensors = PictureTensors(getattr(self.splits, split), self.transform)
-        return DataLoader(
+        return Batches(
             tensors,
             batch_size=self.batch_size,
             shuffle=shuffle,
