@@ -50,6 +50,13 @@ class Archive:
                  self.root, self.choices, self.exact)
         )  # fmt: skip
 
+    def would_take(self, judged: Judged) -> NDArray[np.bool_]:
+        """Which samples :meth:`add` would take, were each the only one, [samples]."""
+        outputs = np.arange(judged.error.shape[1])
+        held = self.error[outputs, np.minimum(judged.size, MOST - 1)]
+        better: NDArray[np.bool_] = (judged.error < held * (1 - EQUAL)) & (held > self.exact)
+        return np.asarray(better.any(axis=1))
+
     @property
     def least(self) -> NDArray[np.float64]:
         """Least error of each output; inf if nothing was found."""

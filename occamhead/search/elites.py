@@ -107,6 +107,35 @@ def update_elites(wiring, elites, choices, fitness, key, size, roots):
 
 
 @numba.njit(cache=True)
+def might_enter(elites, fitness, key, size):
+    """Which samples :func:`update_elites` might take, whatever others it takes before, [samples].
+
+    Args:
+        elites, fitness, key, size: As for :func:`update_elites`.
+    """
+    count = elites.fitness.shape[1]
+    found = np.zeros(len(fitness), np.bool_)
+    for j in range(elites.fitness.shape[0]):
+        last = elites.fitness[j, count - 1]
+        # A shorter spelling takes the place of one that fits better by rounding, so that the last
+        # may fall by as much.
+        least = last - 10 * EQUAL * abs(last) if last > -np.inf else last
+        for r in range(len(fitness)):
+            value = fitness[r, j]
+            if found[r] or not value >= least:
+                continue
+            found[r] = True
+            for e in range(count):
+                held = elites.fitness[j, e]
+                if held > -np.inf and elites.key[j, e] == key[r, j]:
+                    # A copy changes nothing, unless it is shorter or penalties part the two.
+                    same = value - held <= 0.5 * EQUAL * abs(held)
+                    found[r] = not (same and size[r, j] >= elites.size[j, e])
+                    break
+    return found
+
+
+@numba.njit(cache=True)
 def select(fitness, count, chosen):
     """The samples that fit best, best first, copies included (paper, section 3, step 2).
 

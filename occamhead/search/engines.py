@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from occamhead.search.archive import Archive
 from occamhead.search.consolidation import CHECK_EVERY, consolidate
 from occamhead.search.counts import Counts
-from occamhead.search.elites import EQUAL, Elites, make_elites, select, update_elites
+from occamhead.search.elites import EQUAL, Elites, make_elites, might_enter, select, update_elites
 from occamhead.search.judging.evaluator import Evaluator, Judged
 from occamhead.search.judging.sampling import NONE
 from occamhead.search.learner import Learner
+from occamhead.search.shares import ALONE, Shares
 from occamhead.search.strategy import EngineName, Strategy
 from occamhead.search.variation import vary_elites
 
@@ -45,8 +46,18 @@ class Engine:
     def __post_init__(self) -> None:
         """Make what an engine keeps beside these parts."""
 
-    def prepare(self, key: np.uint64, choices: NDArray[np.int32], given: NDArray[np.bool_]) -> None:
+    def prepare(
+        self,
+        key: np.uint64,
+        choices: NDArray[np.int32],
+        given: NDArray[np.bool_],
+        shares: Shares = ALONE,
+    ) -> None:
         """Before a step: let some samples start from given edges; see :func:`vary_elites`."""
+
+    def matter(self, judged: Judged) -> NDArray[np.bool_]:
+        """Which samples may be kept or learnt from, whatever others there are, [samples]."""
+        return np.zeros(len(judged.error), np.bool_)
 
     def keep(self, choices: NDArray[np.int32], judged: Judged) -> None:
         """Take what is worth keeping beside the archive, from routes [samples, rows]."""
@@ -77,12 +88,24 @@ class Engine:
 class PaperEngine(Engine):
     """The paper's algorithm to the letter: learns from the best samples of each step."""
 
+    def matter(self, judged: Judged) -> NDArray[np.bool_]:
+        found = np.zeros(len(judged.fitness), np.bool_)
+        chosen = self._best(judged.fitness)
+        found[chosen[chosen >= 0]] = True
+        # There must be something to learn from, if only to find that nothing is defined.
+        found[:1] |= not found.any()
+        return found
+
+    def _best(self, fitness: NDArray[np.float64]) -> NDArray[np.int32]:
+        """Samples of the top lambda of each output, [outputs, lambda]; -1 where there are fewer."""
+        chosen = np.empty((fitness.shape[1], self.strategy.num_kept), np.int32)
+        for j in range(fitness.shape[1]):
+            select(np.ascontiguousarray(fitness[:, j]), self.strategy.num_kept, chosen[j])
+        return chosen
+
     def learn(self, choices: NDArray[np.int32], fitness: NDArray[np.float64]) -> None:
         """Top lambda of this step's samples, copies included; notes whether all are as fit."""
-        count = self.strategy.num_kept
-        chosen = np.empty((fitness.shape[1], count), np.int32)
-        for j in range(fitness.shape[1]):
-            select(np.ascontiguousarray(fitness[:, j]), count, chosen[j])
+        chosen = self._best(fitness)
         values = np.take_along_axis(fitness.T, np.maximum(chosen, 0), axis=1)
         values = np.where(chosen >= 0, values, np.nan)
         best = values.max(axis=1)  # NaN, and so equal to nothing, where too few are defined
@@ -113,10 +136,23 @@ class OwnEngine(Engine):
         self.evaluator.held += [self.elites.root, self.shapes.root, self.niches.root]
         self._limit_complexity()
 
-    def prepare(self, key: np.uint64, choices: NDArray[np.int32], given: NDArray[np.bool_]) -> None:
+    def prepare(
+        self,
+        key: np.uint64,
+        choices: NDArray[np.int32],
+        given: NDArray[np.bool_],
+        shares: Shares = ALONE,
+    ) -> None:
         vary_elites(
-            self.evaluator.wiring, key, self.strategy.descend, self.parents(), choices, given
-        )
+            self.evaluator.wiring, key, self.strategy.descend, self.parents(), choices, given,
+            shares.rank, shares.size,
+        )  # fmt: skip
+
+    def matter(self, judged: Judged) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = self.niches.would_take(judged)
+        for elites, values in ((self.elites, judged.fitness), (self.shapes, judged.shape)):
+            found |= might_enter(elites, values, judged.key, judged.size)
+        return found
 
     def parents(self) -> NDArray[np.int32]:
         """Routes from which samples may descend, [parents, rows].

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,11 @@ from occamhead.search.learner import Learner
 from occamhead.search.logits import read_logits, space_of, write_constants, write_logits
 from occamhead.search.result import Result, make_result
 from occamhead.search.saved import about, restore, state_of
+from occamhead.search.shares import ALONE, Group, Shares
 from occamhead.search.strategy import Strategy
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
 
 # Seconds between two times that a search is written to where it is kept.
 KEEP_EVERY = 10.0
@@ -62,6 +67,7 @@ class Evolution:
         strategy: How to search.
         weights: Weight of each row; None weighs all alike.
         learner, counts: Those of a search that this one goes on with; see :meth:`on_rows`.
+        shares: The processes that share the samples of a step.
 
     Attributes:
         learner: What is learnt; it does not depend on the rows.
@@ -69,7 +75,7 @@ class Evolution:
         archive: The best functions ever seen.
         engine: What is done with the functions that were judged.
         counts: How far the search is.
-        choices: Routes of the last step, [samples, rows of the network].
+        choices: Routes of the last step that are this process's, [samples, rows of the network].
 
     Raises:
         ValueError: If the rows do not fit the network, are not finite, or leave nothing to learn,
@@ -86,8 +92,9 @@ class Evolution:
         *,
         learner: Learner | None = None,
         counts: Counts | None = None,
+        shares: Shares = ALONE,
     ) -> None:
-        self.network = network
+        self.network, self.shares = network, shares
         self.strategy = strategy = strategy or Strategy()
         space = space_of(network)
         x, y, weights = check_rows(space, x, y, weights)
@@ -100,8 +107,9 @@ class Evolution:
         self.engine = ENGINES[strategy.engine](
             strategy, self.learner, self.evaluator, self.archive, self.counts
         )
-        self.choices = np.empty((strategy.num_samples, len(wiring.num_sources)), np.int32)
-        self.given = np.zeros(strategy.num_samples, np.bool_)
+        own = len(range(shares.rank, strategy.num_samples, shares.size))
+        self.choices = np.empty((own, len(wiring.num_sources)), np.int32)
+        self.given = np.zeros(own, np.bool_)
 
     def on_rows(
         self,
@@ -119,7 +127,7 @@ class Evolution:
         """
         new = Evolution(
             self.network, x, y, self.strategy, weights, learner=self.learner.copy(),
-            counts=replace(self.counts),
+            counts=replace(self.counts), shares=self.shares,
         )  # fmt: skip
         known = self.archive.choices[self.archive.root != NONE]
         routes = np.concatenate([*self.engine.kept(), known])
@@ -159,7 +167,7 @@ class Evolution:
         began, written = cpu_seconds() - self.counts.seconds, time.monotonic()
         reason = ""
         try:
-            while not (reason := self.limit(began)):
+            while not (reason := self.ends(began)):
                 improved = self.step()
                 if time.monotonic() - written >= KEEP_EVERY:
                     self.counts.seconds = cpu_seconds() - began
@@ -208,15 +216,25 @@ class Evolution:
             learner.cool(strategy.end_temperature, min(counts.steps / strategy.max_steps, 1.0))
         learner.fill_tables()
         key = np.uint64(strategy.seed * 1_000_003 + counts.steps)
-        self.engine.prepare(key, self.choices, self.given)
-        learner.draw(key, self.given, self.choices)
+        self.engine.prepare(key, self.choices, self.given, self.shares)
+        learner.draw(key, self.given, self.choices, self.shares)
         counts.functions += strategy.num_samples
-        improved, fitness = self._take(self.choices)
+        taken = self.choices if self.shares.size == 1 else self._together()
+        improved, fitness = self._take(taken)
         counts.since_improvement = 0 if improved else counts.since_improvement + 1
         if counts.first_exact is None and (self.archive.least <= 1e-6).all():
             counts.first_exact = counts.functions
-        self.engine.learn(self.choices, fitness)
+        self.engine.learn(taken, fitness)
         return improved
+
+    def _together(self) -> NDArray[np.int32]:
+        """What may matter of the samples of all processes, in the order of their numbers."""
+        matter = np.zeros(len(self.choices), np.bool_)
+        for part, judged in self.evaluator.judge(self.choices, self.counts.steps):
+            whole = judged if self.evaluator.recurrence is None else judged.together()
+            matter[part] = self.engine.matter(judged) | self.archive.would_take(whole)
+        numbers = np.arange(self.shares.rank, self.strategy.num_samples, self.shares.size)
+        return self.shares.together(numbers[matter], self.choices[matter])
 
     def _take(self, choices: NDArray[np.int32]) -> tuple[bool, NDArray[np.float64]]:
         """Judge routes and keep what is better than what is kept.
@@ -285,6 +303,11 @@ class Evolution:
             return f"used {strategy.time_budget:g} s of CPU time (time_budget)"
         return ""
 
+    def ends(self, began: float) -> str:
+        """Which limit is reached; of several processes' clocks the first one's counts."""
+        reason = self.limit(began)
+        return reason if self.strategy.time_budget is None else self.shares.agreed(reason)
+
     def converged(self) -> str:
         """Why the search has ended of itself; empty while it has not. Restarts it if stuck."""
         return self.engine.converged()
@@ -303,6 +326,7 @@ def evolve(
     callback: Callable[[Progress], None] | None = None,
     start: NDArray[np.int32] | None = None,
     checkpoint: str | Path | None = None,
+    group: ProcessGroup | None = None,
 ) -> Result:
     """Search for the functions of y among those that a network can spell.
 
@@ -317,6 +341,9 @@ def evolve(
         checkpoint: Folder in which the search is kept while it runs. One that was stopped goes on
             from there and ends as if it had not been, but for `evaluated` and `seconds`; limits
             may be others.
+        group: Processes that share the samples of each step, such as
+            ``torch.distributed.group.WORLD``. Each calls this function with the same arguments, and
+            each gets the same result, that of a single process.
 
     Raises:
         ValueError: If the rows do not fit the network, are not finite, or leave nothing to learn;
@@ -330,10 +357,11 @@ def evolve(
         >>> print(evolve(network, x, 2 * x**2 + 3 * x, Strategy(seed=0)).best)
         2*x0*x0 + 3*x0
     """
-    search = Evolution(network, x, y, strategy, weights)
+    shares: Shares = ALONE if group is None else Group(group)
+    search = Evolution(network, x, y, strategy, weights, shares=shares)
     if start is not None:
         search.propose(start)
-    return search.run(callback, Kept(checkpoint))
+    return search.run(callback, Kept(checkpoint, writes=shares.rank == 0))
 
 
 __all__ = ["Evolution", "Progress", "evolve"]

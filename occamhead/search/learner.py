@@ -20,6 +20,7 @@ from occamhead.search.judging.sampling import (
     softmax_tables,
 )
 from occamhead.search.judging.wiring import Wiring
+from occamhead.search.shares import ALONE, Shares
 
 
 class Learner:
@@ -63,15 +64,24 @@ class Learner:
             self.cumulative,
         )  # fmt: skip
 
-    def draw(self, key: np.uint64, given: NDArray[np.bool_], choices: NDArray[np.int32]) -> None:
+    def draw(
+        self,
+        key: np.uint64,
+        given: NDArray[np.bool_],
+        choices: NDArray[np.int32],
+        shares: Shares = ALONE,
+    ) -> None:
         """Draw routes by the tables as they are; where `given`, the edges that are open (-1).
 
         Args:
             key: Key of the random numbers.
             given: Whether a sample starts from edges that stand in `choices`, [samples].
             choices: Result, [samples, rows].
+            shares: Whose samples they are.
         """
-        draw_routes(self.wiring, self.cumulative, key, given, choices)
+        draw_routes(
+            self.wiring, self.cumulative, key, given, choices, shares.rank, shares.size
+        )  # fmt: skip
 
     def learn(self, choices: NDArray[np.int32], fitness: NDArray[np.float64], rate: float) -> None:
         """One step of Adam towards chosen functions; see :func:`learn_from`."""

@@ -64,12 +64,7 @@ def restore(search: Search, state: dict[str, Any]) -> None:
         search: On the same network and strategy, and on the same rows.
         state: What :func:`state_of` gave.
     """
-    for name, value in state["learner"].items():
-        if name != "adam_steps":
-            getattr(search.learner, name)[...] = value.numpy()
-    search.learner.adam_steps = state["learner"]["adam_steps"]
-    for field in fields(Counts):
-        setattr(search.counts, field.name, state["counts"][field.name])
+    _learnt(search, state)
     # All that is kept is scored, whatever length is searched now.
     search.evaluator.longest = None
     _fill_archive(search, search.archive, state["archive"])
@@ -80,6 +75,18 @@ def restore(search: Search, state: dict[str, Any]) -> None:
             _fill_elites(search, value, state["engine"][name])
     search.evaluator.longest = state["longest"]
     search.evaluator.evaluated = state["evaluated"]
+
+
+def restore_on(search: Search, state: dict[str, Any]) -> NDArray[np.int32]:
+    """As :func:`restore`, on other rows than those of the state.
+
+    Returns:
+        Routes of the functions that were kept, [routes, rows of the network]; the search is to
+        judge them anew, see :meth:`occamhead.search.Evolution.propose`.
+    """
+    _learnt(search, state)
+    kept = [*state["engine"].values(), state["archive"]]
+    return np.concatenate([each["choices"][each["known"]].numpy() for each in kept])
 
 
 def fingerprint(evaluator: Evaluator) -> str:
@@ -97,6 +104,15 @@ def about(search: Search) -> dict[str, str]:
     settings = {n: repr(getattr(strategy, n)) for n in strategy.names() if n not in LIMITS}
     layout = hashlib.sha256(repr(search.evaluator.layout).encode()).hexdigest()
     return {**settings, "network": layout[:16], "rows": fingerprint(search.evaluator)[:16]}
+
+
+def _learnt(search: Search, state: dict[str, Any]) -> None:
+    for name, value in state["learner"].items():
+        if name != "adam_steps":
+            getattr(search.learner, name)[...] = value.numpy()
+    search.learner.adam_steps = state["learner"]["adam_steps"]
+    for field in fields(Counts):
+        setattr(search.counts, field.name, state["counts"][field.name])
 
 
 def _kept(value: Archive | Elites) -> dict[str, torch.Tensor]:

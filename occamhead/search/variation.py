@@ -20,7 +20,7 @@ ATTEMPTS = 8
 
 
 @numba.njit(cache=True)
-def vary_elites(wiring, key, share, elites, choices, given):
+def vary_elites(wiring, key, share, elites, choices, given, first=0, every=1):
     """Prepare the samples of a step: some start from a changed elite, the others from nothing.
 
     Args:
@@ -30,11 +30,13 @@ def vary_elites(wiring, key, share, elites, choices, given):
         elites: Their edges, -1 where a P-node is not reached, [elites, rows].
         choices: Result: edges that are given, else -1, [samples, rows].
         given: Result: whether a sample descends from an elite, [samples].
+        first, every: Numbers of the samples are first, first + every, ...
     """
     key = mix(key ^ np.uint64(0x5851F42D4C957F2D))
     for r in range(len(choices)):
         given[r] = False
-        own = mix(key + np.uint64(r + 1) * np.uint64(0x9E3779B97F4A7C15))
+        number = first + r * every
+        own = mix(key + np.uint64(number + 1) * np.uint64(0x9E3779B97F4A7C15))
         if len(elites) == 0 or uniform(own, 0) >= share:
             continue
         parent = np.int32(uniform(own, 1) * len(elites))

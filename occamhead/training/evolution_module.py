@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
@@ -13,14 +14,19 @@ from torch.nn import functional as F
 from occamhead.checks import check_counts
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import view_rows
+from occamhead.rows.batches import sees_all
 from occamhead.rows.objective import check_labels, standardisation
 from occamhead.search.checks import check_can_hold
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.evolution import Evolution
 from occamhead.search.judging.regularisers import Regularisation
-from occamhead.search.judging.sampling import NONE
+from occamhead.search.saved import fingerprint, restore, restore_on, state_of
+from occamhead.search.shares import ALONE, Group
 from occamhead.search.strategy import Strategy
 from occamhead.training.checkpoints import CheckedModule
+from occamhead.training.resuming import GENERATORS, generators, goes_on, set_generators
+
+SEARCH = "search"
 
 
 class EvolutionModule(CheckedModule):
@@ -31,9 +37,9 @@ class EvolutionModule(CheckedModule):
     new rows and carries over its logits, the state of Adam and its counts, and judges the best
     functions so far anew (:meth:`Evolution.on_rows`).
 
-    Over several devices each process samples with a seed of its own. After every training step
-    the processes exchange their best functions and continue from the mean of their logits; at
-    the end all take the formulas of the first.
+    Several processes share the samples of each step, and end with the bits of one; see
+    :mod:`occamhead.search.shares`. A checkpoint holds the whole search, which goes on from it as if
+    it had not been stopped.
 
     The search runs on the CPU, on the strategy's back end. An optimiser that changes nothing
     counts the steps for the Trainer, one a batch. Training ends by the Trainer's limits, the
@@ -85,6 +91,9 @@ class EvolutionModule(CheckedModule):
         self.strategy = Strategy(**settings)
         check_can_hold(self.head.network.layout, self.strategy)
         self.search: Evolution | None = None
+        # Of a checkpoint, until the first batch; and as it was before its answer was settled.
+        self._resumed: dict[str, Any] | None = None
+        self._ended: dict[str, Any] | None = None
         self._began = 0.0
 
     def forward(self, x: Tensor) -> Tensor:
@@ -101,7 +110,8 @@ class EvolutionModule(CheckedModule):
             self.head.set_standardisation(*standardisation(view_rows(arrays.train)[0]))
 
     def on_fit_start(self) -> None:
-        self._began = cpu_seconds()
+        spent = 0.0 if self._resumed is None else self._resumed["counts"]["seconds"]
+        self._began, self._ended = cpu_seconds() - spent, None
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, y = batch
@@ -109,10 +119,9 @@ class EvolutionModule(CheckedModule):
         stop = False
         for _ in range(self.hparams["steps_per_batch"]):
             search.step()
-            stop = bool(search.limit(self._began) or search.converged())
+            stop = bool(search.ends(self._began) or search.converged())
             if stop:
                 break
-        self._exchange(search)
         search.publish()
         self.log("train_error", float(search.archive.least.mean()), prog_bar=True)
         self.log("functions", float(search.counts.functions))
@@ -123,13 +132,13 @@ class EvolutionModule(CheckedModule):
     def on_train_end(self) -> None:
         if self.search is None:
             return
+        self._ended = self._state()
         self.search.finish()
-        for tensor in self.head.network.parameters():
-            tensor.data.copy_(self.trainer.strategy.broadcast(tensor.data))
 
     def _search_on(self, x: Tensor, y: Tensor) -> Evolution:
         """The search on a batch: the one that runs, or what carries it over."""
         head = self.head
+        x, y = self._of_all(x), self._of_all(y)
         if self.hparams["classify"]:
             check_labels(y, head.out_features, len(x))
             y = F.one_hot(y, head.out_features)
@@ -140,20 +149,40 @@ class EvolutionModule(CheckedModule):
             return search
         if search is not None:
             return search.on_rows(rows, targets)
-        seed = self.strategy.seed + self.global_rank
-        strategy = Strategy(**{**self.strategy.__dict__, "seed": seed})
-        return Evolution(head.network, rows, targets, strategy)
+        shares = ALONE if self.trainer.world_size == 1 else Group(dist.group.WORLD, self.device)
+        new = Evolution(head.network, rows, targets, self.strategy, shares=shares)
+        state, self._resumed = self._resumed, None
+        if state is not None and state["rows"] == fingerprint(new.evaluator):
+            restore(new, state)
+        elif state is not None:
+            new.propose(restore_on(new, state))
+        return new
 
-    def _exchange(self, search: Evolution) -> None:
-        """Let the processes learn of each other's best functions and share their logits."""
-        if self.trainer.world_size == 1:
-            return
-        best = torch.from_numpy(best_routes(search)).to(self.device)
-        gathered = torch.as_tensor(self.all_gather(best)).flatten(0, -2)
-        search.propose(gathered.cpu().numpy())
-        logits = search.learner.logits
-        ours = torch.from_numpy(logits).to(self.device)
-        logits[:] = self.trainer.strategy.reduce(ours, reduce_op="mean").cpu().numpy()
+    def _of_all(self, rows: Tensor) -> Tensor:
+        """The rows of all processes, where each has some of its own, in the order of the batch."""
+        if self.trainer.world_size == 1 or sees_all(self.trainer.train_dataloader):
+            return rows
+        return torch.as_tensor(self.all_gather(rows)).transpose(0, 1).flatten(0, 1)
+
+    # --- checkpoints -----------------------------------------------------------------------------
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint[GENERATORS] = generators()
+        checkpoint[SEARCH] = self._ended or self._state()
+        super().on_save_checkpoint(checkpoint)
+
+    def _state(self) -> dict[str, Any] | None:
+        """The search as plain values; None before the first batch."""
+        if self.search is None:
+            return self._resumed
+        self.search.counts.seconds = cpu_seconds() - self._began
+        return state_of(self.search)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        if goes_on(self):
+            self._resumed = checkpoint.get(SEARCH)
+            set_generators(checkpoint.get(GENERATORS))
 
     # --- evaluation ------------------------------------------------------------------------------
 
@@ -180,15 +209,6 @@ class EvolutionModule(CheckedModule):
 
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
         return self(batch[0] if isinstance(batch, (tuple, list)) else batch)
-
-
-def best_routes(search: Evolution) -> NDArray[np.int32]:
-    """Route of the best function of each output so far, [outputs, P-nodes]; -1 is open."""
-    routes = np.full((len(search.archive.error), search.choices.shape[1]), NONE, np.int32)
-    for output, complexity in enumerate(search.answer()):
-        if complexity is not None:
-            routes[output] = search.archive.choices[output, complexity]
-    return routes
 
 
 def is_on(search: Evolution, x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:

@@ -24,7 +24,7 @@ def test_one_step_of_the_literal_engine_by_hand(monkeypatch):
     """
     drawn = np.array([[0, 0, 1], [NONE, NONE, 0], [0, 0, 1], [NONE, NONE, 0]], np.int32)
 
-    def draw(wiring, cumulative, key, given, choices) -> None:
+    def draw(wiring, cumulative, key, given, choices, *shares) -> None:
         choices[:] = drawn
 
     monkeypatch.setattr(module, "draw_routes", draw)
@@ -61,7 +61,7 @@ def test_one_step_of_the_literal_engine_by_hand(monkeypatch):
 def test_copies_are_all_kept_and_ranked(monkeypatch):
     """Four copies of the best at lambda = 3: weights 1 + 1/2 + 1/3, and an equal step."""
     drawn = np.array([[0, 0, 1]] * 4, np.int32)
-    monkeypatch.setattr(module, "draw_routes", lambda *args: np.copyto(args[-1], drawn))
+    monkeypatch.setattr(module, "draw_routes", lambda *args: np.copyto(args[4], drawn))
     x = np.array([[1.0], [2.0]])
     strategy = Strategy(engine="literal", num_samples=4, num_kept=3, fitness="gaussian")
     search = Evolution(OccamNet(1, 1, ["add"], 1), x, 2 * x, strategy)

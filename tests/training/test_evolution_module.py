@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from occamhead import OccamHead
 from occamhead.commands.train import main
+from occamhead.rows.arrays import ArrayData
 from occamhead.search import Evolution, Strategy
-from occamhead.training.evolution_module import EvolutionModule, best_routes, is_on
+from occamhead.training.evolution_module import EvolutionModule, is_on
 
 pytestmark = [
     pytest.mark.usefixtures("one_thread"),
@@ -125,7 +127,7 @@ def test_what_is_carried_over():
     assert is_on(search, X[:64], LAW[:64, None]) and is_on(new, X[64:], LAW[64:, None])
     assert not is_on(search, X[64:], LAW[64:, None]) and not is_on(search, X[:32], LAW[:32, None])
     # The best function so far, on rows that it has not seen.
-    (route,) = best_routes(search)
+    route = search.archive.choices[0, search.answer()[0]]
     ((_, judged),) = new.evaluator.judge(np.maximum(route, 0)[None], 0)
     assert new.archive.least[0] <= judged.error[0, 0] < np.inf
     assert new.engine.elites.fitness[0, 0] >= judged.fitness[0, 0]
@@ -220,16 +222,21 @@ def test_the_configuration_of_the_paper(tmp_path, capsys, monkeypatch):
     ]
 
 
-TWO_RANKS = """
+RANKS = """
 import json
+import sys
+from dataclasses import replace
 from pathlib import Path
 import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, TensorDataset
+from occamhead.rows.arrays import ArrayData
 from occamhead.training.evolution_module import EvolutionModule
 
 torch.set_num_threads(1)
+devices, ours = int(sys.argv[1]), sys.argv[2] == "ours"
+pl.seed_everything(5, verbose=False)
 x = torch.from_numpy(np.random.default_rng(0).uniform(-3, 3, (64, 2)).astype(np.float32))
 y = x[:, 0] * x[:, 1] + x[:, 0]
 module = EvolutionModule(2, 1, classify=False, head={"bases": ["add", "mul"], "depth": 2},
@@ -240,15 +247,22 @@ class Watched(pl.Callback):
     logits, drawn = [], []
 
     def on_train_batch_end(self, trainer, module, *_):
-        self.logits.append(module.search.learner.logits[np.isfinite(module.search.learner.logits)].tolist())
+        logits = module.search.learner.logits
+        self.logits.append(logits[np.isfinite(logits)].tolist())
         self.drawn.append(module.search.choices.tolist())
 
 
-trainer = pl.Trainer(accelerator="cpu", devices=2, strategy="ddp", max_steps=12, logger=False,
+trainer = pl.Trainer(accelerator="cpu", devices=devices, strategy="ddp", max_steps=12, logger=False,
                      callbacks=[Watched()], enable_checkpointing=False,
                      enable_progress_bar=False, enable_model_summary=False)
-trainer.fit(module, DataLoader(TensorDataset(x, y), 32))
-Path(f"rank{trainer.global_rank}.json").write_text(json.dumps({
+if ours:
+    # Shuffled batches, which every process is given whole.
+    rows = x.numpy(), y[:, None].numpy()
+    trainer.fit(module, ArrayData(rows, rows, rows, batch_size=48))
+else:
+    # Lightning deals these out: each process has a part of every batch.
+    trainer.fit(module, DataLoader(TensorDataset(x, y), 64 // devices))
+Path(f"{devices}-{trainer.global_rank}.json").write_text(json.dumps({
     "logits": Watched.logits, "drawn": Watched.drawn, "steps": trainer.global_step,
     "error": module.search.archive.least.tolist(), "rows": module.search.evaluator.rows,
     "formula": module.eval().head.formula().text(),
@@ -260,18 +274,48 @@ torch.distributed.destroy_process_group()
 
 
 @pytest.mark.slow
-def test_two_ranks_draw_apart_and_agree(tmp_path):
-    (tmp_path / "two.py").write_text(TWO_RANKS)
+@pytest.mark.parametrize("loader", ["ours", "theirs"])
+def test_two_ranks_share_the_search_of_one(tmp_path, loader):
+    (tmp_path / "ranks.py").write_text(RANKS)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MASTER_ADDR": "127.0.0.1"}
-    done = subprocess.run(
-        [sys.executable, "two.py"], cwd=tmp_path, env=environment, capture_output=True,
-        text=True, timeout=180,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    first, second = (json.loads((tmp_path / f"rank{r}.json").read_text()) for r in (0, 1))
+    for devices in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "ranks.py", devices, loader], cwd=tmp_path, env=environment,
+            capture_output=True, text=True, timeout=180,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+    names = ("1-0", "2-0", "2-1")
+    alone, first, second = (json.loads((tmp_path / f"{n}.json").read_text()) for n in names)
     assert first["drawn"] != second["drawn"]
     assert len(first["logits"]) == first["steps"] > 0
-    assert first["logits"] == second["logits"], "the mean of both, after every batch"
-    assert first["rows"] == second["rows"] == 32
-    assert first["weights"] == second["weights"] and first["formula"] == second["formula"]
-    assert max(first["error"] + second["error"]) < 1e-6
+    for found in (first, second):
+        for what in ("logits", "rows", "weights", "formula", "error", "steps"):
+            assert found[what] == alone[what], what
+    assert max(alone["error"]) < 1e-6
+
+
+# --- checkpoints ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [128, 32])
+def test_half_and_half_is_the_whole(make_trainer, tmp_path, size):
+    """On one batch again and again, and on batches of some rows each."""
+
+    def run(epochs, resume=None, seed=0):
+        module = law(strategy={**STRATEGY, "restarts": 3, "patience": 10}, steps_per_batch=3)
+        torch.manual_seed(seed)
+        trainer = make_trainer(max_epochs=epochs)
+        rows = ArrayData((X, LAW[:, None]), (X, LAW[:, None]), (X, LAW[:, None]), size)
+        trainer.fit(module, datamodule=rows, ckpt_path=resume)
+        trainer.save_checkpoint(tmp_path / f"{epochs}.ckpt")
+        return module
+
+    whole = run(12)
+    run(6)
+    resumed = run(12, tmp_path / "6.ckpt", seed=9)
+    assert replace(whole.search.counts, seconds=0) == replace(resumed.search.counts, seconds=0)
+    same, other = whole.search.archive, resumed.search.archive
+    assert np.array_equal(same.error, other.error) and np.array_equal(same.choices, other.choices)
+    assert np.array_equal(whole.search.learner.logits, resumed.search.learner.logits)
+    for one, two in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(one, two)

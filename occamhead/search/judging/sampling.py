@@ -94,7 +94,7 @@ def _visit(wiring, choices, p, reached, needed):
 
 
 @numba.njit(cache=True)
-def draw_routes(wiring, cumulative, key, given, choices):
+def draw_routes(wiring, cumulative, key, given, choices, first=0, every=1):
     """Draw one route per row of `choices`, outputs first; what is not reached becomes -1.
 
     Args:
@@ -104,12 +104,13 @@ def draw_routes(wiring, cumulative, key, given, choices):
         given: For each sample, whether the edges in its row of `choices` that are not -1 are
             given, [samples].
         choices: Edges, [samples, rows]; in and out.
+        first, every: Numbers of the samples are first, first + every, ...
     """
     num_rows, num_images = len(wiring.num_sources), len(wiring.basis)
     needed = np.zeros(num_images, np.bool_)
     reached = np.zeros(num_rows, np.bool_)
     for r in range(len(choices)):
-        own = sample_key(key, r)
+        own = sample_key(key, first + r * every)
         choice = choices[r]
         if not given[r]:
             choice[:] = NONE
@@ -119,8 +120,8 @@ def draw_routes(wiring, cumulative, key, given, choices):
         for image in range(num_images - 1, -1, -1):
             if needed[image]:
                 needed[image] = False
-                first = wiring.first_row[image]
-                for p in range(first, first + wiring.arity[wiring.basis[image]]):
+                start = wiring.first_row[image]
+                for p in range(start, start + wiring.arity[wiring.basis[image]]):
                     _draw(wiring, cumulative, own, p, choice, needed, reached)
         if given[r]:
             for p in range(num_rows):
