@@ -22,6 +22,7 @@ from occamhead.explain.looking import Look
 from occamhead.heads.model_file import save_model
 from occamhead.heads.naming import as_names
 from occamhead.rows.arrays import ArrayDataModule
+from occamhead.saving import Kept
 from occamhead.training.finetune import finetune
 from occamhead.training.fit import fit_head
 from occamhead.training.results import Fit
@@ -95,16 +96,17 @@ def _run(
             task.splits,
             backbone,
             schedule_of(args),
-            fit=lambda rows: fit_features(rows, args, trainer, names),
+            fit=lambda rows: fit_features(rows, args, trainer, names, run.kept.part("head")),
             description=task.source,
             weights=args.weights,
             cache=args.cache,
             trainer=trainer,
+            checkpoint=run.kept.part("backbone").folder,
         )
         backbone, data, fit = tuned.backbone, tuned.data, tuned.fit
         tuning = facts_of(tuned, args)
     else:
-        fit = fit_features(data, args, trainer, names)
+        fit = fit_features(data, args, trainer, names, run.kept.part("head"))
     train_seconds = time.perf_counter() - start
     results = report.write(
         run, task, args.mode, fit, data, backbone, args.seed, feature_seconds, train_seconds, tuning
@@ -128,6 +130,7 @@ def fit_features(
     args: argparse.Namespace,
     trainer: dict[str, Any],
     names: Mapping[str, str] | None = None,
+    kept: Kept | None = None,
 ) -> Fit:
     """A head on frozen features, fitted as the mode says, which are called by these names."""
     data.feature_names = as_names(names, data.num_features)
@@ -144,16 +147,18 @@ def fit_features(
         head={"bases": [f"affine{args.terms}"]},
         class_weight=args.class_weight,
     )
+    kept = kept or Kept(None)
     start = None
     if args.mode != "evolution":
-        fit = fit_head(data, **options)
+        fit = fit_head(data, checkpoint=kept.part("backprop").folder, **options)
         if args.mode != "backprop+evolution":
             return fit
         start = fit.head
     # numba takes a while to load, and only a search needs it.
     from occamhead.training.evolution import fit_head_by_evolution
 
-    return fit_head_by_evolution(data, start=start, **options)
+    searches = kept.part("evolution").folder
+    return fit_head_by_evolution(data, start=start, checkpoint=searches, **options)
 
 
 @rank_zero_only

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -37,6 +38,14 @@ class Order(DistributedSampler[int]):
         return iter(torch.randperm(len(self), generator=generator).tolist())
 
 
+@dataclass
+class _Place:
+    """Torch's generator before an order was drawn, and how many of its batches were given."""
+
+    began: torch.Tensor
+    passed: int
+
+
 class Batches(DataLoader[Any]):
     """A ``DataLoader`` that can be asked where it is, and go on from there.
 
@@ -46,8 +55,7 @@ class Batches(DataLoader[Any]):
     looked at: validation is not to change what is trained. See ``DataLoader`` for the arguments.
     """
 
-    _began: torch.Tensor | None = None
-    _passed = 0
+    _at: _Place | None = None
     _resume: dict[str, Any] | None = None
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
@@ -61,23 +69,24 @@ class Batches(DataLoader[Any]):
         first = [batch for _, batch in zip(range(passed + 1), batches, strict=False)][passed:]
         if state is not None or not self._shuffles():
             torch.set_rng_state(now)
-        return self._counted(itertools.chain(first, batches), began, passed)
+        return self._counted(itertools.chain(first, batches), _Place(began, passed))
 
     def _shuffles(self) -> bool:
         in_order = isinstance(self.sampler, SequentialSampler)
         return not in_order and getattr(self.sampler, "shuffle", True)
 
-    def _counted(self, batches: Iterator[Any], began: torch.Tensor, passed: int) -> Iterator[Any]:
-        self._began, self._passed = began, passed
+    def _counted(self, batches: Iterator[Any], place: _Place) -> Iterator[Any]:
         for batch in batches:
-            self._passed += 1
+            # Others may have looked at the loader in the meantime: it is where it last gave from.
+            place.passed += 1
+            self._at = place
             yield batch
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loader is; nothing at the end of an epoch or before the first."""
-        if self._began is None or self._passed in (0, len(self)):
+        if self._at is None or self._at.passed == len(self):
             return {}
-        return {"generator": self._began, "batches": self._passed}
+        return {"generator": self._at.began, "batches": self._at.passed}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from there when next asked for batches."""

@@ -135,6 +135,7 @@ class Round:
         targets: What the heads are to come near: what the teacher says, or the labels.
         weight: What each row counts, or None.
         count: How many heads to make.
+        before: How many were made in the rounds before.
     """
 
     stage: Literal["trial", "vote", "final"]
@@ -145,6 +146,7 @@ class Round:
     targets: Tensor
     weight: Tensor | None
     count: int
+    before: int
 
     @property
     def rows(self) -> Rows:
@@ -228,8 +230,12 @@ def course(ground: Ground, make: Maker, settings: Settings) -> Outcome:
     rows = view_rows(together.arrays.train)
     targets = teach(teacher, *rows, objective)
 
+    made = _half(settings)
+
     def given(stage: Literal["vote", "final"], columns: list[int], count: int) -> Round:
-        return Round(stage, together, columns, rows, teacher, targets, ground.weight, count)
+        nonlocal made
+        before, made = made, made + count
+        return Round(stage, together, columns, rows, teacher, targets, ground.weight, count, before)
 
     start = settings.start
     own = () if start is None else start.formula().features
@@ -281,6 +287,11 @@ def finish(
     head.origin = ground.origin(settings.distil, seed, digits)
 
 
+def _half(settings: Settings) -> int:
+    """Heads of the trial."""
+    return max(1, settings.restarts // 2)
+
+
 def _trial(
     ground: Ground, make: Maker, settings: Settings
 ) -> tuple[float, float, ClassRates | None, Tensor]:
@@ -293,8 +304,10 @@ def _trial(
     teacher = ground.dense if settings.distil else None
     columns = most_telling(train, settings.screen, ground.classes, objective)
     targets = teach(teacher, *train, objective)
-    count = max(1, settings.restarts // 2)
-    this = Round("trial", ground.data, columns, train, teacher, targets, ground.weights[0], count)
+    weight = ground.weights[0]
+    this = Round(
+        "trial", ground.data, columns, train, teacher, targets, weight, _half(settings), before=0
+    )  # fmt: skip
     heads = make(this)
     shown, held = this.rows, (validation[0][:, columns], validation[1])
     trials = [

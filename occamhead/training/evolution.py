@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from occamhead.checks import check_counts
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.objective import one_thread
 from occamhead.rows.weights import ClassWeight, repeats
+from occamhead.saving import Kept
 from occamhead.search.checks import check_can_hold
 from occamhead.search.evolution import Evolution
 from occamhead.search.judging.gram import sum_places
@@ -32,6 +33,7 @@ from occamhead.training.course import (
     head_options,
     prepare,
 )
+from occamhead.training.kept_training import about_fit, is_first
 from occamhead.training.path import Size, check_size, size_for
 from occamhead.training.results import Fit
 from occamhead.training.trainer import as_module, shape
@@ -46,6 +48,7 @@ def evolve_head(
     targets: Tensor,
     strategy: Strategy | None = None,
     start: NDArray[np.int32] | None = None,
+    kept: Kept | None = None,
 ) -> Evolution:
     """Search for the formulas of a head, in place.
 
@@ -58,6 +61,7 @@ def evolve_head(
         targets: Labels [rows], which become one-hot, or numbers to fit, [rows, out_features].
         strategy: How to search.
         start: Routes that the search starts from as well; see :meth:`Evolution.propose`.
+        kept: Where the search is kept while it runs; see :meth:`Evolution.search`.
 
     Returns:
         The search, for those who want its archive.
@@ -73,7 +77,7 @@ def evolve_head(
     search = Evolution(head.network, shown.cpu().numpy(), targets.cpu().numpy(), strategy)
     if start is not None:
         search.propose(start)
-    search.search()
+    search.search(kept=kept)
     return search
 
 
@@ -95,6 +99,7 @@ def evolve_pair(
     targets: Tensor,
     strategy: Strategy | None = None,
     start: NDArray[np.int32] | None = None,
+    kept: Kept | None = None,
 ) -> Evolution:
     """As :func:`evolve_head`, for two sums (:func:`is_pair_of_sums`) that share the work.
 
@@ -115,7 +120,7 @@ def evolve_pair(
     chances = targets[:, 1:] if targets.dim() > 1 else targets.float().unsqueeze(1)
     with torch.no_grad():
         single.copy_(both.reshape(single.shape))
-        search = evolve_head(pair, features, chances, strategy, start)
+        search = evolve_head(pair, features, chances, strategy, start, kept)
         both.copy_(single.reshape(both.shape))
     # The second class is chosen where its probability is above one half.
     (weights,) = pair.numbers
@@ -146,6 +151,7 @@ def fit_head_by_evolution(
     prior: float = 3.0,
     start: OccamHead | None = None,
     trainer: Mapping[str, Any] | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Fit:
     """Fit a head on features by the evolutionary strategy instead of backprop.
 
@@ -176,6 +182,7 @@ def fit_head_by_evolution(
             searches of the last rounds see its features and start from its formula, which is one of
             those to choose from.
         trainer: Arguments of the ``Trainer`` that writes the checkpoint.
+        checkpoint: See :func:`~occamhead.training.fit.fit_head`.
 
     Returns:
         As :func:`~occamhead.training.fit.fit_head` returns; its `module` holds the head, and was
@@ -198,13 +205,22 @@ def fit_head_by_evolution(
     ground = prepare(data, loss, class_weight, sample_weight, seed, classes=names)
     called = feature_names_of(options, ground.data)
     options = head_options(options, bases, loss, ground.data.class_names)
+    store = Kept(checkpoint, writes=is_first())
+    if checkpoint is not None:
+        asked = {"restarts": restarts, "distil": distil, "select": select, "screen": screen}
+        asked |= {"steps": steps, "seed": seed, "size": max_features, "head": options}
+        asked |= {"fitness": fitness, "strategy": strategy, "prior": prior}
+        if start is not None:
+            asked["start"] = start.formula().text()
+        store.check(about_fit(ground.data.arrays, ground.weight, asked))
     searches = _Searches(
         ground.classes,
         options,
         {"max_steps": steps, "fitness": fitness, **(strategy or {})},
         prior,
-        itertools.count(1000 * seed),
+        1000 * seed,
         start,
+        store,
     )
     first = None if start is None else copy.deepcopy(start).cpu().eval()
     half = max(1, restarts // 2)
@@ -232,16 +248,18 @@ class _Searches:
         config: Arguments of the heads other than sizes.
         settings: Of the strategy.
         prior: See :meth:`OccamHead.initialise`.
-        seeds: Seeds of the searches, one after another.
+        seed: Of the first search; each has one of its own, one after another.
         start: A head over all features to start from too, in all rounds but the trial.
+        kept: Where the searches are kept.
     """
 
     num_classes: int
     config: Mapping[str, Any]
     settings: Mapping[str, Any]
     prior: float
-    seeds: Iterator[int]
+    seed: int
     start: OccamHead | None
+    kept: Kept
 
     def __call__(self, given: Round) -> list[OccamHead]:
         (features, labels), targets = given.rows, given.targets
@@ -250,7 +268,7 @@ class _Searches:
             features, labels, targets = features[often], labels[often], targets[often]
         start = None if given.stage == "trial" else self.start
         found = []
-        for seed in itertools.islice(self.seeds, given.count):
+        for number in range(given.before, given.before + given.count):
             head = OccamHead(features.shape[1], self.num_classes, **self.config)
             head.initialise(features, labels, prior=self.prior)
             defaults = {
@@ -259,10 +277,15 @@ class _Searches:
                 # Twice what the features take, and room for what is made of them.
                 "store_mb": 256 + 16e-6 * features.numel(),
             }
-            strategy = Strategy(**{**defaults, **self.settings, "seed": seed})
+            strategy = Strategy(**{**defaults, **self.settings, "seed": self.seed + number})
             evolve = evolve_pair if is_pair_of_sums(head) else evolve_head
             route = None if start is None else route_among(start, given.columns)
-            evolve(head, features, targets, strategy, route)
+            name = f"search {number}"
+            if (done := self.kept.read(name)) is None:
+                evolve(head, features, targets, strategy, route, self.kept.part(name))
+                self.kept.write(name, head.state_dict())
+            else:
+                head.load_state_dict(done)
             head.network.set_temperature(END_TEMPERATURE)
             found.append(head.eval())
         return found

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader
 
+from occamhead.heads.base import Record, head_of, record_of
 from occamhead.heads.digits import USUAL, choose_digits
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import ArrayData, view_rows
+from occamhead.rows.batches import Batches
 from occamhead.rows.dense import choose_dense_head, fit_dense_head, teach
 from occamhead.rows.metrics import accuracy, rates_of
+from occamhead.saving import Kept
 from occamhead.training.fit import fit_head
+from occamhead.training.kept_training import is_first, train_kept
 from occamhead.training.module import OccamModule
 from occamhead.training.numbers import choose_penalty
 from occamhead.training.renewal import FormulaRenewal, agreement, feature_drift, renew
@@ -81,6 +85,7 @@ def finetune(
     weights: str | None = None,
     cache: str | None = None,
     trainer: Mapping[str, Any] | None = None,
+    checkpoint: str | Path | None = None,
 ) -> FineTuned:
     """Fit a head, train the backbone through it, and fit the formulas to the new features.
 
@@ -99,9 +104,11 @@ def finetune(
         weights: File of the backbone's weights, as it was given to ``load_backbone``.
         cache: Folder of the feature cache.
         trainer: Arguments of the ``Trainer`` (accelerator, devices, ...).
+        checkpoint: Folder in which the training is kept while it runs; one that was stopped goes on
+            from there, and ends as if it had not been. How `fit` fits is not compared.
 
     Raises:
-        ValueError: If the schedule does not fit the backbone.
+        ValueError: If the schedule does not fit the backbone, or the checkpoint is of another run.
 
     Example:
         >>> # Skipped: it needs photographs.
@@ -119,8 +126,13 @@ def finetune(
         return ArrayData(arrays.train, arrays.validation, arrays.test, classes=arrays.classes)
 
     inner = hold_out(splits.train, 0.2, schedule.seed)
-    first = fit(features(Splits(*inner, splits.test), backbone)).head
-    module, renewal = _train(splits, backbone, first, schedule, weights, options)
+    kept = Kept(checkpoint, writes=is_first())
+    if checkpoint is not None:
+        of = {"backbone": backbone.fingerprint, "pictures": splits.train.fingerprint()}
+        kept.check({**of, "schedule": repr(schedule)})
+    of_first = Splits(*inner, splits.test)
+    first, asked = _first(kept, lambda: fit(features(of_first, backbone)).head)
+    module, renewal = _train(splits, backbone, first, schedule, weights, options, kept)
     assert module.backbone is not None
     tuned = backbone.fine_tuned(module.backbone)
     old, new = features(splits, backbone), features(splits, tuned)
@@ -133,7 +145,6 @@ def finetune(
         module.head.load_state_dict(final.head.state_dict())
         final = replace(final, head=module.head.eval(), module=module)
     else:
-        asked = None if first.origin is None else first.origin.digits
         final = _refit(module, new, asked)
     return FineTuned(tuned, new, final, facts)
 
@@ -145,6 +156,7 @@ def _train(
     schedule: Schedule,
     weights: str | None,
     trainer: Mapping[str, Any],
+    kept: Kept,
 ) -> tuple[OccamModule, FormulaRenewal]:
     """Train backbone and head on the training pictures."""
     module = OccamModule(
@@ -159,17 +171,32 @@ def _train(
     )
     module.head.load_state_dict(head.state_dict())
     pictures = PictureTensors(splits.train, backbone.transform)
-    loader: DataLoader[Any] = DataLoader(pictures, BATCH, shuffle=True, num_workers=1)
+    loader = Batches(pictures, BATCH, shuffle=True, num_workers=1)
     renewal = FormulaRenewal(schedule.renew)
-    options: dict[str, Any] = {"logger": False, "enable_checkpointing": False, **trainer}
+    options: dict[str, Any] = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "max_epochs": schedule.epochs,
+        "enable_model_summary": False,
+        "callbacks": [StagedUnfreezing(schedule.unfreeze, schedule.rate_decay), renewal],
+        **trainer,
+    }
     pl.seed_everything(schedule.seed, verbose=False)
-    pl.Trainer(
-        max_epochs=schedule.epochs,
-        enable_model_summary=False,
-        callbacks=[StagedUnfreezing(schedule.unfreeze, schedule.rate_decay), renewal],
-        **options,
-    ).fit(module, loader)
+    train_kept(module, loader, options, kept, "backbone")
     return module.cpu().eval(), renewal
+
+
+def _first(kept: Kept, make: Callable[[], OccamHead]) -> tuple[OccamHead, int | None]:
+    """The head to start from, made once, and the digits that it was asked for."""
+    done = kept.read("first head")
+    if done is None:
+        made = make()
+        asked = None if made.origin is None else made.origin.digits
+        done = {"digits": asked, "head": record_of(made)._asdict()}
+        kept.write("first head", done)
+    head = head_of(Record(**done["head"]))
+    assert isinstance(head, OccamHead)
+    return head.eval(), done["digits"]
 
 
 def _moved(first: OccamHead, last: OccamHead, old: ArrayData, new: ArrayData) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from occamhead.checks import check_counts
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.objective import one_thread
 from occamhead.rows.weights import ClassWeight
+from occamhead.saving import Kept
 from occamhead.training.course import (
     VOTED,
     Ground,
@@ -21,10 +23,11 @@ from occamhead.training.course import (
     head_options,
     prepare,
 )
+from occamhead.training.kept_training import about_fit, is_first, train_kept
 from occamhead.training.module import OccamModule
 from occamhead.training.path import Size, check_size, size_for
 from occamhead.training.results import Fit
-from occamhead.training.trainer import short_trainer
+from occamhead.training.trainer import short_options
 
 
 @one_thread()
@@ -45,6 +48,7 @@ def fit_head(
     select: str = "loss",
     module: Mapping[str, Any] | None = None,
     trainer: Mapping[str, Any] | None = None,
+    checkpoint: str | Path | None = None,
 ) -> Fit:
     """Fit a head on features: which features its formulas use, and their numbers.
 
@@ -101,9 +105,12 @@ def fit_head(
             "balanced_accuracy", the mean recall of the classes, and then the loss.
         module: Arguments of :class:`OccamModule` other than sizes, restarts and teacher.
         trainer: Arguments of the ``Trainer`` (devices, strategy, precision, ...).
+        checkpoint: Folder in which the fit is kept while it runs; one that was stopped goes on from
+            there, and ends as if it had not been.
 
     Raises:
-        ValueError: If a number is below 1, or the data do not fit.
+        ValueError: If a number is below 1, the data do not fit, or the checkpoint is of another
+            fit.
         TypeError: If the data are of another kind.
 
     Example:
@@ -126,7 +133,12 @@ def fit_head(
         steps = max(300, 8 * len(ground.train[0]) // ground.data.batch_size)
     called = feature_names_of(shape, ground.data)
     options["head"] = head_options(shape, bases, loss, ground.data.class_names)
-    make = _ByBackprop(ground, steps, options, trainer or {})
+    store = Kept(checkpoint, writes=is_first())
+    if checkpoint is not None:
+        asked = {"restarts": restarts, "distil": distil, "select": select, "screen": screen}
+        asked |= {"steps": steps, "seed": seed, "size": max_features, "module": options}
+        store.check(about_fit(ground.data.arrays, ground.weight, asked))
+    make = _ByBackprop(ground, steps, options, trainer or {}, store)
     most = size_for(max_features, ground, distil=distil, seed=seed, select=select)
     settings = Settings(most, screen, restarts, restarts, distil, select)
     done = course(ground, make, settings)
@@ -150,12 +162,14 @@ class _ByBackprop:
         steps: Optimiser steps of each round.
         options: Arguments of :class:`OccamModule`.
         trainer: Arguments of the ``Trainer``.
+        kept: Where the rounds are kept.
     """
 
     ground: Ground
     steps: int
     options: Mapping[str, Any]
     trainer: Mapping[str, Any]
+    kept: Kept
     module: OccamModule = field(init=False)
     """The module of the last round."""
 
@@ -177,7 +191,7 @@ class _ByBackprop:
             },
         )
         limits = {} if given.stage == "trial" else {"limit_val_batches": 0}
-        trainer = short_trainer(self.steps, {**limits, **self.trainer})
-        trainer.fit(module, datamodule=given.data)
+        how = short_options(self.steps, {**limits, **self.trainer})
+        train_kept(module, given.data, how, self.kept, given.stage)
         self.module = module.cpu().eval()
         return self.module.heads

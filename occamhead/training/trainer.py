@@ -12,8 +12,11 @@ from occamhead.rows.arrays import ArrayDataModule
 from occamhead.training.module import OccamModule
 
 
-def short_trainer(steps: int, options: Mapping[str, Any] | None = None) -> pl.Trainer:
-    """A Trainer for `steps` optimiser steps on rows in memory, which validates four times."""
+def short_options(steps: int, options: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Arguments of a ``Trainer`` for `steps` optimiser steps on rows in memory.
+
+    It validates four times.
+    """
     defaults: dict[str, Any] = {
         "max_steps": steps,
         "max_epochs": -1,
@@ -25,7 +28,7 @@ def short_trainer(steps: int, options: Mapping[str, Any] | None = None) -> pl.Tr
         "enable_checkpointing": False,
         "enable_model_summary": False,
     }
-    return pl.Trainer(**{**defaults, **(options or {})})
+    return {**defaults, **(options or {})}
 
 
 def as_module(
@@ -44,7 +47,9 @@ def as_module(
     module.head.load_state_dict(head.state_dict())
     module.head.origin, module.head.hints = head.origin, head.hints
     # Nothing is trained: no step is taken.
-    short_trainer(0, {"limit_val_batches": 0, **(trainer or {})}).fit(module, datamodule=data)
+    pl.Trainer(**short_options(0, {"limit_val_batches": 0, **(trainer or {})})).fit(
+        module, datamodule=data
+    )
     return module.cpu().eval()
 
 

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch import nn
 
@@ -17,7 +18,7 @@ from occamhead.rows.screening import most_telling
 from occamhead.training.course import vote
 from occamhead.training.fit import fit_head
 from occamhead.training.numbers import formula_loss
-from occamhead.training.trainer import short_trainer
+from occamhead.training.trainer import short_options
 
 pytestmark = [
     pytest.mark.usefixtures("offline", "one_thread"),
@@ -272,7 +273,7 @@ def test_rows_are_copies():
 
 def test_the_trainer_stops_after_so_many_steps(planted):
     data = planted(rows=300, features=8, batch_size=32).data()
-    trainer = short_trainer(25, QUIET)
+    trainer = pl.Trainer(**short_options(25, QUIET))
     trainer.fit(OccamModule(8, 2), datamodule=data)
     assert trainer.global_step == 25
     assert "val_formula_accuracy" in trainer.callback_metrics

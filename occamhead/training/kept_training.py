@@ -1,0 +1,101 @@
+"""Training that is kept on disk while it runs, and goes on where it was stopped."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ModelCheckpoint
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+from torch import Tensor
+
+from occamhead.rows.arrays import LabelledArrays
+from occamhead.saving import Kept
+from occamhead.training.resuming import generators, set_generators
+
+# Seconds between two checkpoints.
+KEEP_EVERY = 10.0
+_FILE = "training"
+
+
+def train_kept(
+    module: pl.LightningModule, data: Any, options: Mapping[str, Any], kept: Kept, name: str
+) -> pl.Trainer:
+    """Train a module, unless that was done before; a training that was stopped goes on.
+
+    Args:
+        module: As it is made for the training, also where that was done.
+        data: A data module, or batches to train on.
+        options: Arguments of the ``Trainer``.
+        kept: Where the training is kept.
+        name: Of the training, among what is kept there.
+
+    Returns:
+        The trainer; it has taken no step where the training was done before.
+    """
+    if kept.folder is None:
+        return _train(module, data, options)
+    if (done := kept.read(name)) is not None:
+        module.load_state_dict(done["module"])
+        callbacks = options.get("callbacks", [])
+        for callback, state in zip(callbacks, done["callbacks"], strict=True):
+            callback.load_state_dict(state)
+        steps = {"max_steps": 0, "limit_val_batches": 0, "callbacks": []}
+        trainer = _train(module, data, {**options, **steps})
+        set_generators(done["generators"])
+        return trainer
+    folder = kept.part(name).folder
+    assert folder is not None
+    saver = ModelCheckpoint(
+        folder, _FILE, train_time_interval=timedelta(seconds=KEEP_EVERY), save_top_k=1,
+        enable_version_counter=False,
+    )  # fmt: skip
+    callbacks = list(options.get("callbacks", []))
+    stopped = folder / f"{_FILE}.ckpt"
+    trainer = _train(
+        module,
+        data,
+        {**options, "enable_checkpointing": True, "callbacks": [*callbacks, saver]},
+        str(stopped) if stopped.exists() else None,
+    )
+    state = {
+        "module": module.state_dict(),
+        "callbacks": [callback.state_dict() for callback in callbacks],
+        "generators": generators(),
+    }
+    kept.write(name, state)
+    if kept.writes:
+        stopped.unlink(missing_ok=True)
+    return trainer
+
+
+def _train(
+    module: pl.LightningModule, data: Any, options: Mapping[str, Any], resume: str | None = None
+) -> pl.Trainer:
+    trainer = pl.Trainer(**options)
+    named = {"datamodule": data} if isinstance(data, pl.LightningDataModule) else {
+        "train_dataloaders": data
+    }  # fmt: skip
+    trainer.fit(module, **named, ckpt_path=resume, weights_only=resume is not None or None)
+    return trainer
+
+
+def about_fit(
+    arrays: LabelledArrays, weight: Tensor | None, asked: Mapping[str, Any]
+) -> dict[str, str]:
+    """What a fit is of: a hash of the rows that it may look at, and what was asked for."""
+    digest = hashlib.sha256()
+    weights = [] if weight is None else [weight.numpy()]
+    for part in (*arrays.train, *arrays.validation, *weights):
+        digest.update(f"{part.dtype} {part.shape}".encode())
+        digest.update(np.ascontiguousarray(part).data)
+    return {**{name: repr(value) for name, value in asked.items()}, "rows": digest.hexdigest()[:16]}
+
+
+def is_first() -> bool:
+    """Whether this is the first process of a distributed run, or the only one."""
+    return not getattr(rank_zero_only, "rank", 0)
