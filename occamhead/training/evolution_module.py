@@ -24,7 +24,7 @@ from occamhead.search.saved import fingerprint, restore, restore_on, state_of
 from occamhead.search.shares import ALONE, Group
 from occamhead.search.strategy import Strategy
 from occamhead.training.checkpoints import CheckedModule
-from occamhead.training.resuming import GENERATORS, generators, goes_on, set_generators
+from occamhead.training.resuming import GENERATORS, draw_as_one, generators, goes_on, set_generators
 
 SEARCH = "search"
 
@@ -95,6 +95,7 @@ class EvolutionModule(CheckedModule):
         self._resumed: dict[str, Any] | None = None
         self._ended: dict[str, Any] | None = None
         self._began = 0.0
+        self._made = generators()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(x)
@@ -105,6 +106,8 @@ class EvolutionModule(CheckedModule):
     # --- training --------------------------------------------------------------------------------
 
     def setup(self, stage: str) -> None:
+        if stage == "fit":
+            draw_as_one(self._made, self.trainer)
         arrays = getattr(getattr(self.trainer, "datamodule", None), "arrays", None)
         if stage == "fit" and self.hparams["standardise"] and arrays:
             self.head.set_standardisation(*standardisation(view_rows(arrays.train)[0]))

@@ -40,12 +40,13 @@ def train_kept(
     if kept.folder is None:
         return _train(module, data, options)
     if (done := kept.read(name)) is not None:
+        # For the trainer alone: what it sets up is not what was trained.
+        steps = {"max_steps": 0, "limit_val_batches": 0, "callbacks": []}
+        trainer = _train(module, data, {**options, **steps})
         module.load_state_dict(done["module"])
         callbacks = options.get("callbacks", [])
         for callback, state in zip(callbacks, done["callbacks"], strict=True):
             callback.load_state_dict(state)
-        steps = {"max_steps": 0, "limit_val_batches": 0, "callbacks": []}
-        trainer = _train(module, data, {**options, **steps})
         set_generators(done["generators"])
         return trainer
     folder = kept.part(name).folder
@@ -80,7 +81,7 @@ def _train(
     named = {"datamodule": data} if isinstance(data, pl.LightningDataModule) else {
         "train_dataloaders": data
     }  # fmt: skip
-    trainer.fit(module, **named, ckpt_path=resume, weights_only=resume is not None or None)
+    trainer.fit(module, **named, ckpt_path=resume, weights_only=True)
     return trainer
 
 

@@ -17,7 +17,7 @@ from occamhead.rows.dense import teach
 from occamhead.rows.objective import Objective, get_objective
 from occamhead.rows.weights import ClassWeight, class_factors
 from occamhead.training.checkpoints import CheckedModule
-from occamhead.training.resuming import GENERATORS, generators, goes_on, set_generators
+from occamhead.training.resuming import GENERATORS, draw_as_one, generators, goes_on, set_generators
 from occamhead.training.shares import share_of
 from occamhead.training.stopping import start_patience, wait_for_annealing
 from occamhead.training.unfreezing import Stage, hold_still, parameter_groups
@@ -158,6 +158,7 @@ class OccamModule(CheckedModule):
         self.register_buffer("class_factors", None, persistent=False)
         self.formula_meter = self.objective.meter(num_classes)
         self.soft_meter = self.objective.meter(num_classes)
+        self._made = generators()
 
     def _check_numbers(self) -> None:
         numbers = self.hparams
@@ -240,6 +241,7 @@ class OccamModule(CheckedModule):
     def setup(self, stage: str) -> None:
         arrays = getattr(getattr(self.trainer, "datamodule", None), "arrays", None)
         if stage == "fit":
+            draw_as_one(self._made, self.trainer)
             self._weigh_classes(arrays)
         if stage == "fit" and self.hparams["initialise"] and arrays and self.backbone is None:
             x, y = view_rows(arrays.train)
@@ -286,7 +288,7 @@ class OccamModule(CheckedModule):
             head.anneal(progress, self.hparams["end_temperature"])
 
     def training_step(self, batch: tuple[Tensor, ...], batch_idx: int) -> Tensor:
-        batch, factor = share_of(batch, self.trainer)
+        batch, factor = share_of(batch, self._trainer)
         x, y, *weights = batch
         self.objective.check(y, self.head.out_features, len(x))
         features = self.features(x)

@@ -26,6 +26,17 @@ def set_generators(states: dict[str, Any] | None) -> None:
         torch.cuda.set_rng_state_all([state.cpu() for state in states["cuda"]])
 
 
+def draw_as_one(states: dict[str, Any], trainer: pl.Trainer) -> None:
+    """Let several processes draw what one would: Lightning seeds anew where it starts them.
+
+    Args:
+        states: Of the generators when the module had been made.
+        trainer: The processes.
+    """
+    if trainer.world_size > 1:
+        set_generators(states)
+
+
 def goes_on(module: pl.LightningModule) -> bool:
     """Whether a checkpoint is read for training to go on, and not for its weights alone."""
     return module._trainer is not None and module._trainer.state.fn == TrainerFn.FITTING

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 from occamhead.rows.batches import sees_all
 
 
-def share_of(batch: tuple[Any, ...], trainer: pl.Trainer) -> tuple[tuple[Any, ...], float]:
+def share_of(batch: tuple[Any, ...], trainer: pl.Trainer | None) -> tuple[tuple[Any, ...], float]:
     """Every so manieth row of a batch, and what the mean loss of these counts.
 
     Processes average their gradients, whatever their numbers of rows; with the factor the average
@@ -17,15 +17,16 @@ def share_of(batch: tuple[Any, ...], trainer: pl.Trainer) -> tuple[tuple[Any, ..
 
     Args:
         batch: Tensors of as many rows, the same in all processes.
-        trainer: The processes; where each has batches of its own, they are taken whole.
+        trainer: The processes; where each has batches of its own, they are taken whole. None is one
+            process.
 
     Returns:
         The rows of this process, at least one, and the factor: 1 for a single process, 0 where
         there are fewer rows than processes and this one has none.
     """
-    world, rank = trainer.world_size, trainer.global_rank
-    if world == 1 or not sees_all(trainer.train_dataloader):
+    if trainer is None or trainer.world_size == 1 or not sees_all(trainer.train_dataloader):
         return batch, 1.0
+    world, rank = trainer.world_size, trainer.global_rank
     rows = len(batch[0])
     share = len(range(rank, rows, world))
     if not share:
