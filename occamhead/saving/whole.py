@@ -25,11 +25,11 @@ def replaced(path: str | Path) -> Iterator[Path]:
     part = path.with_name(f"{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         yield part
-        _flush(part)
+        flush(part)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
-    _flush(path.parent)
+    flush(path.parent)
 
 
 def write_whole(path: str | Path, text: str) -> None:
@@ -38,7 +38,7 @@ def write_whole(path: str | Path, text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Wait until the disk has a file, or the names in a folder."""
     # Not every system opens folders, and not every file system flushes them.
     folder = path.is_dir()

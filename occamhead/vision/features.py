@@ -13,14 +13,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 from tqdm.auto import tqdm
 
 from occamhead.checks import enough_memory
 from occamhead.rows.evaluating import evaluating
+from occamhead.saving import replaced
 from occamhead.saving.sealed import Damaged, check_seal, read_sealed, seal
 from occamhead.vision.allocator import memory_kept
 from occamhead.vision.backbones import Backbone
+from occamhead.vision.growing import Growing, alone
 from occamhead.vision.pictures import Pictures, PictureTensors
 
 log = logging.getLogger("occamhead")
@@ -54,6 +56,7 @@ def extract(
     workers: int | None = None,
     progress: bool = True,
     watch: Watch | None = None,
+    into: Growing | None = None,
 ) -> NDArray[np.float32]:
     """Run every picture through the backbone, in eval mode and without gradients.
 
@@ -65,6 +68,7 @@ def extract(
         workers: Processes that decode meanwhile; None means `default_workers`.
         progress: Show a progress bar on stderr.
         watch: May read layers of the backbone after each batch, but change nothing.
+        into: Where to write the features, from the first that is not done on; None takes memory.
     Returns:
         Features, float32 [picture, num_features].
     Raises:
@@ -74,9 +78,11 @@ def extract(
         raise ValueError("pictures: wanted at least one, got none")
     workers = default_workers(pictures) if workers is None else workers
     tensors = PictureTensors(pictures, backbone.transform)
-    loader = DataLoader(tensors, batch_size=batch_size, num_workers=workers)
-    features = np.empty((len(pictures), backbone.num_features), dtype=np.float32)
-    row = 0
+    row = 0 if into is None else into.done
+    left = Subset(tensors, range(row, len(tensors)))
+    loader = DataLoader(left, batch_size=batch_size, num_workers=workers)
+    shape = len(pictures), backbone.num_features
+    features = np.empty(shape if into is None else (0, 0), dtype=np.float32)
     with (
         evaluating(backbone.module),
         _placed(backbone.module, torch.device(device)) as module,
@@ -84,8 +90,11 @@ def extract(
         memory_kept(),
         _pooling_by_channels(module),
         nullcontext() if watch is None else watch(backbone, pictures) as see,
-        tqdm(total=len(pictures), desc=backbone.name, unit="picture", disable=not progress) as bar,
-    ):
+        tqdm(
+            total=len(pictures), initial=row, desc=backbone.name, unit="picture",
+            disable=not progress,
+        ) as bar,
+    ):  # fmt: skip
         for images, _ in loader:
             with enough_memory(f"{backbone.name} sees {len(images)} pictures", SMALLER):
                 batch = module(images.to(device)).float().cpu().numpy()
@@ -93,12 +102,15 @@ def extract(
             if not finite.all():
                 name = pictures.names[row + int(np.argmin(finite))]
                 raise ValueError(f"{name}: {backbone.name} gives it features that are not finite")
-            features[row : row + len(batch)] = batch
+            if into is None:
+                features[row : row + len(batch)] = batch
+            else:
+                into.write(batch)
             if see is not None:
                 see(range(row, row + len(batch)))
             row += len(batch)
             bar.update(len(batch))
-    return features
+    return features if into is None else into.array
 
 
 @contextmanager
@@ -182,17 +194,29 @@ def cached_features(
         features = _read_cached(file, shape)
         if features is not None:
             return features
-    log.info("%s: computing features of %d pictures", backbone.name, len(pictures))
-    features = extract(
-        backbone,
-        pictures,
-        batch_size=batch_size,
-        device=device,
-        workers=workers,
-        progress=progress,
-        watch=watch,
-    )
-    _write_whole(file, features)
+    with alone(file):
+        if file.exists() and (features := _read_cached(file, shape)) is not None:
+            return features  # another process has computed them in the meantime
+        growing = Growing(file, shape, batch_size)
+        log.info(
+            "%s: computing features of %d pictures, of which %d are done",
+            backbone.name, len(pictures), growing.done,
+        )  # fmt: skip
+        try:
+            extract(
+                backbone,
+                pictures,
+                batch_size=batch_size,
+                device=device,
+                workers=workers,
+                progress=progress,
+                watch=watch,
+                into=growing,
+            )
+        except BaseException:
+            growing.leave()
+            raise
+        growing.finish()
     return np.load(file, mmap_mode="r")
 
 
@@ -217,7 +241,10 @@ def cached_arrays(
         except (Damaged, OSError) as reason:
             _say_again(file, reason)
     arrays = dict(make())
-    _write_whole(file, arrays)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with replaced(file) as part:
+        np.savez(part, **arrays)  # type: ignore[arg-type]
+        seal(part)
     return arrays
 
 
@@ -253,22 +280,6 @@ def _read_cached(file: Path, shape: tuple[int, int]) -> NDArray[np.float32] | No
 
 def _say_again(file: Path, reason: Exception) -> None:
     log.warning("%s: damaged cache file, computed again: %s", file, reason)
-
-
-def _write_whole(file: Path, features: NDArray[np.float32] | Mapping[str, NDArray[Any]]) -> None:
-    """Write so that other processes see the whole file or none."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_suffix(f".{os.getpid()}.part")
-    try:
-        with part.open("wb") as sink:
-            if isinstance(features, Mapping):
-                np.savez(sink, **features)  # type: ignore[arg-type]
-            else:
-                np.save(sink, features)
-        seal(part)
-        os.replace(part, file)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def pixels(pictures: Pictures) -> NDArray[np.float32]:
