@@ -15,6 +15,9 @@ from occamhead.expression import ExpressionBuilder
 
 Array: TypeAlias = NDArray[np.float64]
 
+# Functions that are multiplied by each other.
+FEW_FUNCTIONS = 24
+
 FUNCTIONS, OF_SUMS = ("sin", "cos", "exp", "log"), ("cos", "sin", "exp", "log")
 
 
@@ -90,13 +93,13 @@ def enumerate_functions(x: Array, builder: ExpressionBuilder, most: int) -> Pool
     grow(0.31, applied(("log",), shortest(shifted, 30)))
     of_sums = grow(0.33, applied(OF_SUMS, shortest(sums, 30)))
     of_sums += grow(0.35, (partial(pool.power, s, 2.0) for s in shortest(sums, 40)))
-    products = grow(
-        0.95,
-        (
-            partial(pool.apply, "mul", a, b)
-            for a, b in pairs([*plain[:40], *roots], [*functions, *squares, *of_sums])
-        ),
+    few = shortest(functions, FEW_FUNCTIONS)
+    factors = pairs([*plain[:40], *roots], [*functions, *squares, *of_sums])
+    factors = sorted(
+        {*factors, *pairs(few, few)},
+        key=lambda pair: (pool.sizes[pair[0]] + pool.sizes[pair[1]], pair),
     )
+    products = grow(0.95, (partial(pool.apply, "mul", a, b) for a, b in factors))
     grow(
         1,
         (partial(pool.shifted, p, sign) for p in shortest(products, 250) for sign in (1.0, -1.0)),

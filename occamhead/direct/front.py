@@ -30,7 +30,12 @@ HEAVY = 20
 FAR, HOPEFUL = 10.0, 3.0
 
 # Steps of the fit of what a stage offers; what reaches the front is fitted to the end.
-ROUGH_STEPS = 12
+# It ends when a step lowers the squares by a smaller share: of what noise leaves that is next to
+# nothing, and a formula that will be exact gains more.
+ROUGH_STEPS, ROUGH_GAIN = 12, 1e-4
+
+# Formulas whose values agree to so many digits are one, which is fitted again if it is shorter.
+SAME_DIGITS = 9
 
 # Operators of which all these fits are made.
 ALWAYS = frozenset({"mul", "div", "pow"})
@@ -90,6 +95,7 @@ class Front:
         if sizes.min() > 0 and sizes.max() > HEAVY * np.median(sizes):
             self.relative = self.sample_weights / sizes**2
         self.best: dict[int, Law] = {}
+        self._offered: dict[bytes, int] = {}
 
     def error(self, formula: Expression, x: Array, y: Array, weights: Array) -> float:
         """Root of the weighted mean squared error over the deviation; inf where undefined."""
@@ -100,7 +106,11 @@ class Front:
         rows = self.sample_x, self.sample_y, self.sample_weights
         if self.operators is not None and not self.operators.issuperset(_operators(formula)):
             return
-        if self._scaled_error(formula) > FAR * self._to_beat(formula.complexity):
+        with np.errstate(all="ignore"):
+            values = formula(self.sample_x)[:, 0]
+        if self._is_known(values, formula.complexity):
+            return
+        if self._scaled_error(values) > FAR * self._to_beat(formula.complexity):
             return
         formula = spelt(factored(formula.simplified(), self.sample_x))
         if formula.complexity > 2 * self.max_complexity:
@@ -111,17 +121,27 @@ class Front:
         formula = fit_numbers(formula, *rows, iterations=1)
         if self.error(formula, *rows) > HOPEFUL * self._to_beat(formula.complexity):
             return
-        formula = fit_numbers(formula, *rows, iterations=ROUGH_STEPS).simplified()
+        formula = fit_numbers(formula, *rows, iterations=ROUGH_STEPS, gain=ROUGH_GAIN).simplified()
         error = self.error(formula, *rows)
         if error < self._to_beat(formula.complexity) and (
             self.allowed is None or self.allowed(formula)
         ):
             self.best[formula.complexity] = Law(formula, error)
 
-    def _scaled_error(self, formula: Expression) -> float:
-        """Error on the sample at the best multiple of the formula; 0 where that is undefined."""
+    def _is_known(self, values: Array, size: int) -> bool:
+        """Whether one no longer has been offered with these values on the sample; notes it."""
+        largest = float(np.abs(values).max())
+        if not 0 < largest < math.inf:
+            return False
+        key = np.round(values / largest, SAME_DIGITS).tobytes()
+        known = self._offered.get(key, size + 1) <= size
+        if not known:
+            self._offered[key] = size
+        return known
+
+    def _scaled_error(self, values: Array) -> float:
+        """Error on the sample at the best multiple of these values; 0 where that is undefined."""
         with np.errstate(all="ignore"):
-            values = formula(self.sample_x)[:, 0]
             weighted = self.sample_weights * values
             multiple = np.divide(weighted @ self.sample_y, weighted @ values)
             squared = float(self.sample_weights @ (multiple * values - self.sample_y) ** 2)

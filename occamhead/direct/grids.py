@@ -71,13 +71,19 @@ HYPERBOLIC = Family(lambda u: np.exp(u) + np.exp(-u), _both, RATES)
 TANH = Family(np.tanh, _applied("tanh"), RATES)
 SINE, COSINE = (Family(getattr(np, name), _applied(name), PHASES) for name in ("sin", "cos"))
 GROWTH = Family(np.exp, _exponential, np.concatenate([-RATES[:16], RATES[:16]]))
+INVERSE = Family(
+    lambda u: 1 / (1 + u),
+    lambda b, node, c: b.apply("div", b.constant(1.0), b.affine(1.0, [(c, node)])),
+    RATES,
+)
 LOGARITHM = Family(
     lambda u: np.log1p(u), lambda b, node, c: b.apply("log", b.affine(1.0, [(c, node)])), RATES
 )
 
-# As factors, and as terms of a sum.
+# As factors, as terms of a sum, and as what a term of a sum is multiplied by.
 FACTORS = (SHIFTED, LESS_ONE, PLUS_ONE, HYPERBOLIC, TANH, SINE, COSINE)
 TERMS = (GROWTH, TANH, LOGARITHM)
+MULTIPLIERS = (INVERSE, GROWTH)
 
 
 class Guess(NamedTuple):
@@ -103,6 +109,7 @@ def guesses(
     rows: NDArray[np.bool_],
     logarithms: bool,
     count: int,
+    times: Array | float = 1.0,
 ) -> list[Guess]:
     """The functions of these families that explain a target best, at the best of their numbers.
 
@@ -115,7 +122,9 @@ def guesses(
         rows: Which rows of the pool these are.
         logarithms: Whether the target is explained by the logarithm of the function.
         count: Guesses to give.
+        times: What the function is multiplied by in the sum, [rows of the fit].
     """
+    times = np.broadcast_to(times, target.shape)
     few = _Left(target, base, logarithms, slice(None, None, max(len(target) // COARSE_ROWS, 1)))
     found = []
     for place in places:
@@ -124,7 +133,7 @@ def guesses(
         for number, family in enumerate(families):
             c = family.rates / size
             with np.errstate(all="ignore"):
-                shares = few(family.values(c[:, None] * u))
+                shares = few(family.values(c[:, None] * u) * times[few.rows])
             best = int(np.argmin(shares))
             ends = float(c[max(best - 1, 0)]), float(c[min(best + 1, len(c) - 1)])
             found.append((float(shares[best]), place, number, float(c[best]), ends))
@@ -136,7 +145,7 @@ def guesses(
         for _ in range(REFINEMENTS):
             tried = np.linspace(*ends, 9)
             with np.errstate(all="ignore"):
-                shares = left(family.values(tried[:, None] * u))
+                shares = left(family.values(tried[:, None] * u) * times)
             best = int(np.argmin(shares))
             if shares[best] < share:
                 share, at = float(shares[best]), float(tried[best])
@@ -176,4 +185,4 @@ class _Left:
         return np.where(np.isfinite(shares) & (norms > SPANNED), shares, 1.0)
 
 
-__all__ = ["FACTORS", "TERMS", "Family", "Guess", "guesses"]
+__all__ = ["FACTORS", "MULTIPLIERS", "TERMS", "Family", "Guess", "guesses"]

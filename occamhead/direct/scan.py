@@ -53,13 +53,20 @@ class Scan:
         left = np.sqrt((free**2).sum(axis=1))
         self.known = left > SPANNED
         self.columns = np.where(self.known[:, None], free / np.where(left > 0, left, 1)[:, None], 0)
-        self._moments: Array | None = None
+        self._moments: tuple[Array, Array] | None = None
 
     @property
-    def moments(self) -> Array:
-        """Products of the first columns, [paired, paired]."""
+    def moments(self) -> tuple[Array, Array]:
+        """Products of the first columns, and 1 over what one leaves of another: [paired, paired].
+
+        Of two columns that are one, and of all but the first order of a pair, the latter is 0.
+        """
         if self._moments is None:
-            self._moments = self.columns[: self.paired] @ self.columns[: self.paired].T
+            g = self.columns[: self.paired] @ self.columns[: self.paired].T
+            rest = np.triu(1 - g**2, 1)
+            np.divide(1.0, rest, out=rest, where=rest > 1 - ALIKE**2)
+            rest[rest < 1] = 0.0
+            self._moments = g, rest
         return self._moments
 
     def freed(self, columns: Array) -> Array:
@@ -103,16 +110,16 @@ class Scan:
         target = target / (np.linalg.norm(target) or 1.0)
         free = self.freed(target[None])[0]
         along = self.columns[: self.paired] @ free
-        moments, found = self.moments, []
+        (moments, inverse), found = self.moments, []
         for first in range(0, len(moments), BLOCK):
             block = slice(first, first + BLOCK)
-            g = moments[block, first:]
             a, b = along[block, None], along[None, first:]
-            with np.errstate(all="ignore"):
-                explained = (a**2 + b**2 - 2 * g * a * b) / (1 - g**2)
-            explained[
-                (np.abs(g) > ALIKE) | (np.arange(g.shape[0])[:, None] >= np.arange(g.shape[1]))
-            ] = 0
+            # (a^2 + b^2 - 2 g a b) / (1 - g^2), in place
+            explained = moments[block, first:] * (-2 * a)
+            explained *= b
+            explained += a**2
+            explained += b**2
+            explained *= inverse[block, first:]
             if explained.size > count:
                 best = np.argpartition(-explained, count, axis=None)[:count]
             else:
@@ -130,13 +137,18 @@ class Scan:
         """Each hit with the one more column that helps it most, or nearly; the best `count`."""
         target = target / (np.linalg.norm(target) or 1.0)
         free = self.freed(target[None])[0]
+        if not hits:
+            return []
+        inner = [np.linalg.qr(self.columns[list(hit.columns)].T)[0] for hit in hits]
+        rests = np.stack([free - axes @ (axes.T @ free) for axes in inner], axis=1)
+        # All products at once: the columns are read once.
+        products = self.columns @ np.concatenate([rests, *inner], axis=1)
+        ends = np.cumsum([len(hits), *(axes.shape[1] for axes in inner)])
         found = {}
-        for hit in hits:
-            inner = np.linalg.qr(self.columns[list(hit.columns)].T)[0]
-            rest = free - inner @ (inner.T @ free)
-            alike = ((self.columns @ inner) ** 2).sum(axis=1)
+        for place, hit in enumerate(hits):
+            alike = (products[:, ends[place] : ends[place + 1]] ** 2).sum(axis=1)
             with np.errstate(all="ignore"):
-                explained = (self.columns @ rest) ** 2 / (1 - alike)
+                explained = products[:, place] ** 2 / (1 - alike)
             explained[~(alike < CLOSE)] = 0
             for best in np.argsort(-explained)[:BRANCHES].tolist():
                 columns = (*hit.columns, best)

@@ -14,6 +14,7 @@ from occamhead.direct import ratios
 from occamhead.direct.enumeration import enumerate_functions
 from occamhead.direct.pool import Pool, exponents
 from occamhead.direct.powers import Powers
+from occamhead.direct.sparse import sparse_polynomials
 from occamhead.direct.sums import Sums
 from occamhead.direct.transforms import (
     Transform,
@@ -55,6 +56,9 @@ def candidates(x: Array, y: Array, functions: int = MOST_FUNCTIONS) -> Iterator[
     for parts in (forms, over):
         yield from _quotients(pool, x, parts)
         yield None
+    for place, form in enumerate(forms):
+        yield from sparse_polynomials(builder, x, form, always=place == 0)
+    yield None
     for form in (*forms, *over):
         yield from sums.laws(form, alone=4, longer=4)
     yield None
@@ -66,6 +70,7 @@ def candidates(x: Array, y: Array, functions: int = MOST_FUNCTIONS) -> Iterator[
     yield from powers.laws_with_numbers(forms[0], pool, arguments, beside=4, count=4)
     for form in (*forms[:3], *over[:2]):
         yield from sums.laws_with_numbers(form, arguments[:30], count=3)
+    yield from sums.laws_with_terms(forms[0], x, arguments[:30], count=2)
     yield None
     for form in (*forms, *over):
         yield from sums.laws(form, alone=0, pairs=4)

@@ -20,7 +20,7 @@ Array: TypeAlias = NDArray[np.float64]
 # Levenberg and Marquardt: the damping at first, by how much it changes, when it is hopeless.
 DAMPING, EASIER, HARDER, HOPELESS = 1e-3, 0.1, 8.0, 1e12
 
-# A step that lowers the loss by a smaller share ends the fit.
+# A step that lowers the loss by a smaller share ends the fit, unless another share is asked for.
 SMALLEST_GAIN = 1e-10
 
 
@@ -55,6 +55,7 @@ def fit_numbers(
     weights: Array | None = None,
     places: Sequence[int] | None = None,
     iterations: int = 30,
+    gain: float = SMALLEST_GAIN,
 ) -> Expression:
     """The formula with the numbers of least weighted squared error, found from those it has.
 
@@ -68,11 +69,12 @@ def fit_numbers(
         places: The numbers to fit, as :func:`occamhead.expression.numbers.numbers` counts them;
             None fits :func:`free_places`.
         iterations: Most steps.
+        gain: A step that lowers the loss by a smaller share is the last.
 
     Returns:
         The formula as it was where it is undefined on a row or nothing better is found.
     """
-    found = fitted_numbers(expression, x, y, weights, places, iterations)
+    found = fitted_numbers(expression, x, y, weights, places, iterations, gain=gain)
     if found is None:
         return expression
     return with_values(expression, found)
@@ -86,11 +88,12 @@ def fitted_numbers(
     places: Sequence[int] | None = None,
     iterations: int = 30,
     start: Sequence[float] | None = None,
+    gain: float = SMALLEST_GAIN,
 ) -> list[float] | None:
     """The numbers of :func:`fit_numbers`; None where none are fitted or the formula is undefined.
 
     Args:
-        expression, x, y, weights, places, iterations: See :func:`fit_numbers`.
+        expression, x, y, weights, places, iterations, gain: See :func:`fit_numbers`.
         start: Numbers to start from, as many as the formula has; None takes its own.
     """
     places = free_places(expression) if places is None else list(places)
@@ -109,7 +112,7 @@ def fitted_numbers(
             if damping > HOPELESS:
                 return fit.found
         damping = max(damping * EASIER, 1e-15)
-        if fit.loss >= before * (1 - SMALLEST_GAIN) or fit.loss == 0:
+        if fit.loss >= before * (1 - gain) or fit.loss == 0:
             break
     return fit.found
 

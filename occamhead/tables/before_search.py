@@ -109,7 +109,7 @@ def _directly(
         parts = [replace(table, targets=near[:, None]), task.around(near, table)]
     width = table.x.shape[1]
     between = BetweenRows(table.x, table.targets)
-    node = math.log(settings.choices + len(inputs))
+    node = math.log(settings.choices + table.x.shape[1])
     for part in parts:
         interrupted = False
         try:

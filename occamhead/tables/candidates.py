@@ -64,12 +64,14 @@ def charges(candidates: Sequence[Candidate]) -> Array:
     """Nats by which chance may favour each beside each other, [candidates, candidates].
 
     Of two that were searched the longer one alone is charged, as the best of those that are so much
-    longer; the shorter one was as free to be a part of it.
+    longer; the shorter one was as free to be a part of it. A sum of few inputs is charged beside
+    the constant alone: its inputs are found anew in each fold, but from rows most of which all
+    folds share, and so the best of many inputs is flattered where none tells anything.
     """
     made = np.empty((len(candidates), len(candidates)))
     for i, one in enumerate(candidates):
         for j, other in enumerate(candidates):
-            made[i, j] = one.nats
+            made[i, j] = 0.0 if one.kind == SPARSE and other.kind != CONSTANT else one.nats
             if i != j and one.node > 0 and other.node > 0:
                 longer = max(one.complexity - other.complexity, 0)
                 made[i, j] = min(one.nats, longer * one.node)

@@ -266,10 +266,13 @@ def listed(
     def score(formula: Expression) -> float:
         return mean_of(task, task.finish(onto(formula, inputs, part.x.shape[1]), part), part)
 
-    node = math.log(settings.choices + len(inputs))
+    # The inputs that a search looks at were picked from all of them.
+    num_inputs = table.x.shape[1]
+    node, picked = math.log(settings.choices + num_inputs), math.log(num_inputs / len(inputs))
     made = joined(result, node, score, settings.max_complexity * len(result.fronts))
     for formula, nats in made:
         wide = onto(formula, inputs, table.x.shape[1])
+        nats += len(wide.features) * picked
         candidate = fitted(wide, SEARCH, nats, node, table, task, between, anew)
         if candidate is not None:
             yield candidate

@@ -71,7 +71,8 @@ def judge(
             losses[held, place] = task.losses(refitted, x, labels)
             deciding[held, place] = task.deciding(refitted, x, labels)
     judged /= judged.sum()
-    constant = next(each.formula for each in candidates if each.kind == CONSTANT)
+    nothing = next(place for place, each in enumerate(candidates) if each.kind == CONSTANT)
+    constant = candidates[nothing].formula
     scale = float(table.weights @ task.deciding(constant, table.x, table.labels)) or 1.0
     chosen = choose(
         deciding / scale,
@@ -80,5 +81,6 @@ def judge(
         charges(candidates),
         task.penalised,
         task.heavy_tails,
+        nothing,
     )
     return Verdict(chosen, judged @ cut(losses / (task.mean_loss(table) or 1.0)))

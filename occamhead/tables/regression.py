@@ -125,8 +125,10 @@ class Regression:
         made = [Candidate(constant, CONSTANT, mean_of(self, constant, table), self._constant)]
         path = Path(lambda part: self._sums(part, most), table)
         for place, formula in enumerate(path.formulas):
+            # It is the best of all sets of so many inputs.
+            nats = math.log(math.comb(table.x.shape[1], len(formula.features)))
             made.append(
-                Candidate(formula, SPARSE, mean_of(self, formula, table), path.refit(place))
+                Candidate(formula, SPARSE, mean_of(self, formula, table), path.refit(place), nats)
             )
         return [*made, self._linear(table)]
 

@@ -18,6 +18,9 @@ Array: TypeAlias = NDArray[np.float64]
 # A simpler formula is taken while it is worse than the best by no more than so many standard
 # errors, of the mean difference and of the sum of signed ranks (Breiman et al. 1984).
 STANDARD_ERRORS = 1.0
+# The constant is given up only where more than so many speak against it: at one standard error
+# chance alone finds something in one table of six.
+AGAINST_NOTHING = 2.0
 
 # Losses are cut here, in units of the loss of the mean: one exploding row says all it can say.
 LARGEST_LOSS = 100.0
@@ -30,14 +33,15 @@ def choose(
     charges: Array | None = None,
     penalised: Callable[[Array, Array, Array], Array] = lambda losses, nats, rows: losses,
     heavy_tails: bool = True,
+    nothing: int | None = None,
 ) -> int:
     """The place of the formula to take, from held-out losses.
 
     The best is that of the least mean. The simplest is taken whose losses are larger than the
-    best's by no more than `STANDARD_ERRORS`, neither in the mean nor in Wilcoxon's (1945) signed
-    ranks. Where a few rows have most of the loss the mean's standard error is so large that it
-    tells nothing, and the ranks decide; where a few rows are what a formula is about, the mean
-    sees what ranks do not.
+    best's by no more than `STANDARD_ERRORS`, for the constant `AGAINST_NOTHING`, neither in the
+    mean nor in Wilcoxon's (1945) signed ranks. Where a few rows have most of the loss the mean's
+    standard error is so large that it tells nothing, and the ranks decide; where a few rows are
+    what a formula is about, the mean sees what ranks do not.
 
     Args:
         losses: Of each row under each formula, in units of the loss of the mean,
@@ -50,6 +54,7 @@ def choose(
             rows in effect [formulas].
         heavy_tails: Whether few rows may have most of the loss: then losses are compared by ranks,
             too, and the mean is charged by :func:`telling_rows`.
+        nothing: Place of the constant, if it is among them.
     """
     charges = np.zeros((losses.shape[1],) * 2) if charges is None else charges
     losses = cut(losses)
@@ -64,9 +69,10 @@ def choose(
             return place
         in_mean = penalised(losses[:, both], nats, telling[both])
         in_ranks = penalised(losses[:, both], nats, rows[both])
+        errors = AGAINST_NOTHING if place == nothing else STANDARD_ERRORS
         if not (
-            worse_in_mean(in_mean[:, 0], in_mean[:, 1], weights)
-            or (heavy_tails and worse_in_ranks(in_ranks[:, 0], in_ranks[:, 1], weights))
+            worse_in_mean(in_mean[:, 0], in_mean[:, 1], weights, errors)
+            or (heavy_tails and worse_in_ranks(in_ranks[:, 0], in_ranks[:, 1], weights, errors))
         ):
             return place
     raise AssertionError("the best is one of them")
@@ -92,23 +98,28 @@ def telling_rows(losses: Array, weights: Array) -> Array:
     return np.clip(rows, 1.0, 1 / float(weights @ weights))
 
 
-def worse_in_mean(one: Array, other: Array, weights: Array) -> bool:
-    """Whether losses exceed others on the same rows by more than `STANDARD_ERRORS` of the mean.
+def worse_in_mean(
+    one: Array, other: Array, weights: Array, errors: float = STANDARD_ERRORS
+) -> bool:
+    """Whether losses exceed others on the same rows by more than so many errors of the mean.
 
     Args:
         one, other: Losses of each row, [rows].
         weights: Weight of each row; they sum to 1.
+        errors: Standard errors.
     """
     difference = one - other
     mean = float(weights @ difference)
-    return mean > STANDARD_ERRORS * float(np.sqrt((weights**2) @ (difference - mean) ** 2))
+    return mean > errors * float(np.sqrt((weights**2) @ (difference - mean) ** 2))
 
 
-def worse_in_ranks(one: Array, other: Array, weights: Array) -> bool:
+def worse_in_ranks(
+    one: Array, other: Array, weights: Array, errors: float = STANDARD_ERRORS
+) -> bool:
     """As :func:`worse_in_mean`, by the sum of signed ranks of the differences."""
     difference = one - other
     kept = (difference != 0) & (weights > 0)
     if not kept.any():
         return False
     signed = weights[kept] * np.sign(difference[kept]) * rankdata(np.abs(difference[kept]))
-    return float(signed.sum()) > STANDARD_ERRORS * float(np.sqrt((signed**2).sum()))
+    return float(signed.sum()) > errors * float(np.sqrt((signed**2).sum()))

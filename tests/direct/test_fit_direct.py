@@ -79,6 +79,24 @@ def test_what_tells_nothing_gives_nothing():
     assert fit_direct(x[:2], x[:2, 0]) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x0**4 - 1.5*x0**3 + 0.5*x1**2 - x1",  # a polynomial of four terms
+        "12 - 2*x0 - x0*x1/(0.7*x0**2 + 1)",  # a number below a term of a sum
+        "cos(x0)*sin(x0**2) + 0*x1",  # a product of two functions
+    ],
+)
+def test_in_noise_a_structure_is_on_the_front_with_no_more_terms_than_it_has(text):
+    law, x, y = rows(text, count=200, seed=5)
+    noise = 0.01 * y.std() * np.random.default_rng(6).normal(size=len(y))
+    front = fit_direct(x, y + noise)
+    found = next(each for each in front if each.error < 0.0105)
+    _, fresh, wanted = rows(text, seed=1)
+    assert np.sqrt(np.mean((found.formula(fresh)[:, 0] - wanted) ** 2)) < 0.005 * wanted.std()
+    assert found.complexity <= law.complexity + 2
+
+
 def test_no_number_that_another_takes_over():
     _, x, y = rows("x0*(x1 + 2.5)/(x2 + 1.5)")
     found = fit_direct(x, y)[-1].formula

@@ -70,3 +70,19 @@ def test_a_law_of_two_of_many_inputs_keeps_their_names():
     model = regressor(max_functions=5000, warm_start=True).fit(x, x[:, 30] * x[:, 70])
     assert str(model.best_) == "x30*x70"
     assert str(model.fit(x, x[:, 30] * x[:, 70]).best_) == "x30*x70"
+
+
+def test_a_law_of_two_of_many_inputs_in_noise_has_no_terms_of_others():
+    random = np.random.default_rng(100)
+    x = random.uniform(size=(400, 300))
+    law = x[:, 3] * x[:, 7]
+    model = regressor(depth=4, folds=5).fit(x, law + 0.2 * law.std() * random.normal(size=400))
+    assert str(model.best_) == "x3*x7"
+
+
+@pytest.mark.parametrize("seed", [0, 1, 19])
+def test_of_inputs_that_tell_nothing_the_constant_is_left(seed):
+    # In these samples the best of the inputs correlates with the target by .2 and more.
+    random = np.random.default_rng(seed)
+    x, y = random.normal(size=(200, 50)), random.normal(size=200)
+    assert regressor(depth=4, folds=5).fit(x, y).best_.features == ()

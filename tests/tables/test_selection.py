@@ -53,6 +53,15 @@ def test_the_simplest_within_one_standard_error_of_the_best_is_taken():
         assert picked(best + 0.1, best, simpler, complexities=[5.0, 2.0, 1.0]) == 2 - wanted
 
 
+def test_the_constant_stands_until_two_standard_errors_speak_against_it():
+    best = spread(1.0, 0.0, 0)
+    for distance, wanted in ((1.1, 0), (1.9, 0), (2.1, 1)):
+        constant = best + spread(distance * ERROR, 1.0, 1)
+        assert picked(constant, best, nothing=0) == wanted
+    # Of two formulas neither is the constant.
+    assert picked(best + spread(1.1 * ERROR, 1.0, 1), best, nothing=None) == 1
+
+
 def test_differences_are_paired():
     # Both spread by 20, but one is better by a little on every row.
     simpler = spread(50.0, 10.0, 0)
