@@ -19,8 +19,11 @@ with needs("jsonargparse", "LightningCLI", "cli"):
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
 
+from occamhead.commands.output import say
+from occamhead.saving import Stopped
 from occamhead.training.checkpoints import check_checkpoint
 from occamhead.training.module import OccamModule
+from occamhead.training.on_stop import SaveOnStop
 
 
 class OccamCLI(LightningCLI):
@@ -51,13 +54,25 @@ def run(args: argparse.Namespace) -> None:
 
 
 def main(args: Any = None) -> OccamCLI:
-    """Run Lightning's command line; `args` replaces sys.argv in tests."""
-    return OccamCLI(
-        LightningModule,
-        LightningDataModule,
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        trainer_class=Trainer,
-        seed_everything_default=0,
-        args=args,
-    )
+    """Run Lightning's command line; `args` replaces sys.argv in tests.
+
+    Raises:
+        SystemExit: If the system stops it, with the status of the signal; what was trained is in a
+            checkpoint then, from which ``--ckpt_path`` goes on.
+    """
+    saver = SaveOnStop()
+    try:
+        with saver.listening():
+            return OccamCLI(
+                LightningModule,
+                LightningDataModule,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                trainer_class=Trainer,
+                trainer_defaults={"callbacks": [saver]},
+                seed_everything_default=0,
+                args=args,
+            )
+    except Stopped as stop:
+        say(f"not finished: {stop}; go on with --ckpt_path {saver.file}")
+        raise SystemExit(stop.status) from None

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -234,3 +239,41 @@ def test_wrong_width_is_named(few_digits, tmp_path):
     data = ["--data.init_args.data", str(few_digits)]
     with pytest.raises(ValueError, match=r"\[batch, 700\].*784"):
         dev("mnist_pixels.yaml", tmp_path, *data, "--model.in_features", "700")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_stopped_fit_goes_on_to_the_same_weights(tmp_path, number):
+    """In the middle of an epoch, wherever the signal comes."""
+
+    def fit(folder, *words):
+        command = [sys.executable, "-m", "occamhead", "train", "fit", "--config",
+                   str(ROOT / "configs" / "mnist_pixels.yaml"), "--trainer.max_epochs", "300",
+                   "--trainer.default_root_dir", str(folder), "--trainer.accelerator", "cpu",
+                   "--trainer.enable_progress_bar", "false", *words]  # fmt: skip
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def weights(folder):
+        file = max(folder.rglob("epoch*.ckpt"), key=lambda path: path.stat().st_mtime)
+        return torch.load(file, weights_only=True)["state_dict"]
+
+    whole = fit(tmp_path / "whole")
+    told, errors = whole.communicate()
+    assert whole.returncode == 0, errors[-2000:]
+    formulas = [line for line in told.splitlines() if " = " in line]
+    stopped = fit(tmp_path / "cut", "--trainer.callbacks+=ModelCheckpoint",
+                  "--trainer.callbacks.dirpath", str(tmp_path / "seen"),
+                  "--trainer.callbacks.every_n_train_steps", "30")  # fmt: skip
+    while not list((tmp_path / "seen").glob("*.ckpt")):
+        assert stopped.poll() is None, stopped.communicate()[1][-2000:]
+        time.sleep(0.05)
+    stopped.send_signal(number)
+    told, _ = stopped.communicate()
+    assert stopped.returncode == 128 + number
+    file = re.search(r"not finished: stopped by \w+; go on with --ckpt_path (\S+)", told)[1]
+    again = fit(tmp_path / "cut", "--ckpt_path", file)
+    told, errors = again.communicate()
+    assert again.returncode == 0, errors[-2000:]
+    assert [line for line in told.splitlines() if " = " in line] == formulas
+    one, two = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(torch.equal(one[name], two[name]) for name in one)
