@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +96,64 @@ def test_several_processes_end_with_the_bits_of_one(tmp_path, size):
             assert [digest, reason] == one[name][:2], name
         # Each evaluates its share, and little of the others'.
         assert found["one output"][2] < one["one output"][2] * (0.8 if size == 2 else 0.65)
+
+
+DYING = """
+import os, signal, sys, time
+from datetime import timedelta
+import numpy as np
+import torch
+import torch.distributed as dist
+from occamhead import OccamNet, Strategy, evolve
+from occamhead.search import evolution
+
+torch.set_num_threads(1)
+evolution.KEEP_EVERY = 0.0
+dist.init_process_group("gloo", timeout=timedelta(seconds=30))
+x = np.random.default_rng(5).uniform(-2, 2, (60, 2))
+y = 2.31 * np.sin(1.7 * x[:, 0]) + x[:, 1] ** 2 / (1.3 + x[:, 0] ** 2)
+torch.manual_seed(0)
+network = OccamNet(2, 1, ["add", "mul", "sin", "div"], depth=3)
+first_life = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+
+def die(progress):
+    if first_life and progress.step == 40 and dist.get_rank() == 1:
+        print("dying", time.time(), flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+found = evolve(network, x, y, Strategy(seed=3, max_steps=80), callback=die,
+               checkpoint=sys.argv[1], group=dist.group.WORLD)
+if dist.get_rank() == 0:
+    print("found", found.best.text()[0], found.steps, found.functions, flush=True)
+dist.barrier()
+dist.destroy_process_group()
+"""
+
+
+@pytest.mark.slow
+def test_a_dead_process_ends_the_job_and_torchrun_goes_on(tmp_path):
+    """The search of torchrun's second attempt ends as one that nobody killed."""
+    (tmp_path / "search.py").write_text(DYING)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+    def run(folder, restarts, processes):
+        command = [sys.executable, "-m", "torch.distributed.run", "--standalone",
+                   "--nproc-per-node", str(processes), "--max-restarts", str(restarts),
+                   "search.py", str(folder)]  # fmt: skip
+        done = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+        )
+        found = [line for line in done.stdout.splitlines() if line.startswith("found")]
+        return done, found
+
+    alone, wanted = run("alone", 0, 1)
+    assert alone.returncode == 0 and len(wanted) == 1, alone.stderr[-3000:]
+    ended, found = run("ended", 0, 2)
+    over = time.time()
+    assert ended.returncode != 0 and not found
+    assert "local_rank: 1" in ended.stderr and "Signal 9" in ended.stderr
+    dead = float(re.search(r"dying ([\d.]+)", ended.stdout)[1])
+    assert over - dead < 30
+    again, found = run("again", 1, 2)
+    assert again.returncode == 0, again.stderr[-3000:]
+    assert "dying" in again.stdout and found == wanted
