@@ -21,7 +21,7 @@ def equalised_logits(layout: Layout, temperature: float, last_temperature: float
         last_temperature: T of the output's softmax.
 
     Returns:
-        For each softmax a float64 tensor [P-nodes, sources].
+        For each softmax a float64 tensor [P-nodes, sources], whose rows are one in memory.
 
     Differs from the paper: a function that a route can spell in several ways counts as often,
     as it does there; probability is counted per use of an edge (see :func:`routes.log_prob`).
@@ -33,7 +33,7 @@ def equalised_logits(layout: Layout, temperature: float, last_temperature: float
         log_p = torch.cat([leaves, *(images[i] for i in layout.image_sources(layer))])
         scale = last_temperature if layer == layout.depth else temperature
         row = scale * (log_p[0] - log_p)
-        logits.append(row.repeat(layout.num_arguments(layer), 1))
+        logits.append(row.expand(layout.num_arguments(layer), -1))
         if layer < layout.depth:
             path = -torch.logsumexp(-log_p, dim=0)  # log-probability of any path to a P-node
             arities = torch.tensor([basis.arity for basis in layout.layers[layer]])

@@ -20,6 +20,8 @@ from occamhead.network.routes import Routes
 # Below this an edge is left out of the soft means: it is lost in their rounding, and denormal
 # numbers, of which a cold softmax is full, make products many times slower on a CPU.
 NO_PROBABILITY = 1e-12
+# Numbers of noise that are drawn at once.
+NOISE_PART = 1 << 20
 
 
 def layer_bases(
@@ -145,7 +147,8 @@ class OccamNet(nn.Module):
             if equalised is None:
                 logits.fill_(1.0)
             else:
-                logits.copy_(equalised[position] / self.equalisation)
+                # All rows are the same.
+                logits.copy_(equalised[position][:1] / self.equalisation)
             _add_noise(logits, self.noise, generator)
         for bases, constants in zip(self.layout.layers, self.free_constants, strict=True):
             constants.copy_(torch.tensor([c for basis in bases for c in basis.start]))
@@ -341,7 +344,13 @@ class OccamNet(nn.Module):
 
 
 def _add_noise(parameter: Tensor, scale: float, generator: torch.Generator | None) -> None:
-    if scale:
-        # Drawn on the CPU, so that a seed gives the same start on every device.
-        noise = torch.empty(parameter.shape).normal_(generator=generator)
-        parameter.add_(scale * noise.to(parameter))
+    if not scale:
+        return
+    flat = parameter.view(-1)
+    # Drawn on the CPU, so that a seed gives the same start on every device; and a part at a time,
+    # which takes no second parameter's memory. In parts of whole sixteens torch draws the same
+    # numbers as at once.
+    starts = list(range(0, max(len(flat) - 16, 1), NOISE_PART))
+    for start, end in zip(starts, [*starts[1:], len(flat)], strict=True):
+        noise = torch.empty(end - start).normal_(generator=generator).mul_(scale)
+        flat[start:end].add_(noise.to(flat))
