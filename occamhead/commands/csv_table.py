@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occamhead.checks import unknown_name
+from occamhead.commands.output import visible
 
 DELIMITERS = ",;\t"
 MISSING = {"", "na", "nan", "null", "none", "n/a", "?"}
@@ -92,6 +93,12 @@ class CsvTable:
         if not used:
             raise ValueError(f"{self.file}: no column but {target}; add one that it depends on")
         return used
+
+
+def safe_cell(text: str) -> str:
+    """A text as a cell to be written: no spreadsheet takes it for a formula, or for more cells."""
+    text = visible(text)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\n")) else text
 
 
 def read_csv(file: Path) -> CsvTable:

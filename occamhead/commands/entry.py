@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from importlib import import_module
 
+from occamhead.commands.output import visible
 from occamhead.commands.parser import USAGE, build_parser, for_lightning
 
 FAILED, STOPPED = 1, 130
@@ -43,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _end(command: str, text: str, code: int) -> int:
-    print(f"occamhead {command}: {text}", file=sys.stderr)
+    print(visible(f"occamhead {command}: {text}"), file=sys.stderr)
     return code
 
 

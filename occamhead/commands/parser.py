@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from occamhead.commands.flags import add_out, direction, positive, positive_seconds
+from occamhead.commands.output import visible
 from occamhead.version import __version__
 
 USAGE = 2
@@ -24,7 +25,7 @@ class Parser(argparse.ArgumentParser):
             near = difflib.get_close_matches(unknown[1], COMMANDS, n=1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
             message = f"no command {unknown[1]!r}; {hint}"
-        self.exit(USAGE, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(USAGE, visible(f"{self.prog}: {message} (see {self.prog} --help)\n"))
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

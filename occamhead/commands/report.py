@@ -13,6 +13,7 @@ import torch
 from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 from occamhead.columns import between
+from occamhead.commands.csv_table import safe_cell
 from occamhead.commands.names import NAMES, write_names
 from occamhead.commands.output import say, say_table
 from occamhead.commands.path import path_rows
@@ -225,13 +226,15 @@ def _save(
     deviations = spread_of(data).deviations(formula.features)
     shape = np.asarray(task.splits.test.picture(0)).shape if task.pixels else None
     formula.draw(out / "formula.png", classes, deviations, shape)
-    with (out / "predictions.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["file", "label", "prediction", *(f"score_{name}" for name in classes)])
+    with (out / "predictions.csv").open("w", newline="", encoding="utf-8") as file:
+        table, cells = csv.writer(file), [safe_cell(name) for name in classes]
+        table.writerow(
+            ["file", "label", "prediction", *(safe_cell(f"score_{name}") for name in classes)]
+        )
         for name, label, guess, row in zip(
             task.splits.test.names, labels, predicted, scores, strict=True
         ):
-            table.writerow([name, classes[label], classes[guess], *row])
+            table.writerow([safe_cell(name), cells[label], cells[guess], *row])
 
 
 def say_results(out: Path, task: Task, results: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ from occamhead.commands.output import quieten, say
 from occamhead.commands.results import MODEL, PAGE, Run, results_run
 from occamhead.commands.task import Task
 from occamhead.explain.looking import Look
+from occamhead.expression.formats.drawing import check_drawing
 from occamhead.heads.model_file import save_model
 from occamhead.heads.naming import as_names
 from occamhead.rows.arrays import ArrayDataModule
@@ -65,6 +66,7 @@ def _run(
     save: bool,
     names: Mapping[str, str] | None,
 ) -> dict[str, Any]:
+    check_drawing()
     backbone = None if task.pixels else backbone_of(args)
     say(f"data: {task.source}")
     say("features: " + (f"{backbone.name}, {backbone.weights}" if backbone else "pixels"))

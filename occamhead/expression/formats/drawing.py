@@ -6,10 +6,11 @@ import operator
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from occamhead.checks import needs
 from occamhead.expression.formats.graph_picture import graph_picture
 from occamhead.expression.formats.picture import FONT, Picture, shortened
 from occamhead.expression.formats.rule import rule_of, two_names
-from occamhead.expression.formats.source import check_classes, output_names
+from occamhead.expression.formats.source import check_classes, one_line, output_names
 from occamhead.expression.formats.weights_picture import pixels_picture, table_picture, weights_of
 from occamhead.expression.graph import AnyGraph, Graph
 from occamhead.expression.nodes import Affine, Constant
@@ -103,12 +104,10 @@ def draw(
             shape is not that of the inputs.
     """
     picture = picture_of(expression, titles, deviations, shape)
-    try:
+    with needs("matplotlib", "drawing"):
         from matplotlib.figure import Figure
         from matplotlib.patches import FancyBboxPatch, PathPatch, Rectangle
         from matplotlib.path import Path as Curve
-    except ImportError as error:
-        raise ImportError("drawing needs matplotlib: pip install 'occamhead[recipes]'") from error
 
     left, top, right, bottom = picture.bounds
     left, top, right, bottom = left - MARGIN, top - MARGIN, right + MARGIN, bottom + MARGIN
@@ -139,13 +138,19 @@ def draw(
     for text in picture.texts:
         behind = {"facecolor": "white", "edgecolor": "none", "pad": 1.0} if text.backed else None
         axes.text(
-            text.x, text.y, text.text, fontsize=FONT * POINT, zorder=3, parse_math=False,
+            text.x, text.y, one_line(text.text), fontsize=FONT * POINT, zorder=3, parse_math=False,
             color="black" if text.sign == "plain" else COLOURS[text.sign], va="center",
             ha={"start": "left", "middle": "center", "end": "right"}[text.anchor],
             weight="bold" if text.strong else "normal", bbox=behind,
         )  # fmt: skip
     # What draws has no more than 65536 dots along a side.
     figure.savefig(path, dpi=min(1.5 * INCH, 60_000 / max(*figure.get_size_inches())))
+
+
+def check_drawing() -> None:
+    """Raise ImportError where nothing can be drawn: to be noticed before there is something to."""
+    with needs("matplotlib", "drawing"):
+        import matplotlib  # noqa: F401
 
 
 def _size(shape: Sequence[int]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from occamhead.expression.formats.source import one_line
 from occamhead.expression.formats.walk import (
     ATOM,
     COMPARISON,
@@ -77,13 +78,14 @@ def name_latex(name: str) -> str:
     match = re.fullmatch(r"([A-Za-z])_?(\d+)", name)
     if match:
         return f"{match[1]}_{{{match[2]}}}"
-    escaped = "".join(_SPECIAL.get(c, _escaped(c)) for c in name)
+    escaped = "".join(_SPECIAL.get(c, _escaped(c)) for c in one_line(name))
     return escaped if len(name) == 1 else rf"\mathrm{{{escaped.replace(' ', '~')}}}"
 
 
 def words_latex(text: str) -> str:
     """Words of a person, such as the name of a class, in a formula."""
-    escaped = "".join(f"${_SPECIAL[c]}$" if c in _SPECIAL else _escaped(c) for c in text)
+    plain = one_line(text)
+    escaped = "".join(f"${_SPECIAL[c]}$" if c in _SPECIAL else _escaped(c) for c in plain)
     return rf"\text{{{escaped}}}"
 
 

@@ -7,8 +7,11 @@ import re
 from collections.abc import Iterable
 
 _VOID = frozenset({"br", "hr", "img", "meta"})
-# What HTML has no place for: control characters other than the white ones.
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# What HTML has no place for, control characters other than the white ones; and what would turn the
+# direction of all that follows.
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 
 
 class Markup(str):
