@@ -8,7 +8,7 @@ a bound is refused before the work begins.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from occamhead.expression.graph import Graph
 from occamhead.expression.nodes import Affine, Apply, Constant
@@ -23,9 +23,9 @@ MAX_INPUTS = 10**8
 # Symbols of a formula that is written out, and of all its parts, each with those below; and how
 # many of either every entry of a large table may take.
 MAX_SYMBOLS, MAX_COPIED, PER_ENTRY = 200_000, 60_000_000, 10
-# Binary digits of a whole number that sympy computes exactly, and operations within each other,
-# which it follows by recursion.
-MAX_BITS, MAX_RECURSION = 10_000, 300
+# Binary digits of a whole number that sympy computes exactly, exponents of others, and operations
+# within each other, which it follows by recursion.
+MAX_BITS, MAX_EXPONENT, MAX_RECURSION = 10_000, 2**40, 300
 
 
 def check_characters(text: str, what: str) -> None:
@@ -78,25 +78,42 @@ def check_written(graph: Graph, named: Collection[int] = ()) -> None:
 def check_exact(graph: Graph) -> None:
     """Raise ValueError for a formula that would take exact arithmetic too far.
 
-    sympy computes with whole numbers of any length: of ``9**9**9`` it would write 369,693,100
-    digits.
+    sympy computes with whole numbers of any length, and with others of any exponent: of
+    ``9**9**9`` it would write 369,693,100 digits.
     """
     if graph.depth > MAX_RECURSION:
         raise ValueError(
             f"sympy follows {MAX_RECURSION} operations within each other, got {graph.depth}"
         )
-    bits: list[float] = []  # of the longest whole number in each node's form, at most
-    logs: list[bool] = []  # whether there is a logarithm in it
+    for number, most in ((_bits, MAX_BITS), (_size, MAX_EXPONENT)):
+        if _longest(graph, number, most) > most:
+            raise ValueError(
+                "sympy computes exactly: here it may meet whole numbers of more than"
+                f" {MAX_BITS} binary digits, or others of an exponent above {MAX_EXPONENT}, as in"
+                " 9**9**9"
+            )
+
+
+def _longest(graph: Graph, number: Callable[[float], float], most: float) -> float:
+    """The most that any number in sympy's form of a formula can measure, stopping above `most`.
+
+    Args:
+        graph: The formula.
+        number: What one number measures, as the logarithm of what multiplies.
+        most: Where to stop.
+    """
+    found: list[float] = []
+    logs: list[bool] = []  # whether there is a logarithm in the node
     for node in graph.nodes:
-        below = [bits[child] for child in node.children]
+        below = [found[child] for child in node.children]
         has_log = any(logs[child] for child in node.children)
         longest = max(below, default=0.0)
         match node:
             case Constant(value):
-                longest = _bits(value)
+                longest = number(value)
             case Affine(constant, terms):
-                scaled = [_bits(c) + bits[child] for c, child in terms]
-                longest = max(_bits(constant), *scaled) + math.log2(len(terms) + (constant != 0))
+                scaled = [number(c) + found[child] for c, child in terms]
+                longest = max(number(constant), *scaled) + math.log2(len(terms) + (constant != 0))
             case Apply("pow", _):
                 # In (3*a)**n sympy takes 3**n out.
                 longest = max(below[0] * 2 ** min(below[1], 99), *below)
@@ -106,18 +123,21 @@ def check_exact(graph: Graph) -> None:
             case Apply(operator, _) if operator != "exp":
                 longest = sum(below)
                 has_log = has_log or operator == "log"
-        if longest > MAX_BITS:
-            raise ValueError(
-                f"sympy computes exactly: here it may meet whole numbers of more than {MAX_BITS}"
-                " binary digits, as in 9**9**9"
-            )
-        bits.append(longest)
+        if longest > most:
+            return longest
+        found.append(longest)
         logs.append(has_log)
+    return max(found)
 
 
 def _bits(value: float) -> float:
     """Of a number that is whole to sympy how many binary digits it takes; no other grows."""
     return math.log2(abs(value) + 1) if is_exact(value) else 0.0
+
+
+def _size(value: float) -> float:
+    """The exponent of a number, whichever its sign."""
+    return abs(math.log2(abs(value))) if value else 0.0
 
 
 def is_exact(value: float) -> bool:

@@ -60,6 +60,8 @@ _SMALLEST_POWER = 12  # no exponent is finer than a twelfth
 
 UnitLike: TypeAlias = "str | Unit | Sequence[float]"
 
+_LONGEST = 200
+
 
 @dataclass(frozen=True)
 class Unit:
@@ -138,7 +140,11 @@ class Unit:
         return self * other ** Fraction(-1)
 
     def __pow__(self, power: Fraction | int) -> Unit:
-        return Unit(tuple(a * power for a in self.exponents), self.scale ** float(power))
+        try:
+            scale = self.scale ** float(power)
+        except OverflowError as reason:
+            raise ValueError(f"{self.scale:g} to the power of {power} is out of range") from reason
+        return Unit(tuple(a * power for a in self.exponents), scale)
 
     def __str__(self) -> str:
         """The name of it if it has one, else its exponents; :meth:`parse` reads it back."""
@@ -235,6 +241,8 @@ def _parse(text: str) -> Unit:
     plain = text.translate(_SUPERSCRIPTS).strip()
     if not plain:
         raise wrong("it is empty")
+    if len(text) > _LONGEST:
+        raise ValueError(f"a unit of {len(text)} characters is too long; wanted {_LONGEST} at most")
     place, over = 0, False
     stack: list[tuple[Unit, bool]] = []
     total, wanted = Unit(), True

@@ -19,17 +19,17 @@ def to_sympy(expression: Graph) -> list[Any]:
     (``x/x`` is 1), so the result can be defined where the formula is not.
 
     Raises:
-        ValueError: If the formula is too deep for sympy, or would take its exact numbers too far.
+        ValueError: If the formula is too deep for sympy, would take its exact numbers too far, or
+            has parts that are not defined, such as 1/0.
     """
     check_exact(expression)
     writer = _SympyWriter(expression)
     try:
         writer.write()
         return [writer.as_number(output) for output in expression.outputs]
-    except RecursionError as reason:
-        raise ValueError(
-            f"the formula's {expression.depth} operations within each other are too deep for sympy"
-        ) from reason
+    except (RecursionError, ArithmeticError, TypeError) as reason:
+        # Too deep, out of range, or a comparison with what is not defined, as of 1/0.
+        raise ValueError(f"sympy has no form of this formula: {reason}") from reason
 
 
 class _SympyWriter(Writer[tuple[Any, bool]]):
