@@ -76,6 +76,19 @@ class CsvTable:
             values.append(value)
         return values
 
+    def is_text(self, name: str) -> bool:
+        """Whether most cells of a column are words, yes and no among them: names of classes."""
+        cells = self.column(name)
+
+        def is_word(cell: str) -> bool:
+            try:
+                float(cell)
+            except ValueError:
+                return not any(part.isdigit() for part in cell.split("-"))
+            return False
+
+        return 2 * sum(map(is_word, cells)) > len(cells)
+
     def others(self, target: str | None, names: Sequence[str] | None) -> list[str]:
         """The columns to use: those named, or all but the target, if there is one.
 

@@ -1,4 +1,4 @@
-"""``occamhead law FILE.csv --target COLUMN``: the formula behind a column of a table."""
+"""``occamhead law FILE.csv --target COLUMN``: the formula behind a column of numbers."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ import numpy as np
 
 from occamhead.checks import needs
 from occamhead.commands.csv_table import read_csv
+from occamhead.commands.formula_files import write_formula
+from occamhead.commands.law_of_classes import rule_of_classes
 from occamhead.commands.output import say, say_table
 from occamhead.commands.results import results_run
 from occamhead.commands.units import read_units
-from occamhead.expression import Expression
 
+MAX_COMPLEXITY = 30
 KINDS = {"search": "a formula that the search found", "units": "a formula that units suggest"}
 
 
@@ -25,6 +27,8 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     """Read the table, search, print the law and the sizes beside it, and write the files."""
     table = read_csv(args.file)
     inputs = table.others(args.target, args.inputs)
+    if args.classes or table.is_text(args.target):
+        return rule_of_classes(args, table, inputs)
     units = read_units(args.units, [args.target, *inputs]) if args.units else {}
     x, y = table.numbers(inputs), table.numbers([args.target])[:, 0]
     with needs("scikit-learn and pandas", "the search in tables", "tabular"):
@@ -37,7 +41,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
         say(f"{len(table)} rows, {len(inputs)} columns: {', '.join(inputs)}")
         began = cpu_seconds()
         model = OccamRegressor(
-            max_complexity=args.max_complexity,
+            max_complexity=args.max_complexity or MAX_COMPLEXITY,
             time_budget=args.seconds,
             random_state=args.seed,
             verbose=sys.stderr.isatty(),
@@ -71,7 +75,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             "seconds": cpu_seconds() - began,
             "seed": args.seed,
         }
-        _write(run.folder, args.target, model.best_)
+        write_formula(run.folder, model.best_, f"{args.target}, by occamhead law")
         results = run.save(results, "scikit-learn", "pandas", "numba")
         _say(run.final, results)
     return results
@@ -104,12 +108,6 @@ def _calls(parts: Mapping[str, Expression]) -> dict[str, str]:
         f"{name}({', '.join(map(part.input_name, range(part.num_inputs)))})": str(part)
         for name, part in parts.items()
     }
-
-
-def _write(out: Path, target: str, formula: Expression) -> None:
-    (out / "formula.py").write_text(formula.python(f"{target}, by occamhead law"))
-    (out / "formula.json").write_text(formula.to_json() + "\n")
-    (out / "formula.tex").write_text("".join(f"{line}\n" for line in formula.latex()))
 
 
 def _say(out: Path, results: Mapping[str, Any]) -> None:

@@ -99,8 +99,10 @@ def _law(parser: argparse.ArgumentParser) -> None:
         " or -inf, inf")  # fmt: skip
     add("--seconds", type=positive_seconds, metavar="S", help="CPU seconds to search for; default:"
         " 200,000 formulas")  # fmt: skip
-    add("--max-complexity", type=positive, default=30, metavar="N",
-        help="most nodes and numbers of a formula; default 30")  # fmt: skip
+    add("--max-complexity", type=positive, metavar="N",
+        help="most nodes and numbers of a formula; default 30, of classes 25")  # fmt: skip
+    add("--classes", action="store_true", help="numbers in the column are names of classes, as"
+        " words are")  # fmt: skip
     add("--seed", type=int, default=0, metavar="N", help="of the search; default 0")
     _add_common(parser, "law")
 
@@ -146,7 +148,7 @@ COMMANDS: dict[str, tuple[Adder, str, str, str, str]] = {
     "law": (
         _law,
         "FILE.csv --target COLUMN [options]",
-        "find the formula behind a column of numbers in a table",
+        "find the formula behind a column of a table",
         "The columns are numbers below a line of names; held-out rows choose the formula.",
         "occamhead law pendulum.csv --target period --seconds 20",
     ),

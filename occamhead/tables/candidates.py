@@ -97,7 +97,11 @@ def pareto(candidates: Iterable[Candidate], gain: float = 0.0) -> list[Candidate
 
 
 def joined(
-    result: Result, node: float, score: Callable[[Expression], float], most: int
+    result: Result,
+    node: float,
+    score: Callable[[Expression], float],
+    most: int,
+    is_late: Callable[[], bool] = lambda: False,
 ) -> list[tuple[Expression, float]]:
     """The formulas of a search, of all outputs together, and the nats of each.
 
@@ -109,6 +113,7 @@ def joined(
         node: Nats of a node.
         score: Mean loss of formulas of all outputs.
         most: Most complexity of all outputs together.
+        is_late: Whether those of several outputs are to be joined no further.
     """
     drawn = math.log(max(result.functions, 1))
 
@@ -126,7 +131,7 @@ def joined(
 
     made: list[tuple[Expression, float]] = []
     current, loss = formula(places), math.inf
-    while True:
+    while not (made and is_late()):
         best: tuple[float, list[int], Expression, float] | None = None
         for output, front in enumerate(result.fronts):
             if places[output] + 1 >= len(front):
@@ -145,6 +150,7 @@ def joined(
         _, places, current, loss = best
         taken = [f[p] for f, p in zip(result.fronts, places, strict=True) if p >= 0]
         made.append((current, sum(nats(found) for found in taken)))
+    return made
 
 
 def _zero(num_inputs: int) -> Expression:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -15,25 +15,36 @@ from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.expression.fitting import fit_numbers
 from occamhead.expression.tidy import shortened
 from occamhead.search.result import join
-from occamhead.tables.candidates import CONSTANT, LINEAR, SPARSE, Candidate
-from occamhead.tables.linear_models import (
-    fit_terms,
-    logistic,
-    sparse_scores,
-)
+from occamhead.tables.between_rows import BetweenRows
+from occamhead.tables.candidates import CONSTANT, DIRECT, LINEAR, SPARSE, Candidate
+from occamhead.tables.class_rules import rules
+from occamhead.tables.linear_models import logistic
 from occamhead.tables.platt import calibrate, probabilities, smoothed
+from occamhead.tables.selection import STANDARD_ERRORS
 from occamhead.tables.sorted_rows import SortedRows
-from occamhead.tables.task import MOST_TERMS, SMALLEST_GAIN, Path, Splits, mean_of
+from occamhead.tables.task import SMALLEST_GAIN, Path, Splits, mean_of
 
 Array: TypeAlias = NDArray[np.float64]
 
 # Rounds and steps of Fisher scoring, which starts from least squares on the classes' indicators.
 SCORING_ROUNDS, SCORING_STEPS = 4, 3
+# A rule has at most so many terms, and one more for each output.
+MOST_TERMS = 6
 
 
 @dataclass(frozen=True)
 class Classification:
-    """Classes, by cross-entropy."""
+    """Classes, by cross-entropy.
+
+    A standard error of Brier's score on some hundred rows is about one row in a hundred that is
+    told wrongly, which is what a longer rule is for; and rules are kept short by `is_to_be_read`.
+    So a simpler one is taken only within a quarter of it.
+
+    Args:
+        operators: What terms of rules may be made of.
+    """
+
+    operators: Collection[str] = ()
 
     def losses(self, formula: Expression, x: Array, labels: NDArray[Any]) -> Array:
         with np.errstate(all="ignore"):
@@ -41,6 +52,9 @@ class Classification:
             return -np.log(np.maximum(chances[np.arange(len(x)), labels], 1e-12))
 
     heavy_tails = False
+    errors = STANDARD_ERRORS / 4
+    searched = 0.6
+    is_to_be_read = True
 
     def deciding(self, formula: Expression, x: Array, labels: NDArray[Any]) -> Array:
         """Brier's (1950) score, which asks for right classes more than for certainty.
@@ -52,6 +66,11 @@ class Classification:
             chances = probabilities(formula(x))
         chances[np.arange(len(x)), labels] -= 1
         return np.asarray((chances**2).sum(axis=1) / 2, np.float64)
+
+    def right(self, formula: Expression, x: Array, labels: NDArray[Any]) -> Array:
+        with np.errstate(all="ignore"):
+            told = probabilities(formula(x)).argmax(axis=1)
+        return np.asarray(told == labels, np.float64)
 
     def mean_loss(self, table: SortedRows) -> float:
         shares = np.bincount(table.labels, weights=table.weights)
@@ -86,28 +105,32 @@ class Classification:
         )
         return min(after, before, key=lambda each: mean_of(self, each, table))
 
-    def simple(self, table: SortedRows, most: int) -> list[Candidate]:
-        outputs = table.targets.shape[1]
-        inputs = table.x.shape[1]
-        terms = min(MOST_TERMS * outputs, max((most - 1) // 4, 1) * outputs, 20)
-        none = np.zeros((outputs, inputs), np.bool_)
-
-        def constant(part: SortedRows) -> Expression:
-            return fit_terms(part, none)
-
-        path = Path(lambda part: sparse_scores(part, outputs, terms), table)
-        simple: list[tuple[Expression, str, Callable[[SortedRows], Expression]]] = [
-            (constant(table), CONSTANT, constant)
-        ]
-        simple += [(each, SPARSE, path.refit(place)) for place, each in enumerate(path.formulas)]
-        made = [Candidate(each, kind, mean_of(self, each, table), refit)
-                for each, kind, refit in simple]  # fmt: skip
+    def simple(self, table: SortedRows, most: int, seconds: float) -> list[Candidate]:
+        made = []
+        for kind, operators in ((SPARSE, ()), (DIRECT, self.operators)):
+            path = self._path(table, most, operators, seconds / 2)
+            for place, formula in enumerate(path.formulas):
+                # The scores' own range stands for that of targets.
+                sound = BetweenRows(table.x, formula(table.x)).is_sound(formula)
+                if sound and (formula.features or kind == SPARSE):
+                    loss = mean_of(self, formula, table)
+                    each = kind if formula.features else CONSTANT
+                    made.append(Candidate(formula, each, loss, path.refit(place)))
         formula, strength = logistic(table)
 
         def refit(part: SortedRows) -> Expression:
             return logistic(part, strength)[0]
 
         return [*made, Candidate(formula, LINEAR, mean_of(self, formula, table), refit)]
+
+    def _path(
+        self, table: SortedRows, most: int, operators: Collection[str], seconds: float
+    ) -> Path:
+        """Rules of 0, 1, 2, ... terms; as many on other rows as these rows had the time for."""
+        outputs = table.targets.shape[1]
+        most *= outputs
+        found = rules(table, most, operators, MOST_TERMS + outputs, seconds)
+        return Path(lambda part: rules(part, most, operators, len(found) - 1), table, found)
 
     def splits(self, table: SortedRows, folds: int, seed: int) -> Splits:
         folds = min(folds, int(np.bincount(table.labels).min()))
@@ -119,6 +142,15 @@ class Classification:
     def penalised(self, losses: Array, nats: Array, rows: Array) -> Array:
         # Near even chances a nat is twice as much as a unit of the score, whose mean is a half.
         return losses + nats / rows
+
+
+def scores_of_all(formula: Expression) -> Expression:
+    """A score of each class: of two, whose formula is one of log-odds, the first has 0."""
+    if len(formula) > 1:
+        return formula
+    builder = ExpressionBuilder()
+    score = builder.copy(formula, {i: builder.input(i) for i in formula.features})
+    return formula.rebuilt(builder, [builder.constant(0.0), *score])
 
 
 def _log_odds(formula: Expression, table: SortedRows, wanted: Array) -> Expression:

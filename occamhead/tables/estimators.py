@@ -15,7 +15,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from occamhead.expression import Expression
-from occamhead.tables.classification import Classification
+from occamhead.tables.classification import Classification, scores_of_all
 from occamhead.tables.column_checks import check_columns
 from occamhead.tables.column_units import Units, column_units
 from occamhead.tables.group_estimates import GroupEstimates
@@ -295,14 +295,30 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
 
 
 class OccamClassifier(ClassifierMixin, TableEstimator):
-    """Classification by formulas that an OccamNet found: one per class, or one for two classes.
+    """Classification by short formulas: one per class, or one for two classes.
 
-    The formulas are fitted to the classes' indicators by least squares, then each gets a slope
-    and an intercept by maximum likelihood: they are log-odds (two classes) or scores whose softmax
-    gives the probabilities. Parameters and attributes are those of :class:`OccamRegressor` but for
-    `loss` and `quantile`, with logistic regressions for the linear ones, losses the mean
-    cross-entropy in nats, and `classes_`. Complexity is that of all formulas together. Folds are no
-    more than the rows of the rarest class.
+    Their values are log-odds of the second class, or scores whose softmax gives the probabilities.
+    Before anything is searched rules of few terms are found by the likelihood: of inputs, and of
+    products, quotients, powers and logarithms of one or two of them. Formulas of the search are
+    fitted to the classes' indicators by least squares, then by maximum likelihood. All are compared
+    by Brier's score on held-out rows; one of more than `max_complexity` nodes, all outputs
+    together, is taken only where the best shorter one is clearly worse: by two standard errors,
+    and by a twelfth of what the constant loses.
+
+    Parameters and attributes are those of :class:`OccamRegressor` but for `loss`, `quantile` and
+    `units`, with logistic regressions for the linear ones, losses the mean cross-entropy in nats,
+    `classes_`, and in `equations_` the share of held-out rows that are told rightly,
+    `cross_validated_accuracy`. Complexity is that of all formulas together. Folds are no more than
+    the rows of the rarest class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from occamhead import OccamClassifier
+    >>> x = np.random.default_rng(0).normal(size=(300, 3))
+    >>> y = np.where(2 * x[:, 0] > x[:, 1] + 1, "bees", "ants")
+    >>> model = OccamClassifier(max_functions=2000, random_state=0).fit(x, y)
+    >>> print(*model.rule())
     """
 
     def fit(
@@ -324,8 +340,17 @@ class OccamClassifier(ClassifierMixin, TableEstimator):
             targets = labels[:, None].astype(np.float64)
         else:
             targets = np.eye(len(self.classes_))[labels]
-        self._fit(sort_rows(x[used], targets, labels, weights[used]), Classification())
+        table = sort_rows(x[used], targets, labels, weights[used])
+        self._fit(table, Classification(self._settings().operators))
         return self
+
+    def rule(self) -> list[str]:
+        """What a person reads: ``bees if 2*x0 > x1 + 1, otherwise ants``.
+
+        Of more classes a score of each, ``bees = 2*x0 - 1``: the largest tells the class.
+        """
+        check_is_fitted(self, "best_")
+        return scores_of_all(self.best_).rule([str(each) for each in self.classes_])
 
     def decision_function(self, X: ArrayLike) -> Array:
         """Scores of the formulas: log-odds [rows] for two classes, else [rows, classes]."""

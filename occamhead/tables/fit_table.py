@@ -48,6 +48,10 @@ Array: TypeAlias = NDArray[np.float64]
 SEARCH_ROWS, JUDGED_ROWS, NUMBERS_ROWS = 2_000, 10_000, 100_000
 JUDGED_NUMBERS = 1_000_000
 
+# Shares of the time that is left: of what is found without a search, and of fitting what a search
+# found.
+SIMPLE_SHARE, LISTED_SHARE = 0.4, 0.5
+
 # A step of the front must lower the loss by this share to be listed.
 LISTED_GAIN = 0.01
 
@@ -113,7 +117,9 @@ def fit_table(
     judging = min(JUDGED_ROWS // table.targets.shape[1], JUDGED_NUMBERS // width)
     judged = table.part(table.sample(max(judging, SEARCH_ROWS), int(seeds[0])))
     wishes = (wishes or Wishes()).on(judged.x, settings.max_complexity)
-    simple = _allowed_simple(task.simple(judged, settings.max_complexity), wishes)
+    seconds = settings.seconds(SIMPLE_SHARE, began)
+    seconds = math.inf if seconds is None else seconds
+    simple = _allowed_simple(task.simple(judged, settings.max_complexity, seconds), wishes)
     inputs = screen(judged) if start is None else start.inputs
     found: list[Candidate] = []
     try:
@@ -216,9 +222,9 @@ def _search(
     narrow = replace(part, x=part.x[:, inputs])
     routes = None if start is None else start.routes
     if task.rounds == 1:
-        strategy = settings.strategy_of(seed, 1.0, settings.seconds(1.0, began))
+        strategy = settings.strategy_of(seed, 1.0, settings.seconds(task.searched, began))
         result = settings.search(narrow, strategy, "search", routes)
-        for each in listed(result, inputs, part, table, task, settings):
+        for each in listed(result, inputs, part, table, task, settings, began):
             found += wishes.allowed([each])
         return result
     known = min(
@@ -233,7 +239,7 @@ def _search(
         strategy = settings.strategy_of(seed + turn, 0.5, seconds)
         title = f"search {turn + 1} of 2"
         result = settings.search(weighted, strategy, title, routes)
-        for each in listed(result, inputs, part, table, task, settings):
+        for each in listed(result, inputs, part, table, task, settings, began):
             own.append(each)
             found += wishes.allowed([each])
         if result.reason == INTERRUPTED or not own:
@@ -250,8 +256,11 @@ def listed(
     table: SortedRows,
     task: Task,
     settings: TableSettings,
+    began: float,
 ) -> Iterator[Candidate]:
     """The formulas of a search that are sound.
+
+    When a share of the time that is left is used up the longer ones are left out.
 
     Args:
         result: The search.
@@ -260,6 +269,7 @@ def listed(
         table: The rows that the formulas are fitted to.
         task: What is asked of them.
         settings: How it was searched.
+        began: CPU seconds when the fit began.
     """
     between, anew = BetweenRows(table.x, table.targets), part is not table
 
@@ -269,8 +279,19 @@ def listed(
     # The inputs that a search looks at were picked from all of them.
     num_inputs = table.x.shape[1]
     node, picked = math.log(settings.choices + num_inputs), math.log(num_inputs / len(inputs))
-    made = joined(result, node, score, settings.max_complexity * len(result.fronts))
-    for formula, nats in made:
+    late = math.inf
+    if settings.time_budget is not None:
+        late = cpu_seconds() + LISTED_SHARE * (settings.time_budget - (cpu_seconds() - began))
+
+    def is_late() -> bool:
+        return cpu_seconds() > late
+
+    most = settings.max_complexity * len(result.fronts)
+    made = joined(result, node, score, most, is_late)
+    for place, (formula, nats) in enumerate(made):
+        if place > 0 and is_late():
+            settings.say_used_up(f"{place} of {len(made)} formulas of the search were fitted")
+            break
         wide = onto(formula, inputs, table.x.shape[1])
         nats += len(wide.features) * picked
         candidate = fitted(wide, SEARCH, nats, node, table, task, between, anew)
@@ -340,11 +361,15 @@ def _equations(
         if not always and not any(c is candidate for c in front):
             continue
         held_out = np.nan if verdict is None else scale * verdict.losses[place]
+        told = {}
+        if verdict is not None and verdict.right is not None:
+            told = {"cross_validated_accuracy": verdict.right[place]}
         rows.append(
             {
                 "complexity": candidate.complexity,
                 "loss": candidate.loss,
                 "cross_validated_loss": held_out,
+                **told,
                 "equation": str(candidate.formula),
                 "expression": candidate.formula,
                 "kind": candidate.kind,

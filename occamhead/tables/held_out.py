@@ -15,9 +15,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.search.compiling import cpu_seconds
-from occamhead.tables.candidates import CONSTANT, Candidate, charges
-from occamhead.tables.selection import choose, cut
+from occamhead.tables.candidates import CONSTANT, LINEAR, Candidate, charges
+from occamhead.tables.selection import choose, clearly_worse, cut
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
 from occamhead.tables.task import Task
@@ -26,6 +25,8 @@ Array: TypeAlias = NDArray[np.float64]
 
 # A fold must leave so many rows to judge on.
 ROWS_PER_FOLD = 8
+# The first fold, without which nothing is known, may go on to so many times the time.
+FIRST_FOLD_BY = 1.3
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,14 @@ class Verdict:
 
     Args:
         chosen: Place of the formula to take.
-        losses: Mean held-out loss of each formula, in units of the loss of the mean.
+        losses: Mean held-out loss of each formula, in units of the loss of the mean; NaN for
+            what was not judged.
+        right: Share of held-out rows whose class each tells; None where there are no classes.
     """
 
     chosen: int
     losses: Array
+    right: Array | None = None
 
 
 def judge(
@@ -51,36 +55,59 @@ def judge(
 ) -> Verdict | None:
     """Choose among candidates by held-out rows; None where there are too few rows for folds.
 
-    When the time is used up the rows of the folds that are done decide, of one at least.
+    When the time is used up the rows of the folds that are done decide, of one at least; what that
+    one had no time for, the longest formulas, is not chosen.
     """
     folds = min(settings.folds, len(table.x) // ROWS_PER_FOLD)
     splits = task.splits(table, folds, seed) if folds > 1 else []
     if not splits:
         return None
-    losses = np.zeros((len(table.x), len(candidates)))
-    deciding = np.zeros_like(losses)
+    losses = np.full((len(table.x), len(candidates)), np.inf)
+    deciding, right = np.full_like(losses, np.inf), np.full_like(losses, np.nan)
     judged = np.zeros(len(table.x))
-    for rows, held in splits:
-        budget = settings.time_budget
-        if budget is not None and judged.any() and cpu_seconds() - began > budget:
+    # The first fold has the constant and the linear model in any case, then what is short.
+    first = [i for i, each in enumerate(candidates) if each.kind in (CONSTANT, LINEAR)]
+    order = first + [i for i in range(len(candidates)) if i not in first]
+    for number, (rows, held) in enumerate(splits):
+        if number and settings.is_used_up(began):
+            settings.say_used_up(f"{number} of {len(splits)} folds judged the formulas")
             break
         judged[held] = table.weights[held]
         part, x, labels = table.part(rows), table.x[held], table.labels[held]
-        for place, candidate in enumerate(candidates):
-            refitted = candidate.refit(part)
+        for done, place in enumerate(order):
+            if number == 0 and done > len(first) and settings.is_used_up(began, FIRST_FOLD_BY):
+                settings.say_used_up(f"{done} of {len(order)} formulas were judged")
+                order = order[:done]
+                break
+            refitted = candidates[place].refit(part)
             losses[held, place] = task.losses(refitted, x, labels)
             deciding[held, place] = task.deciding(refitted, x, labels)
+            told = task.right(refitted, x, labels)
+            right[held, place] = np.nan if told is None else told
     judged /= judged.sum()
     nothing = next(place for place, each in enumerate(candidates) if each.kind == CONSTANT)
     constant = candidates[nothing].formula
     scale = float(table.weights @ task.deciding(constant, table.x, table.labels)) or 1.0
-    chosen = choose(
-        deciding / scale,
-        np.array([candidate.complexity for candidate in candidates], np.float64),
-        judged,
-        charges(candidates),
-        task.penalised,
-        task.heavy_tails,
-        nothing,
-    )
-    return Verdict(chosen, judged @ cut(losses / (task.mean_loss(table) or 1.0)))
+    deciding = cut(deciding / scale)
+    sizes = np.array([candidate.complexity for candidate in candidates], np.float64)
+    charged = charges(candidates)
+
+    def choice(among: NDArray[np.intp]) -> int:
+        losses, nats = deciding[:, among], charged[np.ix_(among, among)]
+        at = np.flatnonzero(among == nothing)
+        place = choose(
+            losses, sizes[among], judged, nats, task.penalised, task.heavy_tails,
+            int(at[0]) if len(at) else None, task.errors,
+        )  # fmt: skip
+        return int(among[place])
+
+    chosen = choice(np.arange(len(candidates)))
+    readable = np.flatnonzero(sizes <= settings.max_complexity)
+    if task.is_to_be_read and sizes[chosen] > settings.max_complexity and len(readable):
+        short = choice(readable)
+        if not clearly_worse(deciding[:, short], deciding[:, chosen], judged):
+            chosen = short
+    means = judged @ cut(losses / (task.mean_loss(table) or 1.0))
+    means[np.setdiff1d(np.arange(len(candidates)), order)] = np.nan
+    shares = judged[judged > 0] @ right[judged > 0]
+    return Verdict(chosen, means, None if np.isnan(shares).all() else shares)

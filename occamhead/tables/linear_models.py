@@ -7,14 +7,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import StandardScaler
 
 from occamhead.expression import Expression, linear_formula
 from occamhead.expression.tidy import shortened
-from occamhead.tables.platt import probabilities, smoothed
 from occamhead.tables.sorted_rows import SortedRows
 
 RIDGE_PENALTIES = np.logspace(-3, 3, 13)
@@ -22,11 +20,8 @@ LOGISTIC_PENALTIES = np.logspace(-3, 2, 6)
 
 # The penalty of a logistic regression is chosen on so many rows.
 PENALTY_ROWS = 2000
-# Sparse logistic models are refitted with next to no penalty, which keeps separable classes finite.
-SPARSE_PENALTY = 1e-6
 
 Array: TypeAlias = NDArray[np.float64]
-Mask: TypeAlias = NDArray[np.bool_]
 
 
 def standardised(table: SortedRows) -> tuple[Array, Array, Array]:
@@ -108,20 +103,25 @@ def sparse_sums(table: SortedRows, most_terms: int) -> list[Expression]:
     x *= root[:, None]
     target = (table.targets[:, 0] - table.weights @ table.targets[:, 0]) * root
     level = float(table.weights @ table.targets[:, 0])
-    free = x.copy()  # what is left of each input when the chosen ones are projected out
-    rest, chosen = target.copy(), list[int]()
+    # What is left of each input when the chosen ones are projected out: its square.
+    length = np.einsum("ri,ri->i", x, x)
+    rest, chosen, axes = target.copy(), list[int](), list[Array]()
     found = []
     for _ in range(min(most_terms, x.shape[1], max((len(x) - 1) // 2, 0))):
-        length = np.einsum("ri,ri->i", free, free)
         usable = length > 1e-10
         usable[chosen] = False
         if not usable.any() or rest @ rest <= 1e-28 * (target @ target):
             break
-        gains = np.where(usable, (rest @ free) ** 2 / np.where(usable, length, 1.0), -1.0)
+        gains = np.where(usable, (rest @ x) ** 2 / np.where(usable, length, 1.0), -1.0)
         best = int(np.argmax(gains))
-        axis = free[:, best] / np.sqrt(length[best])
+        axis = x[:, best].copy()
+        for _ in range(2):  # once more, for the digits that the first time leaves
+            for other in axes:
+                axis -= other * (other @ axis)
+        axis /= np.sqrt(axis @ axis)
         rest = rest - axis * (axis @ rest)
-        free -= np.outer(axis, axis @ free)
+        length = length - (axis @ x) ** 2
+        axes.append(axis)
         chosen.append(best)
         coefficients = np.zeros((1, x.shape[1]))
         coefficients[0, chosen] = np.linalg.lstsq(x[:, chosen], target, rcond=None)[0]
@@ -165,65 +165,6 @@ def _strength(table: SortedRows) -> float:
     )
     model.fit(x, part.labels, sample_weight=part.weights * len(x))
     return float(np.ravel(model.C_)[0])
-
-
-def fit_terms(table: SortedRows, mask: Mask) -> Expression:
-    """Logistic regression whose scores have few terms.
-
-    Args:
-        table: Rows whose labels are classes 0, 1, ...
-        mask: Which inputs the score of each output has, [outputs, inputs]; one output is the
-            log-odds of the second class.
-    """
-    return _fit_terms(table, mask, *standardised(table))[0]
-
-
-def _fit_terms(
-    table: SortedRows, mask: Mask, x: Array, mean: Array, scale: Array
-) -> tuple[Expression, Array]:
-    """The formula, and the loss's slope along each coefficient of the standardised inputs."""
-    outputs = len(mask)
-    wanted = smoothed(table.labels, table.weights, max(outputs, 2))
-    weights = table.weights[:, None]
-
-    def loss(theta: Array) -> tuple[float, Array]:
-        coefficients = np.zeros(mask.shape)
-        coefficients[mask] = theta[outputs:]
-        chances = probabilities(x @ coefficients.T + theta[:outputs])
-        slack = weights * (chances - wanted)[:, -outputs:]
-        value = -float((weights * wanted * np.log(np.maximum(chances, 1e-300))).sum())
-        value += SPARSE_PENALTY * float(theta @ theta)
-        gradient = np.concatenate([slack.sum(axis=0), (slack.T @ x)[mask]])
-        return value, gradient + 2 * SPARSE_PENALTY * theta
-
-    start = np.zeros(outputs + int(mask.sum()))
-    theta = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
-    coefficients = np.zeros(mask.shape)
-    coefficients[mask] = theta[outputs:]
-    chances = probabilities(x @ coefficients.T + theta[:outputs])
-    slack = weights * (chances - wanted)[:, -outputs:]
-    formula = _formula(coefficients, theta[:outputs], mean, scale, table.x)
-    return formula, slack.T @ x
-
-
-def sparse_scores(table: SortedRows, outputs: int, most_terms: int) -> list[Expression]:
-    """Logistic regressions of 1, 2, ... terms in all.
-
-    The terms are found one after another: each is that along which the loss falls most steeply.
-    """
-    x, mean, scale = standardised(table)
-    mask = np.zeros((outputs, x.shape[1]), np.bool_)
-    _, gradient = _fit_terms(table, mask, x, mean, scale)
-    found = []
-    for _ in range(min(most_terms, mask.size)):
-        steep = np.where(mask, -1.0, np.abs(gradient))
-        if steep.max() <= 1e-9:
-            break
-        mask = mask.copy()
-        mask[np.unravel_index(int(np.argmax(steep)), mask.shape)] = True
-        formula, gradient = _fit_terms(table, mask, x, mean, scale)
-        found.append(formula)
-    return found
 
 
 def _formula(

@@ -20,6 +20,7 @@ from occamhead.tables.linear_models import (
 )
 from occamhead.tables.local import local_levels
 from occamhead.tables.losses import Loss
+from occamhead.tables.selection import STANDARD_ERRORS
 from occamhead.tables.sorted_rows import SortedRows
 from occamhead.tables.task import MOST_TERMS, SMALLEST_GAIN, Path, Splits, mean_of
 
@@ -44,7 +45,14 @@ class Regression:
             return np.asarray(self.loss.rows(labels, formula(x)[:, 0]), np.float64)
 
     deciding = losses
+
+    def right(self, formula: Expression, x: Array, labels: NDArray[Any]) -> None:
+        return None
+
     heavy_tails = True
+    errors = STANDARD_ERRORS
+    searched = 1.0
+    is_to_be_read = False
 
     def mean_loss(self, table: SortedRows) -> float:
         return mean_of(self, self._constant(table), table)
@@ -120,7 +128,7 @@ class Regression:
     def _shortened(self, formula: Expression, table: SortedRows) -> Expression:
         return formula if self.loss.is_squared else shortened(formula, table.x)
 
-    def simple(self, table: SortedRows, most: int) -> list[Candidate]:
+    def simple(self, table: SortedRows, most: int, seconds: float) -> list[Candidate]:
         constant = self._constant(table)
         made = [Candidate(constant, CONSTANT, mean_of(self, constant, table), self._constant)]
         path = Path(lambda part: self._sums(part, most), table)

@@ -22,6 +22,10 @@ STANDARD_ERRORS = 1.0
 # chance alone finds something in one table of six.
 AGAINST_NOTHING = 2.0
 
+# A formula too long to be read is taken where the best readable one is worse by so many standard
+# errors, and by such a share of what the mean loses.
+CLEAR_ERRORS, CLEAR_SHARE = 2.0, 0.08
+
 # Losses are cut here, in units of the loss of the mean: one exploding row says all it can say.
 LARGEST_LOSS = 100.0
 
@@ -34,12 +38,13 @@ def choose(
     penalised: Callable[[Array, Array, Array], Array] = lambda losses, nats, rows: losses,
     heavy_tails: bool = True,
     nothing: int | None = None,
+    errors: float = STANDARD_ERRORS,
 ) -> int:
     """The place of the formula to take, from held-out losses.
 
     The best is that of the least mean. The simplest is taken whose losses are larger than the
-    best's by no more than `STANDARD_ERRORS`, for the constant `AGAINST_NOTHING`, neither in the
-    mean nor in Wilcoxon's (1945) signed ranks. Where a few rows have most of the loss the mean's
+    best's by no more than `errors`, for the constant `AGAINST_NOTHING`, neither in the mean
+    nor in Wilcoxon's (1945) signed ranks. Where a few rows have most of the loss the mean's
     standard error is so large that it tells nothing, and the ranks decide; where a few rows are
     what a formula is about, the mean sees what ranks do not.
 
@@ -55,6 +60,7 @@ def choose(
         heavy_tails: Whether few rows may have most of the loss: then losses are compared by ranks,
             too, and the mean is charged by :func:`telling_rows`.
         nothing: Place of the constant, if it is among them.
+        errors: Standard errors of the mean that a simpler formula may be worse by.
     """
     charges = np.zeros((losses.shape[1],) * 2) if charges is None else charges
     losses = cut(losses)
@@ -69,10 +75,10 @@ def choose(
             return place
         in_mean = penalised(losses[:, both], nats, telling[both])
         in_ranks = penalised(losses[:, both], nats, rows[both])
-        errors = AGAINST_NOTHING if place == nothing else STANDARD_ERRORS
+        most = AGAINST_NOTHING if place == nothing else errors
         if not (
-            worse_in_mean(in_mean[:, 0], in_mean[:, 1], weights, errors)
-            or (heavy_tails and worse_in_ranks(in_ranks[:, 0], in_ranks[:, 1], weights, errors))
+            worse_in_mean(in_mean[:, 0], in_mean[:, 1], weights, most)
+            or (heavy_tails and worse_in_ranks(in_ranks[:, 0], in_ranks[:, 1], weights, most))
         ):
             return place
     raise AssertionError("the best is one of them")

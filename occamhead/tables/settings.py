@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 from occamhead.checks import check_counts
+from occamhead.expression import Apply
 from occamhead.network.bases import get_bases
 from occamhead.network.occamnet import OccamNet
 from occamhead.search.compiling import cpu_seconds
@@ -80,6 +83,12 @@ class TableSettings:
         """What a node of a formula may be, but for the inputs: a basis or a constant."""
         return len(get_bases(self.bases)) + len(self.constants) + self.max_terms
 
+    @property
+    def operators(self) -> frozenset[str]:
+        """What formulas may be made of."""
+        nodes = (node for basis in get_bases(self.bases) for node in basis.formula.nodes)
+        return frozenset(node.operator for node in nodes if isinstance(node, Apply))
+
     def seconds(self, share: float, began: float) -> float | None:
         """A share of the time that is left to search; None without a budget.
 
@@ -89,6 +98,18 @@ class TableSettings:
             return None
         left = self.time_budget - (cpu_seconds() - began)
         return max(share * (left - min(0.4 * left, CHOICE_SECONDS)), 0.01)
+
+    def is_used_up(self, began: float, times: float = 1.0) -> bool:
+        """Whether so many times the time is over; never without a budget."""
+        return self.time_budget is not None and cpu_seconds() - began > times * self.time_budget
+
+    def say_used_up(self, done: str) -> None:
+        """Warn that the time was too short for the rest."""
+        warnings.warn(
+            f"time_budget={self.time_budget:g} is used up: {done}; more seconds do the rest",
+            ConvergenceWarning,
+            stacklevel=7,
+        )
 
     def strategy_of(self, seed: int, share: float, seconds: float | None) -> Strategy:
         """How to search: with a share of max_functions or, of a time budget, so many seconds."""

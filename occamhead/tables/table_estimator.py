@@ -38,7 +38,7 @@ class TableEstimator(PicklesOwnBases, BaseEstimator):
         depth: int = 4,
         max_terms: int = 5,
         constants: Sequence[float] | Mapping[str, float] = (1.0,),
-        max_complexity: int = 30,
+        max_complexity: int = 25,
         max_functions: int | None = 200_000,
         time_budget: float | None = None,
         folds: int = 5,

@@ -30,9 +30,23 @@ class Task(Protocol):
     def deciding(self, formula: Expression, x: Array, labels: NDArray[Any]) -> Array:
         """What the choice compares, on each row: [rows]."""
 
+    def right(self, formula: Expression, x: Array, labels: NDArray[Any]) -> Array | None:
+        """1 for each row whose class a formula tells, else 0, [rows]; None where there are none."""
+
     @property
     def heavy_tails(self) -> bool:
         """Whether few rows may have most of it; see :func:`occamhead.tables.selection.choose`."""
+
+    @property
+    def errors(self) -> float:
+        """Standard errors that a simpler formula may be worse by."""
+
+    @property
+    def is_to_be_read(self) -> bool:
+        """Whether a formula longer than `max_complexity` must be clearly better than others.
+
+        See :func:`occamhead.tables.selection.clearly_worse`.
+        """
 
     def mean_loss(self, table: SortedRows) -> float:
         """Loss of the best constant."""
@@ -52,12 +66,13 @@ class Task(Protocol):
             anew: Whether that was on other rows.
         """
 
-    def simple(self, table: SortedRows, most: int) -> list[Candidate]:
+    def simple(self, table: SortedRows, most: int, seconds: float) -> list[Candidate]:
         """The constant, and linear models of few and of all inputs.
 
         Args:
             table: The rows.
             most: Most complexity of an output of a model of few inputs.
+            seconds: CPU seconds after which those of few inputs get no further ones.
         """
 
     def splits(self, table: SortedRows, folds: int, seed: int) -> Splits:
@@ -71,6 +86,10 @@ class Task(Protocol):
             nats: See :class:`~occamhead.tables.candidates.Candidate`, [formulas].
             rows: Number of rows in effect, [formulas].
         """
+
+    @property
+    def searched(self) -> float:
+        """Share of the time for it that one search takes; folds that find rules anew need more."""
 
     @property
     def rounds(self) -> int:
@@ -97,14 +116,20 @@ class Path:
     Args:
         find: Gives them on some rows, simplest first.
         table: The rows at first.
+        formulas: What it gives on these, if that is known.
 
     Attributes:
         formulas: Those of the first rows.
     """
 
-    def __init__(self, find: Callable[[SortedRows], list[Expression]], table: SortedRows) -> None:
+    def __init__(
+        self,
+        find: Callable[[SortedRows], list[Expression]],
+        table: SortedRows,
+        formulas: list[Expression] | None = None,
+    ) -> None:
         self._find = find
-        self.formulas = find(table)
+        self.formulas = find(table) if formulas is None else formulas
         self._last = table, self.formulas
 
     def refit(self, place: int) -> Callable[[SortedRows], Expression]:

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from occamhead.direct import MOST_FUNCTIONS, fit_direct
-from occamhead.expression import Apply, Expression
-from occamhead.network.bases import get_bases
+from occamhead.expression import Expression
 from occamhead.search.result import Found, Result
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
@@ -17,6 +16,8 @@ from occamhead.tables.sorted_rows import SortedRows
 # The direct fits' share of the time; functions of a search for each that they look at, of which
 # there are so many at least.
 SHARE, PER_FUNCTION, FEWEST = 0.5, 20, 300
+# Functions that they look at for each second that they have, most of which then goes to fits.
+PER_SECOND = 5000
 
 
 def written_down(
@@ -38,18 +39,15 @@ def written_down(
     Raises:
         Interrupted: See :func:`occamhead.direct.fit_direct`.
     """
-    operators = {
-        node.operator
-        for basis in get_bases(settings.bases)
-        for node in basis.formula.nodes
-        if isinstance(node, Apply)
-    }
+    operators = settings.operators
     if "mul" not in operators and "div" not in operators:
         return []
     seconds = settings.seconds(SHARE, began)
     functions = MOST_FUNCTIONS
     if seconds is None and settings.max_functions is not None:
-        functions = min(max(settings.max_functions // PER_FUNCTION, FEWEST), MOST_FUNCTIONS)
+        functions = settings.max_functions // PER_FUNCTION
+    elif seconds is not None:
+        functions = int(seconds * PER_SECOND)
     laws = fit_direct(
         table.x[:, list(inputs)],
         table.targets[:, 0],
@@ -57,7 +55,7 @@ def written_down(
         max_complexity=settings.max_complexity,
         seconds=math.inf if seconds is None else seconds,
         operators=operators,
-        functions=functions,
+        functions=min(max(functions, FEWEST), MOST_FUNCTIONS),
         allowed=allowed,
     )
     return [law.formula for law in laws]
