@@ -18,6 +18,7 @@ from occamhead.commands.law_of_classes import rule_of_classes
 from occamhead.commands.output import say, say_table
 from occamhead.commands.results import results_run
 from occamhead.commands.units import read_units
+from occamhead.expression import Expression
 
 MAX_COMPLEXITY = 30
 KINDS = {"search": "a formula that the search found", "units": "a formula that units suggest"}

@@ -26,10 +26,14 @@ def rule_of_classes(
     """Find a rule, print it, where it holds and the sizes beside it, and write the files.
 
     Raises:
-        ValueError: On units, which classes have none of, or a table that cannot be used.
+        ValueError: On flags that are for numbers, or a table that cannot be used.
     """
-    if args.units:
-        raise ValueError(f"--units: {args.target} holds classes, which have no unit; leave it out")
+    for flag in ("units", "guess", "template", "monotone", "bounds"):
+        if getattr(args, flag):
+            raise ValueError(
+                f"--{flag} is for numbers, but {args.target} holds classes; leave it out, or name a"
+                " column of numbers"
+            )
     x, y = table.numbers(inputs), np.array(table.column(args.target))
     with needs("scikit-learn and pandas", "the search in tables", "tabular"):
         import pandas as pd

@@ -15,7 +15,7 @@ Places: TypeAlias = tuple[tuple[int, int], ...]
 
 # Of a column with deviation 1 a coefficient is likely no larger than this: its prior's deviation,
 # which matters only where the classes are separable. A level's is so wide that it never does.
-COEFFICIENT, LEVEL = 30.0, 1e3
+COEFFICIENT, LEVEL = 10.0, 1e3
 # Newton's method; a step that lowers the loss by less (in nats a row) is the last.
 STEPS, HALVINGS, SMALLEST_GAIN = 25, 12, 1e-9
 # A column that has less of its own beside the chosen ones, as a share, is one of them.

@@ -38,7 +38,7 @@ class Classification:
 
     A standard error of Brier's score on some hundred rows is about one row in a hundred that is
     told wrongly, which is what a longer rule is for; and rules are kept short by `is_to_be_read`.
-    So a simpler one is taken only within a quarter of it.
+    So a simpler one is taken only within half of it.
 
     Args:
         operators: What terms of rules may be made of.
@@ -52,7 +52,7 @@ class Classification:
             return -np.log(np.maximum(chances[np.arange(len(x)), labels], 1e-12))
 
     heavy_tails = False
-    errors = STANDARD_ERRORS / 4
+    errors = STANDARD_ERRORS / 2
     searched = 0.6
     is_to_be_read = True
 

@@ -316,9 +316,11 @@ class OccamClassifier(ClassifierMixin, TableEstimator):
     >>> import numpy as np
     >>> from occamhead import OccamClassifier
     >>> x = np.random.default_rng(0).normal(size=(300, 3))
-    >>> y = np.where(2 * x[:, 0] > x[:, 1] + 1, "bees", "ants")
+    >>> noise = np.random.default_rng(1).normal(size=300)
+    >>> y = np.where(2 * x[:, 0] > x[:, 1] + 1 + 0.3 * noise, "bees", "ants")
     >>> model = OccamClassifier(max_functions=2000, random_state=0).fit(x, y)
     >>> print(*model.rule())
+    bees if 12*x0 > 6*x1 + 6, otherwise ants
     """
 
     def fit(

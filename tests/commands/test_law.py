@@ -64,6 +64,39 @@ def test_a_template_by_its_flag(pendulum, tmp_path, capsys):
     assert json.loads((tmp_path / "out" / "results.json").read_text())["r2"] > 1 - 1e-9
 
 
+@pytest.mark.parametrize("words", [True, False])
+def test_the_rule_of_a_column_of_classes(words, tmp_path, capsys):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(150, 4))
+    is_bee = 2 * x[:, 0] > x[:, 2] + 0.5 + 0.2 * random.normal(size=150)
+    names = np.where(is_bee, *(("bee", "ant") if words else ("1", "0")))
+    lines = [",".join([*map(str, row), name]) for row, name in zip(x, names, strict=True)]
+    (tmp_path / "t.csv").write_text("\n".join(["a,b,c,d,kind", *lines]))
+    out = tmp_path / "out"
+    flags = ["--target", "kind", "--out", str(out), "--seconds", "4"]
+    assert main(["law", str(tmp_path / "t.csv"), *flags, *([] if words else ["--classes"])]) == 0
+    said = capsys.readouterr().out
+    assert f"  {'bee' if words else '1'} if " in said and "of rows held out" in said
+    assert "a logistic regression on all columns, of size 17: 9" in said
+    assert f"seen with a from {x[:, 0].min():g} to {x[:, 0].max():g}" in said
+    results = json.loads((out / "results.json").read_text())
+    chosen = next(size for size in results["sizes"] if size["chosen"])
+    assert chosen["complexity"] <= 25 and chosen["held_out_accuracy"] > 0.9
+    assert set(results["ranges"]) == {"a", "c"}
+    code: dict = {}
+    exec((out / "formula.py").read_text(), code)
+    told = np.unique(names)[[code["predict"](row.tolist()) for row in x]]
+    assert np.mean(told == names) == pytest.approx(results["accuracy"])
+
+
+def test_flags_that_are_for_numbers_are_not_for_classes(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text("a,kind\n1,bee\n2,ant\n3,bee\n")
+    (tmp_path / "units.yaml").write_text("a: m\n")
+    flags = ["--target", "kind", "--units", str(tmp_path / "units.yaml")]
+    assert main(["law", str(tmp_path / "t.csv"), *flags, "--out", str(tmp_path / "out")]) == 1
+    assert "--units is for numbers, but kind holds classes" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "flags, said",
     [

@@ -10,6 +10,7 @@ from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from occamhead.expression.numbers import numbers
 from occamhead.tables.class_rules import rules
 from occamhead.tables.class_scores import ScoredRows
 from occamhead.tables.estimators import OccamClassifier
@@ -77,8 +78,8 @@ def test_three_classes_have_a_short_score_each():
 
 def test_a_long_formula_is_taken_only_where_it_is_clearly_better():
     random = np.random.default_rng(0)
-    x = random.normal(size=(1500, 16))
-    slightly = x @ np.r_[3, 3, 0.3 * np.ones(14)] > 0
+    x = random.normal(size=(800, 16))
+    slightly = x @ np.r_[3, 3, 0.2 * np.ones(14)] + random.logistic(size=800) > 0
     model = OccamClassifier(max_functions=1000, random_state=0).fit(x, slightly)
     assert model.best_.complexity <= 25
     clearly = x @ np.ones(16) > 0
@@ -107,7 +108,7 @@ def test_numbers_are_those_of_the_greatest_likelihood():
     # The estimated gain of a further term is what a fit finds, where it is small.
     alone = rows.fit(((0, 1),))
     estimated = rows.gains(alone, np.array([0, 1]))[0]
-    assert estimated[1] == 0
+    assert estimated[1] == pytest.approx(0, abs=0.01 * estimated[0])
     assert estimated[0] == pytest.approx(alone.penalised - scores.penalised, rel=0.25)
 
 
@@ -118,9 +119,8 @@ def table_in_order(x, labels) -> SortedRows:
 def test_rounding_costs_next_to_nothing():
     x, y = load_wine(return_X_y=True)
     for formula in rules(table(x, y), 60)[1:]:
-        assert formula.num_constants <= 12
-        shorter = formula.rounded(6)
-        np.testing.assert_allclose(shorter(x), formula(x), rtol=1e-4, atol=1e-4)
+        assert all(len(f"{number:.15g}".strip("-0.").replace(".", "")) <= 5
+                   for number in numbers(formula))  # fmt: skip
     accuracies = [(probabilities(f(x)).argmax(axis=1) == y).mean() for f in rules(table(x, y), 60)]
     assert max(accuracies) > 0.98 and accuracies[2] > 0.85
 
