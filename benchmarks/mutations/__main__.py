@@ -3,7 +3,7 @@
 Prints for each reader how many were read, how many of them were refused, the longest that one took
 (CPU seconds) and what the process's memory grew by. It ends with status 1, and the inputs, if one
 raised what is not documented, was believed though it was damaged, took over a second, or over
-200 MB.
+200 MB (pictures: what Pillow takes).
 """
 
 from __future__ import annotations

@@ -45,12 +45,14 @@ class Reader:
         seeds: Sound inputs.
         read: Reads one; raises AssertionError if it believed what is damaged.
         documented: What it may raise, by its documentation.
+        most: Bytes that one input may take.
     """
 
     name: str
     seeds: list[bytes]
     read: Callable[[bytes], object]
     documented: tuple[type[BaseException], ...] = (ValueError,)
+    most: int = 200 * 2**20
 
 
 TEXTS = [
@@ -267,5 +269,6 @@ def _pictures(folder: Path) -> list[Reader]:
         Reader("idx, labels", [labels], lambda data: _read_idx(_file(folder, data), 1)),
         Reader("idx, packed", [gzip.compress(plain)],
                lambda data: _read_idx(_file(folder, data, "input.gz"), 3)),
-        Reader("picture", files, lambda data: read_rgb(_file(folder, data)), UNREADABLE),
+        # As large as Pillow takes them, 1.8e8 pixels, each three times four bytes on the way.
+        Reader("picture", files, lambda data: read_rgb(_file(folder, data)), UNREADABLE, 2**31),
     ]  # fmt: skip

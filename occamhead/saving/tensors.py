@@ -19,7 +19,7 @@ SEALED = "sealed"
 # What torch raises over bytes that are not what it wrote.
 UNREADABLE = (
     pickle.UnpicklingError, RuntimeError, EOFError, ValueError, TypeError, KeyError, IndexError,
-    AttributeError, AssertionError, OverflowError, SystemError,
+    AttributeError, AssertionError, ArithmeticError, SystemError,
 )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from occamhead.checks import enough_memory
 from occamhead.saving.content import content_digest
 from occamhead.saving.sealed import Damaged
-from occamhead.saving.tensors import read_tensors
+from occamhead.saving.tensors import UNREADABLE, read_tensors
 
 SEAL, VERSION = "occamhead_seal", "pytorch-lightning_version"
 # What Lightning itself rewrites when it reads a checkpoint of another version.
@@ -41,14 +42,18 @@ class CheckedModule(pl.LightningModule):
         """Read a module as Lightning does, a file only after :func:`check_checkpoint`.
 
         Raises:
-            ValueError: If the file is damaged, or asks for what is not this package's to be
-                imported; names it.
+            ValueError: If the file is damaged or does not fit, or asks for what is not this
+                package's to be imported; names it.
             OSError: If it cannot be read.
         """
         local = isinstance(checkpoint_path, (str, Path)) and "://" not in str(checkpoint_path)
         if local and kwargs.get("weights_only") is not False:
             check_checkpoint(checkpoint_path)
-        return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
+        try:
+            with enough_memory(f"reading {checkpoint_path}"):
+                return super().load_from_checkpoint(checkpoint_path, *args, **kwargs)
+        except UNREADABLE as reason:
+            raise ValueError(f"{checkpoint_path} does not fit {cls.__name__}: {reason}") from reason
 
 
 def check_checkpoint(path: str | Path) -> None:
