@@ -352,5 +352,5 @@ def _add_noise(parameter: Tensor, scale: float, generator: torch.Generator | Non
     # numbers as at once.
     starts = list(range(0, max(len(flat) - 16, 1), NOISE_PART))
     for start, end in zip(starts, [*starts[1:], len(flat)], strict=True):
-        noise = torch.empty(end - start).normal_(generator=generator).mul_(scale)
-        flat[start:end].add_(noise.to(flat))
+        noise = torch.empty(end - start).normal_(generator=generator)
+        flat[start:end].add_(scale * noise.to(flat))

@@ -49,7 +49,9 @@ def _array(value: Any) -> Iterator[bytes | memoryview]:
         dense = type(value) in (torch.Tensor, torch.nn.Parameter) and value.layout == torch.strided
         if not dense or value.device.type == "meta":
             return
-        plain = value.detach().cpu().contiguous().view(-1)
+        plain = value.detach().cpu().reshape(-1)
+        if plain.stride() != (1,):
+            plain = plain.clone(memory_format=torch.contiguous_format)
         yield memoryview(plain.view(torch.uint8).numpy())
     else:
         yield value.tobytes()

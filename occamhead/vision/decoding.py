@@ -21,7 +21,9 @@ FOREIGN_SUFFIXES = frozenset({
 
 # What Pillow raises for files that are cut off, empty, no pictures at all, or absurdly large; and
 # `as_rgb` for those whose black and white are not known.
-UNREADABLE = (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError)
+UNREADABLE = (
+    OSError, SyntaxError, ValueError, TypeError, struct.error, Image.DecompressionBombError,
+)  # fmt: skip
 
 
 def read_rgb(path: str | Path) -> Image.Image:

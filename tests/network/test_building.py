@@ -17,7 +17,7 @@ def test_noise_is_what_it_is_when_drawn_at_once(size, dtype):
     parameter = torch.ones(size, dtype=dtype)
     _add_noise(parameter, 0.3, torch.Generator().manual_seed(7))
     noise = torch.empty(size).normal_(generator=torch.Generator().manual_seed(7))
-    assert torch.equal(parameter, torch.ones(size, dtype=dtype) + (0.3 * noise).to(dtype))
+    assert torch.equal(parameter, torch.ones(size, dtype=dtype) + 0.3 * noise.to(dtype))
 
 
 @pytest.mark.parametrize("equalisation", [0.0, 1.0])

@@ -2,8 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 
+from occamhead.saving.content import content_digest
 from occamhead.saving.sealed import SEAL_BYTES, Damaged, check_seal, seal
+
+CONTIGUOUS = torch.contiguous_format
 
 
 @pytest.fixture
@@ -66,3 +70,15 @@ def test_what_is_longer_than_a_block_is_read_to_its_end(tmp_path):
         content.write(b"\1")
     with pytest.raises(Damaged):
         check_seal(file)
+
+
+def test_a_digest_is_of_the_content_and_not_of_how_it_lies_in_memory():
+    odd = torch.zeros(40)[::33][:1]
+    assert odd.stride() == (33,)
+    wide = torch.arange(12.0).view(3, 4).T
+    for tensor in (odd, wide, torch.ones(2, dtype=torch.bfloat16), torch.zeros(0), torch.ones(())):
+        assert content_digest(tensor) == content_digest(tensor.clone(memory_format=CONTIGUOUS))
+    others = [1, 1.0, True, "1", None, [1], (), {}, {"a": 1}, {"a": [1]}, {"b": 1}, torch.ones(1),
+              torch.ones(1, 1), torch.ones(1, dtype=torch.float64), np.ones(1)]  # fmt: skip
+    assert len({content_digest(value) for value in others}) == len(others)
+    assert content_digest((1, "a")) == content_digest([1, "a"])
