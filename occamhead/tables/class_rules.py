@@ -29,6 +29,9 @@ ROWS, MULTIPLIED, MOST_COLUMNS = 2000, 12, 1500
 # Terms of the largest estimated gain that are tried by a fit, where a sum grows and where a term is
 # exchanged; among how many the latter is looked for, and how often.
 TRIED, EXCHANGED, NEAR, EXCHANGES = 6, 2, 100, 2
+# Likely sizes of coefficients, of columns with deviation 1: terms are found with the first, which
+# keeps rules of few rows from being too sure; numbers are those of each, and held-out rows choose.
+WIDTHS = 1.0, 10.0
 # Steps of a fit that starts near its end, and nats that an exchange must bring.
 FEW_STEPS, EXCHANGE_NATS = 4, 0.1
 # Nats of all rows together that rounded numbers may cost, and the digits that are tried.
@@ -74,6 +77,8 @@ def rules(
 ) -> list[Expression]:
     """Sums of 0, 1, 2, ... terms whose values are log-odds, or scores of the classes.
 
+    Each but the first comes as often as there are `WIDTHS`.
+
     Args:
         table: Rows whose labels are classes 0, 1, ..., with targets as
             :class:`occamhead.OccamClassifier` makes them.
@@ -88,14 +93,14 @@ def rules(
     columns, _, _ = _scaled(values, part.weights)
     node = math.log(len(terms.nodes) + 1) / 2
     found: list[Expression] = []
-    for scores in _path(ScoredRows(columns, part), node * terms.sizes, most_terms):
+    for scores in _path(ScoredRows(columns, part, WIDTHS[0]), node * terms.sizes, most_terms):
         used = sorted({column for _, column in scores.places})
-        formula = _written(table, terms.part(used), [
-            (output, used.index(column)) for output, column in scores.places
-        ])  # fmt: skip
-        if found and formula.complexity > most:
+        places = [(output, used.index(column)) for output, column in scores.places]
+        widths = WIDTHS if places else WIDTHS[:1]
+        formulas = [_written(table, terms.part(used), places, width) for width in widths]
+        if found and min(formula.complexity for formula in formulas) > most:
             break
-        found.append(formula)
+        found += formulas
         if cpu_seconds() - began > seconds:
             break
     return found
@@ -220,14 +225,16 @@ def _exchanged(rows: ScoredRows, scores: Scores, charges: Array, near: NDArray[n
 # --- numbers ----------------------------------------------------------------------------------
 
 
-def _written(table: SortedRows, terms: Terms, places: list[tuple[int, int]]) -> Expression:
+def _written(
+    table: SortedRows, terms: Terms, places: list[tuple[int, int]], width: float
+) -> Expression:
     """The scores with the numbers of a table, rounded where its rows do not mind.
 
     Coefficients are rounded one after another, the worst known first, while the others follow;
     then the levels.
     """
     columns, mean, deviation = _scaled(terms.values(table.x), table.weights)
-    rows = ScoredRows(columns, table)
+    rows = ScoredRows(columns, table, width)
     scores = rows.fit(tuple(places))
     outputs, least, right = rows.outputs, scores.penalised, scores.right() - FEW_WRONG
     which = [column for _, column in places]

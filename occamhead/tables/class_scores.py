@@ -13,9 +13,8 @@ from occamhead.tables.sorted_rows import SortedRows
 Array: TypeAlias = NDArray[np.float64]
 Places: TypeAlias = tuple[tuple[int, int], ...]
 
-# Of a column with deviation 1 a coefficient is likely no larger than this: its prior's deviation,
-# which matters only where the classes are separable. A level's is so wide that it never does.
-COEFFICIENT, LEVEL = 10.0, 1e3
+# Deviation of the prior of levels: so wide that it never matters.
+LEVEL = 1e3
 # Newton's method; a step that lowers the loss by less (in nats a row) is the last.
 STEPS, HALVINGS, SMALLEST_GAIN = 25, 12, 1e-9
 # A column that has less of its own beside the chosen ones, as a share, is one of them.
@@ -28,10 +27,12 @@ class ScoredRows:
     Args:
         columns: Of mean 0 and deviation 1, [rows, columns].
         table: Rows whose labels are classes 0, 1, ...; its targets have a column for each output.
+        width: Deviation of the prior of coefficients; it matters where few rows, or separable
+            classes, leave them open.
     """
 
-    def __init__(self, columns: Array, table: SortedRows) -> None:
-        self.columns, self.weights = columns, table.weights
+    def __init__(self, columns: Array, table: SortedRows, width: float) -> None:
+        self.columns, self.weights, self.width = columns, table.weights, width
         self.outputs = table.targets.shape[1]
         # One output is the log-odds of the second class; the first one's score is 0.
         classes = max(self.outputs, 2)
@@ -130,7 +131,7 @@ class Scores:
         self.design = design
         each = (self.owner[:, None] == np.arange(outputs)) * numbers[:, None]
         self.chances = probabilities(design @ each)
-        widths = np.where(np.arange(len(numbers)) < outputs, LEVEL, COEFFICIENT)
+        widths = np.where(np.arange(len(numbers)) < outputs, LEVEL, rows.width)
         self.prior = 1 / (widths**2 * rows.rows)
         log = np.log(np.maximum(self.chances, 1e-300))
         loss = -float(rows.weights @ np.einsum("rk,rk->r", rows.wanted, log))

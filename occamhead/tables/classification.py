@@ -17,7 +17,7 @@ from occamhead.expression.tidy import shortened
 from occamhead.search.result import join
 from occamhead.tables.between_rows import BetweenRows
 from occamhead.tables.candidates import CONSTANT, DIRECT, LINEAR, SPARSE, Candidate
-from occamhead.tables.class_rules import rules
+from occamhead.tables.class_rules import WIDTHS, rules
 from occamhead.tables.linear_models import logistic
 from occamhead.tables.platt import calibrate, probabilities, smoothed
 from occamhead.tables.selection import STANDARD_ERRORS
@@ -38,7 +38,7 @@ class Classification:
 
     A standard error of Brier's score on some hundred rows is about one row in a hundred that is
     told wrongly, which is what a longer rule is for; and rules are kept short by `is_to_be_read`.
-    So a simpler one is taken only within half of it.
+    So a simpler one is taken only within a quarter of it.
 
     Args:
         operators: What terms of rules may be made of.
@@ -52,7 +52,7 @@ class Classification:
             return -np.log(np.maximum(chances[np.arange(len(x)), labels], 1e-12))
 
     heavy_tails = False
-    errors = STANDARD_ERRORS / 2
+    errors = STANDARD_ERRORS / 4
     searched = 0.6
     is_to_be_read = True
 
@@ -130,7 +130,8 @@ class Classification:
         outputs = table.targets.shape[1]
         most *= outputs
         found = rules(table, most, operators, MOST_TERMS + outputs, seconds)
-        return Path(lambda part: rules(part, most, operators, len(found) - 1), table, found)
+        terms = (len(found) - 1) // len(WIDTHS)
+        return Path(lambda part: rules(part, most, operators, terms), table, found)
 
     def splits(self, table: SortedRows, folds: int, seed: int) -> Splits:
         folds = min(folds, int(np.bincount(table.labels).min()))
@@ -140,8 +141,8 @@ class Classification:
         return list(splitter.split(table.x, table.labels))
 
     def penalised(self, losses: Array, nats: Array, rows: Array) -> Array:
-        # Near even chances a nat is twice as much as a unit of the score, whose mean is a half.
-        return losses + nats / rows
+        # Near even chances a nat is half a unit of the score; the constant loses a quarter of one.
+        return losses + 2 * nats / rows
 
 
 def scores_of_all(formula: Expression) -> Expression:
