@@ -100,7 +100,7 @@ def _law(parser: argparse.ArgumentParser) -> None:
     add("--seconds", type=positive_seconds, metavar="S", help="CPU seconds to search for; default:"
         " 200,000 formulas")  # fmt: skip
     add("--max-complexity", type=positive, metavar="N",
-        help="most nodes and numbers of a formula; default 30, of classes 25")  # fmt: skip
+        help="most nodes and numbers; default 30, of classes 25")  # fmt: skip
     add("--classes", action="store_true", help="numbers in the column are names of classes, as"
         " words are")  # fmt: skip
     add("--seed", type=int, default=0, metavar="N", help="of the search; default 0")

@@ -100,7 +100,11 @@ def results_run(args: Namespace, name: str) -> Iterator[Run]:
         return
     _check_free(final, args.overwrite)
     folder = final.with_name(f"{final.name}{UNFINISHED}")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        error.filename = str(final)  # the place that was asked for
+        raise
     lock = FileLock(folder / LOCK, timeout=0)
     try:
         lock.acquire()
