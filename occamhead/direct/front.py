@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occamhead.direct.spelling import spelt
-from occamhead.expression import Apply, Expression
+from occamhead.expression import Apply, Expression, ExpressionBuilder
 from occamhead.expression.fitting import fit_numbers
 from occamhead.expression.linearised import loss_of
 from occamhead.expression.products import factored
@@ -28,6 +28,9 @@ HEAVY = 20
 # A formula is given up that, with its rough numbers or after a first step of their fit, leaves more
 # than so many times the error to beat.
 FAR, HOPEFUL = 10.0, 3.0
+
+# A multiple beyond this, or below its inverse, would lose its digits in a step of a fit from afar.
+FAR_OFF = 1e6
 
 # Steps of the fit of what a stage offers; what reaches the front is fitted to the end.
 # It ends when a step lowers the squares by a smaller share: of what noise leaves that is next to
@@ -110,8 +113,11 @@ class Front:
             values = formula(self.sample_x)[:, 0]
         if self._is_known(values, formula.complexity):
             return
-        if self._scaled_error(values) > FAR * self._to_beat(formula.complexity):
+        error, multiple = self._scaled(values)
+        if error > FAR * self._to_beat(formula.complexity):
             return
+        if not 1 / FAR_OFF < abs(multiple) < FAR_OFF:
+            formula = _times(multiple, formula)
         formula = spelt(factored(formula.simplified(), self.sample_x))
         if formula.complexity > 2 * self.max_complexity:
             return
@@ -139,13 +145,15 @@ class Front:
             self._offered[key] = size
         return known
 
-    def _scaled_error(self, values: Array) -> float:
-        """Error on the sample at the best multiple of these values; 0 where that is undefined."""
+    def _scaled(self, values: Array) -> tuple[float, float]:
+        """Error on the sample at the best multiple of these values, and this; 0, 1 if undefined."""
         with np.errstate(all="ignore"):
             weighted = self.sample_weights * values
-            multiple = np.divide(weighted @ self.sample_y, weighted @ values)
+            multiple = float(np.divide(weighted @ self.sample_y, weighted @ values))
             squared = float(self.sample_weights @ (multiple * values - self.sample_y) ** 2)
-        return math.sqrt(squared) / self.deviation if math.isfinite(squared) else 0.0
+        if not (math.isfinite(squared) and multiple):
+            return 0.0, 1.0
+        return math.sqrt(squared) / self.deviation, multiple
 
     def _to_beat(self, size: int) -> float:
         """The least error of what is no longer than this."""
@@ -187,3 +195,9 @@ class Front:
 
 def _operators(formula: Expression) -> set[str]:
     return {node.operator for node in formula.nodes if isinstance(node, Apply)}
+
+
+def _times(multiple: float, formula: Expression) -> Expression:
+    builder = ExpressionBuilder()
+    (top,) = builder.copy(formula, {i: builder.input(i) for i in formula.features})
+    return builder.build([builder.affine(0.0, [(multiple, top)])], formula.num_inputs)

@@ -23,10 +23,14 @@ from occamhead.tables.task import Task
 
 Array: TypeAlias = NDArray[np.float64]
 
-# A fold must leave so many rows to judge on.
-ROWS_PER_FOLD = 8
+# A fold must leave so many rows to judge on; where that is too many for two folds each row is left
+# out once, unless there are fewer than these.
+ROWS_PER_FOLD, FEWEST_ROWS = 8, 6
 # The first fold, without which nothing is known, may go on to so many times the time.
 FIRST_FOLD_BY = 1.3
+# A searched formula has at most so many numbers for each row that a fold fits them to: more would
+# stay what the held-out rows made them.
+NUMBERS_PER_ROW = 0.5
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,10 @@ def judge(
     When the time is used up the rows of the folds that are done decide, of one at least; what that
     one had no time for, the longest formulas, is not chosen.
     """
-    folds = min(settings.folds, len(table.x) // ROWS_PER_FOLD)
+    folds, count = settings.folds, len(table.x)
+    if folds > 1:
+        few = FEWEST_ROWS <= count < 2 * ROWS_PER_FOLD
+        folds = count if few else min(folds, count // ROWS_PER_FOLD)
     splits = task.splits(table, folds, seed) if folds > 1 else []
     if not splits:
         return None
@@ -79,7 +86,10 @@ def judge(
                 settings.say_used_up(f"{done} of {len(order)} formulas were judged")
                 order = order[:done]
                 break
-            refitted = candidates[place].refit(part)
+            candidate = candidates[place]
+            if candidate.node and candidate.formula.num_constants > NUMBERS_PER_ROW * len(rows):
+                continue  # its losses are infinite
+            refitted = candidate.refit(part)
             losses[held, place] = task.losses(refitted, x, labels)
             deciding[held, place] = task.deciding(refitted, x, labels)
             told = task.right(refitted, x, labels)

@@ -97,6 +97,15 @@ def test_in_noise_a_structure_is_on_the_front_with_no_more_terms_than_it_has(tex
     assert found.complexity <= law.complexity + 2
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_law_whose_numbers_are_far_from_one(seed):
+    random = np.random.default_rng(seed)
+    f, t = 10 ** random.uniform(13, 15, 30), random.uniform(3000, 8000, 30)
+    y = 1.4745e-50 * f**3 / (np.exp(4.7992e-11 * f / t) - 1)
+    found = fit_direct(np.stack([f, t], axis=1), y)[-1]
+    assert found.error < 1e-9 and found.complexity <= 16
+
+
 def test_no_number_that_another_takes_over():
     _, x, y = rows("x0*(x1 + 2.5)/(x2 + 1.5)")
     found = fit_direct(x, y)[-1].formula

@@ -12,6 +12,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from occamhead.problems import load
 from occamhead.tables.estimators import OccamRegressor
 from tests.tables.small import classifier, clean, noisy, regressor
 
@@ -49,6 +50,15 @@ def test_an_interpolation_is_no_law():
     assert model.equations_[model.equations_.chosen].kind.item() == "linear model"
 
 
+def test_keplers_six_rows_are_his_law():
+    (kepler,) = (law for law in load("firstprinciples") if law.name == "kepler")
+    rows = np.array(kepler.observed)
+    model = OccamRegressor(max_functions=5000, random_state=0).fit(rows[:, :1], rows[:, 1])
+    far = np.array([[19.2], [30.1]])  # Uranus, Neptune
+    np.testing.assert_allclose(model.predict(far), [30688.5, 60182.0], rtol=0.02)
+    assert model.best_.complexity <= 5
+
+
 def test_a_noisy_linear_table_is_not_worse_than_ridge():
     random = np.random.default_rng(0)
     x = random.normal(size=(2300, 6))
@@ -79,9 +89,9 @@ def test_a_noisy_law_beats_ridge_on_fresh_rows():
     )
 
 
-@pytest.mark.parametrize("load", [load_iris, load_breast_cancer, load_digits])
-def test_the_classifier_is_not_worse_than_logistic_regression(load):
-    x, y = load(return_X_y=True)
+@pytest.mark.parametrize("table", [load_iris, load_breast_cancer, load_digits])
+def test_the_classifier_is_not_worse_than_logistic_regression(table):
+    x, y = table(return_X_y=True)
     x, fresh, y, truth = train_test_split(x, y, train_size=min(400, 2 * len(y) // 3),
                                           stratify=y, random_state=0)  # fmt: skip
     model = classifier(max_functions=1000).fit(x, y)
