@@ -265,9 +265,9 @@ class SymbolicHead(Shown, Editable):
             raise ValueError(f"{path} is a saved head of kind {kind!r}, not {cls.kind!r} ({name})")
         try:
             head: Any = head_of(record)
+            return head.eval()
         except UNREADABLE as reason:
             raise ValueError(f"{path} is damaged: its parts do not fit: {reason}") from reason
-        return head.eval()
 
     def export(self, path: str | Path, **options: Any) -> Path:
         """Write the formula as .py, .json, .c, .sql or .onnx, with the head's names of features and

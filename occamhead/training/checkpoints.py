@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -83,12 +84,20 @@ def check_content(checkpoint: Mapping[str, Any], what: str, but: set[str]) -> No
     """
     seals = checkpoint.get(SEAL)
     if seals is None:
+        if any(map(_is_seal, checkpoint.values())):
+            raise Damaged(f"{what} is damaged: its seal has lost its name")
         return
     if not isinstance(seals, Mapping):
         raise Damaged(f"{what} is damaged: its seal is no list of parts")
     for name in sorted({*seals, *checkpoint} - {SEAL} - but, key=str):
         if seals.get(name) != content_digest([name, checkpoint.get(name)]):
             raise Damaged(f"{what} is damaged: its {name!r} is not what was saved")
+
+
+def _is_seal(part: Any) -> bool:
+    return isinstance(part, Mapping) and any(
+        isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) for value in part.values()
+    )
 
 
 def _imported(arguments: Any) -> str | None:

@@ -65,6 +65,7 @@ def test_parts_that_do_not_fit_are_damage_and_not_a_riddle(saved):
         ("config", {**content["config"], "in_features": "six"}),
         ("config", {"nonsense": 1}),
         ("state_dict", {}),
+        ("state_dict", {**content["state_dict"], "feature_scale": torch.zeros(6)}),
         ("dtype", "nonsense"),
         ("kind", ["occam"]),
         ("hints", 3),

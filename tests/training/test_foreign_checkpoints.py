@@ -89,6 +89,15 @@ def test_training_does_not_go_on_from_other_weights(fitted, make_trainer):
         make_trainer(max_steps=6).fit(module, datamodule=ordered(), ckpt_path=file)
 
 
+def test_a_seal_that_lost_its_name_is_no_missing_seal(fitted):
+    _, file = fitted
+    content = torch.load(file, weights_only=True)
+    content["occamhead_sea1"] = content.pop(SEAL)
+    torch.save(content, file)
+    with pytest.raises(Damaged, match="lost its name"):
+        OccamModule.load_from_checkpoint(file)
+
+
 @pytest.mark.parametrize("module", [OccamModule, EvolutionModule])
 def test_nothing_is_imported_that_a_checkpoint_names(fitted, trap, module):
     _, file = fitted
