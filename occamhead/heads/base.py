@@ -20,7 +20,7 @@ from occamhead.heads.editable import Editable
 from occamhead.heads.naming import FeatureNames, abridged
 from occamhead.heads.shown import Shown
 from occamhead.rows.objective import Objective, get_objective
-from occamhead.saving.tensors import UNREADABLE, load_tensors, save_tensors
+from occamhead.saving.tensors import UNREADABLE, Place, load_tensors, save_tensors
 
 FORMAT, VERSION = "occamhead.head", 1
 
@@ -228,7 +228,7 @@ class SymbolicHead(Shown, Editable):
 
     # --- storage ---------------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: Place) -> None:
         """Save configuration and weights, sealed; :meth:`SymbolicHead.load` needs nothing else."""
         content = {
             "format": FORMAT,
@@ -241,7 +241,7 @@ class SymbolicHead(Shown, Editable):
         save_tensors(path, content)
 
     @classmethod
-    def load(cls: type[Head], path: str | Path) -> Head:
+    def load(cls: type[Head], path: Place) -> Head:
         """Load a head that :meth:`save` wrote; no code is run from the file.
 
         ``SymbolicHead.load`` takes a head of any kind, and that of a kind one of its own.

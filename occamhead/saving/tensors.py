@@ -6,7 +6,7 @@ import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeAlias
 
 import torch
 
@@ -23,27 +23,34 @@ UNREADABLE = (
 )  # fmt: skip
 
 
-def save_tensors(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Write values and tensors to a file that appears whole, and that is sealed."""
+Place: TypeAlias = str | Path | IO[bytes]
+"""A file's path, or a stream."""
+
+
+def save_tensors(path: Place, content: Mapping[str, Any]) -> None:
+    """Write values and tensors to a file that appears whole, and that is sealed; or to a stream."""
+    if not isinstance(path, (str, Path)):
+        torch.save(dict(content), path)
+        return
     with replaced(path) as part:
         torch.save({**content, SEALED: True}, part)
         seal(part)
 
 
-def load_tensors(path: str | Path, what: str) -> dict[str, Any]:
+def load_tensors(path: Place, what: str) -> dict[str, Any]:
     """Read what :func:`save_tensors` wrote, or a file from before there were seals.
 
     Args:
-        path: The file.
+        path: The file, or a stream, which has no seal.
         what: What it should hold, for the error, such as "a saved head".
 
     Raises:
         ValueError: If the file is cut off, damaged or something else; names it.
         OSError: If it cannot be read.
     """
-    sealed = has_seal(path)
+    sealed = isinstance(path, (str, Path)) and has_seal(path)
     if sealed:
-        check_seal(path)
+        check_seal(path)  # type: ignore[arg-type]
     data = read_tensors(path, what)
     if not isinstance(data, dict):
         raise ValueError(f"{path} is not {what}")
@@ -52,15 +59,14 @@ def load_tensors(path: str | Path, what: str) -> dict[str, Any]:
     return data
 
 
-def read_tensors(path: str | Path, what: str) -> Any:
+def read_tensors(path: Place, what: str) -> Any:
     """Read what ``torch.save`` wrote, whatever that is; no code is run from the file.
 
     Raises:
         ValueError: If the file is cut off, damaged or something else; names it.
         OSError: If it cannot be read.
     """
-    with Path(path).open("rb") as content:  # what the system has against it, torch says badly
-        size = os.fstat(content.fileno()).st_size
+    size = _size(path)
     try:
         with enough_memory(f"reading {path} ({size} bytes)", "is it damaged?"):
             return torch.load(path, weights_only=True, map_location="cpu")
@@ -69,3 +75,13 @@ def read_tensors(path: str | Path, what: str) -> Any:
         raise ValueError(
             f"{path} ({size} bytes) is cut off or damaged, or is not {what}: {said}"
         ) from reason
+
+
+def _size(path: Place) -> int:
+    if not isinstance(path, (str, Path)):
+        at = path.tell()
+        size = path.seek(0, os.SEEK_END) - at
+        path.seek(at)
+        return size
+    with Path(path).open("rb") as content:  # what the system has against it, torch says badly
+        return os.fstat(content.fileno()).st_size
