@@ -158,8 +158,12 @@ class Together:
         scale = np.linalg.norm(system, axis=0)
         scale[scale == 0] = 1.0
         _, sizes, axes = np.linalg.svd(system / scale, full_matrices=False)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            spread = (axes.T**2) @ np.where(sizes > 1e-12 * sizes.max(), sizes**-2.0, np.inf)
+        # A direction of next to no size is known to any number, and its square might overflow.
+        known = sizes > 1e-12 * sizes.max()
+        inverse = np.full_like(sizes, np.inf)
+        inverse[known] = sizes[known] ** -2.0
+        with np.errstate(invalid="ignore"):
+            spread = (axes.T**2) @ inverse
             spread = np.nan_to_num(np.sqrt(spread), nan=np.inf, posinf=np.inf) / scale
         spread *= np.sqrt(shared.loss / (rows - width))
         for group in range(len(self.parts)):
