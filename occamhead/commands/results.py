@@ -20,8 +20,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from occamhead.commands.output import first_process, say
-from occamhead.saving import Kept, Stopped, stoppable, write_whole
+from occamhead.commands.output import say
+from occamhead.saving import Kept, Stopped, first_process, stoppable, write_whole
 
 FILES = (
     "results.json",
@@ -52,7 +52,7 @@ class Run:
     def __init__(self, final: Path, about: Mapping[str, str]) -> None:
         self.final = final
         self.folder = final.with_name(f"{final.name}{UNFINISHED}")
-        self.kept = Kept(self.folder / KEPT, about, writes=first_process())
+        self.kept = Kept(self.folder / KEPT, about)
 
     def once(self, name: str, make: Callable[[], Any]) -> Any:
         """A part of the run, which `--resume` does not do again; see :meth:`Kept.once`."""

@@ -23,9 +23,10 @@ from occamhead.expression.formats.drawing import check_drawing
 from occamhead.heads.model_file import save_model
 from occamhead.heads.naming import as_names
 from occamhead.rows.arrays import ArrayDataModule
-from occamhead.saving import Kept
+from occamhead.saving import NOWHERE, Kept
 from occamhead.training.finetune import finetune
 from occamhead.training.fit import fit_head
+from occamhead.training.kept_training import rows_digest
 from occamhead.training.results import Fit
 from occamhead.vision import Backbone, PictureRows
 
@@ -94,11 +95,17 @@ def _run(
     tuning = None
     if args.mode == "finetune":
         assert backbone is not None
+
+        def fit_rows(rows: ArrayDataModule) -> Fit:
+            # Fine-tuning may fit a head before it and one after, to other features.
+            kept = run.kept.part(f"head {rows_digest(rows.arrays)}")
+            return fit_features(rows, args, trainer, names, kept)
+
         tuned = finetune(
             task.splits,
             backbone,
             schedule_of(args),
-            fit=lambda rows: fit_features(rows, args, trainer, names, run.kept.part("head")),
+            fit=fit_rows,
             description=task.source,
             weights=args.weights,
             cache=args.cache,
@@ -132,7 +139,7 @@ def fit_features(
     args: argparse.Namespace,
     trainer: dict[str, Any],
     names: Mapping[str, str] | None = None,
-    kept: Kept | None = None,
+    kept: Kept = NOWHERE,
 ) -> Fit:
     """A head on frozen features, fitted as the mode says, which are called by these names."""
     data.feature_names = as_names(names, data.num_features)
@@ -149,7 +156,6 @@ def fit_features(
         head={"bases": [f"affine{args.terms}"]},
         class_weight=args.class_weight,
     )
-    kept = kept or Kept(None)
     start = None
     if args.mode != "evolution":
         fit = fit_head(data, checkpoint=kept.part("backprop").folder, **options)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from occamhead.saving.processes import first_process
 from occamhead.saving.sealed import read_sealed, seal
 from occamhead.saving.whole import replaced
 
@@ -32,7 +33,8 @@ class Kept:
         folder: Where the files are; made if need be. None keeps nothing.
         about: What the run is of: whatever its results depend on, as text by name. A folder that
             holds parts of a run about something else is refused.
-        writes: Whether this process writes; of a distributed run the first one does, all read.
+        writes: Whether this process writes. None lets the first one of a distributed run do so; all
+            read.
 
     Raises:
         WrongRun: If the folder holds the parts of another run; names the first difference.
@@ -42,9 +44,10 @@ class Kept:
         self,
         folder: str | Path | None,
         about: Mapping[str, str] | None = None,
-        writes: bool = True,
+        writes: bool | None = None,
     ) -> None:
-        self.folder, self.writes = None if folder is None else Path(folder), writes
+        self.folder = None if folder is None else Path(folder)
+        self.writes = first_process() if writes is None else writes
         if about is not None:
             self.check(about)
 
@@ -64,6 +67,11 @@ class Kept:
                     f"{self.folder} holds an unfinished run with {name} {before.get(name)!r}, and"
                     f" this one has {about.get(name)!r}; give the same, or begin anew elsewhere"
                 )
+
+    @property
+    def keeps(self) -> bool:
+        """Whether anything is kept."""
+        return self.folder is not None
 
     @property
     def empty(self) -> bool:
@@ -121,16 +129,14 @@ class Kept:
 
         save_tensors(file.with_suffix(".pt"), data)
 
-    def drop(self, name: str) -> None:
-        """Forget what was kept as `name`, which is needed no more."""
-        if self.folder is not None and self.writes:
-            for suffix in (".json", ".pt"):
-                (self.folder / f"{_file_name(name)}{suffix}").unlink(missing_ok=True)
-
     def part(self, name: str) -> Kept:
         """The parts of a part."""
         folder = None if self.folder is None else self.folder / _file_name(name)
         return Kept(folder, writes=self.writes)
+
+
+NOWHERE = Kept(None)
+"""Where nothing is kept."""
 
 
 def plain(value: Any) -> Any:

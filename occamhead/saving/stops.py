@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -33,11 +33,25 @@ SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGUSR1") if hasa
 
 
 @contextmanager
-def stoppable() -> Iterator[None]:
-    """Raise :class:`Stopped` where SIGTERM or SIGUSR1 comes in the meantime.
+def handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Let a function handle these signals in the meantime.
 
     Python's handlers run in the main thread alone; in any other nothing changes.
     """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {each: signal.signal(each, handler) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for each, old in before.items():
+            signal.signal(each, old)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Raise :class:`Stopped` where SIGTERM or SIGUSR1 comes; see :func:`handled`."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         # Once: what saves and cleans up on the way out is not to be stopped in its turn.
@@ -45,12 +59,5 @@ def stoppable() -> Iterator[None]:
             signal.signal(each, signal.SIG_IGN)
         raise Stopped(number)
 
-    if threading.current_thread() is not threading.main_thread():
+    with handled(stop):
         yield
-        return
-    before = {each: signal.signal(each, stop) for each in SIGNALS}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

@@ -14,7 +14,7 @@ from occamhead.search.elites import EQUAL, Elites, make_elites, might_enter, sel
 from occamhead.search.judging.evaluator import Evaluator, Judged
 from occamhead.search.judging.sampling import NONE
 from occamhead.search.learner import Learner
-from occamhead.search.shares import ALONE, Shares
+from occamhead.search.shares import Shares
 from occamhead.search.strategy import EngineName, Strategy
 from occamhead.search.variation import vary_elites
 
@@ -35,6 +35,7 @@ class Engine:
         evaluator: What judges.
         archive: The best functions ever seen; kept by the search.
         counts: How far the search is; kept by the search, but for what an engine counts.
+        shares: The processes that share the samples of a step.
     """
 
     strategy: Strategy
@@ -42,17 +43,12 @@ class Engine:
     evaluator: Evaluator
     archive: Archive
     counts: Counts
+    shares: Shares
 
     def __post_init__(self) -> None:
         """Make what an engine keeps beside these parts."""
 
-    def prepare(
-        self,
-        key: np.uint64,
-        choices: NDArray[np.int32],
-        given: NDArray[np.bool_],
-        shares: Shares = ALONE,
-    ) -> None:
+    def prepare(self, key: np.uint64, choices: NDArray[np.int32], given: NDArray[np.bool_]) -> None:
         """Before a step: let some samples start from given edges; see :func:`vary_elites`."""
 
     def matter(self, judged: Judged) -> NDArray[np.bool_]:
@@ -136,16 +132,10 @@ class OwnEngine(Engine):
         self.evaluator.held += [self.elites.root, self.shapes.root, self.niches.root]
         self._limit_complexity()
 
-    def prepare(
-        self,
-        key: np.uint64,
-        choices: NDArray[np.int32],
-        given: NDArray[np.bool_],
-        shares: Shares = ALONE,
-    ) -> None:
+    def prepare(self, key: np.uint64, choices: NDArray[np.int32], given: NDArray[np.bool_]) -> None:
         vary_elites(
             self.evaluator.wiring, key, self.strategy.descend, self.parents(), choices, given,
-            shares.rank, shares.size,
+            self.shares.rank, self.shares.size,
         )  # fmt: skip
 
     def matter(self, judged: Judged) -> NDArray[np.bool_]:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from occamhead.network.occamnet import OccamNet
-from occamhead.saving import Kept
+from occamhead.saving import NOWHERE, Kept
 from occamhead.search.archive import Archive
 from occamhead.search.checks import check_rows
 from occamhead.search.compiling import cpu_seconds
@@ -105,7 +105,7 @@ class Evolution:
         self.archive = Archive(wiring, strategy.exact)
         self.evaluator.held.append(self.archive.root)
         self.engine = ENGINES[strategy.engine](
-            strategy, self.learner, self.evaluator, self.archive, self.counts
+            strategy, self.learner, self.evaluator, self.archive, self.counts, shares
         )
         own = len(range(shares.rank, strategy.num_samples, shares.size))
         self.choices = np.empty((own, len(wiring.num_sources)), np.int32)
@@ -130,21 +130,19 @@ class Evolution:
             counts=replace(self.counts), shares=self.shares,
         )  # fmt: skip
         known = self.archive.choices[self.archive.root != NONE]
-        routes = np.concatenate([*self.engine.kept(), known])
-        if len(routes):
-            new.propose(routes)
+        new.propose(np.concatenate([*self.engine.kept(), known]))
         return new
 
     # --- the loop --------------------------------------------------------------------------------
 
     def run(
-        self, callback: Callable[[Progress], None] | None = None, kept: Kept | None = None
+        self, callback: Callable[[Progress], None] | None = None, kept: Kept = NOWHERE
     ) -> Result:
         """Search until an answer is found or a limit is reached; see :meth:`search`."""
         return self.result(self.search(callback, kept))
 
     def search(
-        self, callback: Callable[[Progress], None] | None = None, kept: Kept | None = None
+        self, callback: Callable[[Progress], None] | None = None, kept: Kept = NOWHERE
     ) -> str:
         """As :meth:`run`, but the network alone holds the answer.
 
@@ -160,16 +158,16 @@ class Evolution:
         Raises:
             WrongRun: If what is kept is of another search.
         """
-        kept = kept or Kept(None)
-        kept.check(about(self))
-        if (state := kept.read("search")) is not None:
-            restore(self, state)
+        if kept.keeps:
+            kept.check(about(self))
+            if (state := kept.read("search")) is not None:
+                restore(self, state)
         began, written = cpu_seconds() - self.counts.seconds, time.monotonic()
         reason = ""
         try:
             while not (reason := self.ends(began)):
                 improved = self.step()
-                if time.monotonic() - written >= KEEP_EVERY:
+                if kept.keeps and time.monotonic() - written >= KEEP_EVERY:
                     self.counts.seconds = cpu_seconds() - began
                     kept.write("search", state_of(self))
                     written = time.monotonic()
@@ -216,7 +214,7 @@ class Evolution:
             learner.cool(strategy.end_temperature, min(counts.steps / strategy.max_steps, 1.0))
         learner.fill_tables()
         key = np.uint64(strategy.seed * 1_000_003 + counts.steps)
-        self.engine.prepare(key, self.choices, self.given, self.shares)
+        self.engine.prepare(key, self.choices, self.given)
         learner.draw(key, self.given, self.choices, self.shares)
         counts.functions += strategy.num_samples
         taken = self.choices if self.shares.size == 1 else self._together()
@@ -264,7 +262,7 @@ class Evolution:
         """
         choices = np.array(routes, np.int32, ndmin=2)
         sizes = self.evaluator.wiring.num_sources
-        if choices.shape[1] != len(sizes) or (choices >= sizes).any() or choices.min() < NONE:
+        if choices.shape[1] != len(sizes) or ((choices < NONE) | (choices >= sizes)).any():
             raise ValueError(
                 f"routes must hold edges of this network's {len(sizes)} P-nodes, got an array of"
                 f" shape {list(choices.shape)}"

@@ -18,7 +18,7 @@ from occamhead.checks import check_counts
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.objective import one_thread
 from occamhead.rows.weights import ClassWeight, repeats
-from occamhead.saving import Kept
+from occamhead.saving import NOWHERE, Kept
 from occamhead.search.checks import check_can_hold
 from occamhead.search.evolution import Evolution
 from occamhead.search.judging.gram import sum_places
@@ -33,7 +33,7 @@ from occamhead.training.course import (
     head_options,
     prepare,
 )
-from occamhead.training.kept_training import about_fit, is_first
+from occamhead.training.kept_training import kept_fit
 from occamhead.training.path import Size, check_size, size_for
 from occamhead.training.results import Fit
 from occamhead.training.trainer import as_module, shape
@@ -48,7 +48,7 @@ def evolve_head(
     targets: Tensor,
     strategy: Strategy | None = None,
     start: NDArray[np.int32] | None = None,
-    kept: Kept | None = None,
+    kept: Kept = NOWHERE,
 ) -> Evolution:
     """Search for the formulas of a head, in place.
 
@@ -99,7 +99,7 @@ def evolve_pair(
     targets: Tensor,
     strategy: Strategy | None = None,
     start: NDArray[np.int32] | None = None,
-    kept: Kept | None = None,
+    kept: Kept = NOWHERE,
 ) -> Evolution:
     """As :func:`evolve_head`, for two sums (:func:`is_pair_of_sums`) that share the work.
 
@@ -205,14 +205,11 @@ def fit_head_by_evolution(
     ground = prepare(data, loss, class_weight, sample_weight, seed, classes=names)
     called = feature_names_of(options, ground.data)
     options = head_options(options, bases, loss, ground.data.class_names)
-    store = Kept(checkpoint, writes=is_first())
-    if checkpoint is not None:
-        asked = {"restarts": restarts, "distil": distil, "select": select, "screen": screen}
-        asked |= {"steps": steps, "seed": seed, "size": max_features, "head": options}
-        asked |= {"fitness": fitness, "strategy": strategy, "prior": prior}
-        if start is not None:
-            asked["start"] = start.formula().text()
-        store.check(about_fit(ground.data.arrays, ground.weight, asked))
+    asked = {"restarts": restarts, "distil": distil, "select": select, "screen": screen}
+    asked |= {"steps": steps, "seed": seed, "size": max_features, "head": options}
+    asked |= {"fitness": fitness, "strategy": strategy, "prior": prior}
+    asked["start"] = None if start is None else start.formula().text()
+    store = kept_fit(checkpoint, ground.data.arrays, ground.weight, asked)
     searches = _Searches(
         ground.classes,
         options,

@@ -20,7 +20,7 @@ from occamhead.rows.dense import choose_dense_head, fit_dense_head, teach
 from occamhead.rows.metrics import accuracy, rates_of
 from occamhead.saving import Kept
 from occamhead.training.fit import fit_head
-from occamhead.training.kept_training import is_first, train_kept
+from occamhead.training.kept_training import train_kept
 from occamhead.training.module import OccamModule
 from occamhead.training.numbers import choose_penalty
 from occamhead.training.renewal import FormulaRenewal, agreement, feature_drift, renew
@@ -126,8 +126,8 @@ def finetune(
         return ArrayData(arrays.train, arrays.validation, arrays.test, classes=arrays.classes)
 
     inner = hold_out(splits.train, 0.2, schedule.seed)
-    kept = Kept(checkpoint, writes=is_first())
-    if checkpoint is not None:
+    kept = Kept(checkpoint)
+    if kept.keeps:
         of = {"backbone": backbone.fingerprint, "pictures": splits.train.fingerprint()}
         kept.check({**of, "schedule": repr(schedule)})
     of_first = Splits(*inner, splits.test)

@@ -23,7 +23,7 @@ from occamhead.training.course import (
     head_options,
     prepare,
 )
-from occamhead.training.kept_training import about_fit, is_first, train_kept
+from occamhead.training.kept_training import kept_fit, train_kept
 from occamhead.training.module import OccamModule
 from occamhead.training.path import Size, check_size, size_for
 from occamhead.training.results import Fit
@@ -133,11 +133,9 @@ def fit_head(
         steps = max(300, 8 * len(ground.train[0]) // ground.data.batch_size)
     called = feature_names_of(shape, ground.data)
     options["head"] = head_options(shape, bases, loss, ground.data.class_names)
-    store = Kept(checkpoint, writes=is_first())
-    if checkpoint is not None:
-        asked = {"restarts": restarts, "distil": distil, "select": select, "screen": screen}
-        asked |= {"steps": steps, "seed": seed, "size": max_features, "module": options}
-        store.check(about_fit(ground.data.arrays, ground.weight, asked))
+    asked = {"restarts": restarts, "distil": distil, "select": select, "screen": screen}
+    asked |= {"steps": steps, "seed": seed, "size": max_features, "module": options}
+    store = kept_fit(checkpoint, ground.data.arrays, ground.weight, asked)
     make = _ByBackprop(ground, steps, options, trainer or {}, store)
     most = size_for(max_features, ground, distil=distil, seed=seed, select=select)
     settings = Settings(most, screen, restarts, restarts, distil, select)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
+from numpy.typing import NDArray
 from pytorch_lightning.callbacks import ModelCheckpoint
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 from torch import Tensor
 
 from occamhead.rows.arrays import LabelledArrays
@@ -37,7 +38,7 @@ def train_kept(
     Returns:
         The trainer; it has taken no step where the training was done before.
     """
-    if kept.folder is None:
+    if not kept.keeps:
         return _train(module, data, options)
     if (done := kept.read(name)) is not None:
         # For the trainer alone: what it sets up is not what was trained.
@@ -85,18 +86,35 @@ def _train(
     return trainer
 
 
-def about_fit(
-    arrays: LabelledArrays, weight: Tensor | None, asked: Mapping[str, Any]
-) -> dict[str, str]:
-    """What a fit is of: a hash of the rows that it may look at, and what was asked for."""
+def kept_fit(
+    checkpoint: str | Path | None,
+    arrays: LabelledArrays,
+    weight: Tensor | None,
+    asked: Mapping[str, Any],
+) -> Kept:
+    """Where a fit is kept.
+
+    Args:
+        checkpoint: The folder; None keeps nothing.
+        arrays: The rows, of which it may look at those of training and validation.
+        weight: What each of them counts, or None.
+        asked: What else the fit depends on.
+
+    Raises:
+        WrongRun: If the folder holds another fit.
+    """
+    kept = Kept(checkpoint)
+    if kept.keeps:
+        weights = [] if weight is None else [weight.numpy()]
+        about = {name: repr(value) for name, value in asked.items()}
+        kept.check({**about, "rows": rows_digest(arrays, *weights)})
+    return kept
+
+
+def rows_digest(arrays: LabelledArrays, *more: NDArray[Any]) -> str:
+    """A digest of the rows of training and validation, and of further arrays."""
     digest = hashlib.sha256()
-    weights = [] if weight is None else [weight.numpy()]
-    for part in (*arrays.train, *arrays.validation, *weights):
+    for part in (*arrays.train, *arrays.validation, *more):
         digest.update(f"{part.dtype} {part.shape}".encode())
         digest.update(np.ascontiguousarray(part).data)
-    return {**{name: repr(value) for name, value in asked.items()}, "rows": digest.hexdigest()[:16]}
-
-
-def is_first() -> bool:
-    """Whether this is the first process of a distributed run, or the only one."""
-    return not getattr(rank_zero_only, "rank", 0)
+    return digest.hexdigest()[:16]

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytorch_lightning as pl
 
-from occamhead.saving.stops import SIGNALS, Stopped
+from occamhead.saving.stops import SIGNALS, Stopped, handled
 
 
 class SaveOnStop(pl.Callback):
@@ -28,15 +27,9 @@ class SaveOnStop(pl.Callback):
         self.number: int | None = None
         self.file: Path | None = None
 
-    @contextmanager
-    def listening(self) -> Iterator[None]:
+    def listening(self) -> AbstractContextManager[None]:
         """Note the signals in the meantime."""
-        before = {each: signal.signal(each, self._note) for each in SIGNALS}
-        try:
-            yield
-        finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
+        return handled(self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.number = number
