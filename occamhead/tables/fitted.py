@@ -31,7 +31,8 @@ def fitted(
     Args:
         formula: One of all outputs, its numbers fitted to the targets.
         kind: Where it comes from.
-        nats, node: See :class:`~occamhead.tables.candidates.Candidate`.
+        nats, node: See :class:`~occamhead.tables.candidates.Candidate`; a formula that gets shorter
+            when it is tidied is charged as what it has become.
         table: The rows.
         task: What is asked of it.
         between: The points between them.
@@ -41,6 +42,8 @@ def fitted(
     if not between.is_sound(formula) and not (exact and _is_exact(formula, table, ROUNDING)):
         return None
     finished = task.fit(formula, table, anew)
+    if node > 0:
+        nats = min(nats, finished.complexity * node)
     return Candidate(
         finished, kind, mean_of(task, finished, table),
         lambda part: task.refit(finished, part), nats, node, exact,

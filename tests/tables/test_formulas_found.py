@@ -50,10 +50,14 @@ def test_an_interpolation_is_no_law():
     assert model.equations_[model.equations_.chosen].kind.item() == "linear model"
 
 
-def test_keplers_six_rows_are_his_law():
+@pytest.mark.parametrize(
+    ("loss", "functions"), [("squared", 5000), ("relative", 20_000), ("absolute", 5000)]
+)
+def test_keplers_six_rows_are_his_law(loss, functions):
     (kepler,) = (law for law in load("firstprinciples") if law.name == "kepler")
     rows = np.array(kepler.observed)
-    model = OccamRegressor(max_functions=5000, random_state=0).fit(rows[:, :1], rows[:, 1])
+    model = OccamRegressor(loss=loss, max_functions=functions, random_state=0)
+    model.fit(rows[:, :1], rows[:, 1])
     far = np.array([[19.2], [30.1]])  # Uranus, Neptune
     np.testing.assert_allclose(model.predict(far), [30688.5, 60182.0], rtol=0.02)
     assert model.best_.complexity <= 5
