@@ -34,9 +34,18 @@ class SaveOnStop(pl.Callback):
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.number = number
 
-    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        # Lightning's handler of SIGTERM calls ours too, but ends the process with status 0 where
-        # validation is going on, and saves nothing.
+    def on_sanity_check_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._hear_alone()
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._hear_alone()
+
+    def _hear_alone(self) -> None:
+        """Put our handlers in the place of Lightning's, which it sets after `on_fit_start`.
+
+        Its handler of SIGTERM calls ours too, but ends the process with status 0 where validation
+        is going on, and saves nothing.
+        """
         for each in SIGNALS:
             if signal.getsignal(each) not in (signal.SIG_DFL, signal.SIG_IGN):
                 signal.signal(each, self._note)
