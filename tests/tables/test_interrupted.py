@@ -9,31 +9,26 @@ import sys
 import pytest
 
 CHILD = """
-import json, os, signal, sys, threading, time, warnings
+import json, os, signal, sys, warnings
 import numpy as np
 from occamhead import OccamRegressor
 
-where, grouped = sys.argv[1], sys.argv[2] == "grouped"
-main, sent = threading.main_thread().ident, []
+where, grouped, sent = sys.argv[1], sys.argv[2] == "grouped", []
 
-def stop_there():
-    while not sent:
-        frame = sys._current_frames()[main]
-        while frame is not None and not sent:
-            code = frame.f_code
-            if f"{os.path.basename(code.co_filename)}:{code.co_name}" == where:
-                sent.append(where)
-                os.kill(os.getpid(), signal.SIGINT)
-            frame = frame.f_back
-        time.sleep(0.001)
+def stop_there(frame, event, _):
+    code = frame.f_code
+    if f"{os.path.basename(code.co_filename)}:{code.co_name}" == where:
+        sys.setprofile(None)
+        sent.append(where)
+        os.kill(os.getpid(), signal.SIGINT)
 
 random = np.random.default_rng(0)
 x = random.uniform(1, 5, (200, 2))
 y = np.sin(x[:, 0] * x[:, 1]) + x[:, 0] / x[:, 1] + 0.3 * random.normal(size=200)
 groups = np.repeat([0, 1, 2, 3], 50) if grouped else None
-threading.Thread(target=stop_there, daemon=True).start()
 with warnings.catch_warnings(record=True) as notes:
     warnings.simplefilter("always")
+    sys.setprofile(stop_there)
     model = OccamRegressor(
         max_functions=5000, depth=2, random_state=0, guesses=["sin(x0*x1) + x0"]
     ).fit(x, y, groups=groups)

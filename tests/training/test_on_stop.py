@@ -37,8 +37,9 @@ def test_a_signal_saves_and_ends_also_in_the_midst_of_validation(tmp_path, hook,
     data = ArrayData((x, (x[:, 1] > 0).long()), batch_size=8)
     saver = SaveOnStop()
     trainer = pl.Trainer(
-        default_root_dir=tmp_path, max_epochs=5, log_every_n_steps=1, accelerator="cpu", logger=False,
-        enable_progress_bar=False, enable_model_summary=False, callbacks=[SendAt(hook, number), saver],
+        default_root_dir=tmp_path, max_epochs=5, log_every_n_steps=1, accelerator="cpu",
+        logger=False, enable_progress_bar=False, enable_model_summary=False,
+        callbacks=[SendAt(hook, number), saver],
     )  # fmt: skip
     before = signal.getsignal(number)
     with pytest.raises(Stopped) as stop, saver.listening():
