@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from occamhead.heads.collecting import collect_features
     from occamhead.heads.essence import EssenceHead
     from occamhead.heads.model_file import load_model, save_model
+    from occamhead.heads.nec import nec_of
     from occamhead.heads.occam import OccamHead
     from occamhead.network import (
         BASES,
@@ -71,6 +72,7 @@ __all__ = [
     "get_basis",
     "lift",
     "load_model",
+    "nec_of",
     "register_basis",
     "report",
     "save_model",
@@ -86,6 +88,7 @@ _HOMES = {
     "occamhead.heads.collecting": ("collect_features",),
     "occamhead.heads.essence": ("EssenceHead",),
     "occamhead.heads.model_file": ("load_model", "save_model"),
+    "occamhead.heads.nec": ("nec_of",),
     "occamhead.heads.occam": ("OccamHead",),
     "occamhead.network": (
         "BASES",

@@ -33,11 +33,16 @@ def fit(data: ArrayDataModule, args: argparse.Namespace, trainer: Mapping[str, A
 
 
 def _say(path: ParetoPath, chosen: PathPoint) -> None:
-    """All sizes, and what a larger one than the chosen would give."""
+    """All sizes, and what a larger one than the chosen would give.
+
+    NEC is the number of features that a class reads in the mean, "most" that of the class that
+    reads most.
+    """
     lines = [
         (
             point.budget,
             point.features,
+            f"{point.nec.mean:.1f}",
             point.features_per_class,
             point.operations,
             f"{point.validation_accuracy:.1%}",
@@ -48,7 +53,9 @@ def _say(path: ParetoPath, chosen: PathPoint) -> None:
     ]
     say()
     say_table(
-        ("budget", "features", "a class", "operations", "held out", "95 % interval", ""), lines, ()
+        ("budget", "features", "NEC", "most", "operations", "held out", "95 % interval", ""),
+        lines,
+        (),
     )
     larger = [point for point in path if point.budget > chosen.budget]
     best = max(larger, key=lambda point: point.validation_accuracy, default=chosen)
@@ -65,6 +72,7 @@ def path_rows(path: ParetoPath) -> list[dict[str, Any]]:
     numbers = ("validation_accuracy", "standard_error")
     return [
         {name: getattr(point, name) for name in (*names, *numbers)}
+        | {"nec": point.nec.mean, "nec_max": point.nec.most}
         | {"interval": list(point.rates.accuracy_interval)}
         | {"returns": {f"x{feature}": share for feature, share in point.returns.items()}}
         for point in path

@@ -23,6 +23,7 @@ from occamhead.explain.example import spread_of
 from occamhead.expression.formats.rule import rule_of
 from occamhead.heads.calibration import expected_calibration_error
 from occamhead.heads.naming import said
+from occamhead.heads.nec import nec_of
 from occamhead.rows.arrays import as_rows
 from occamhead.rows.metrics import accuracy, rates_of, wilson_interval
 
@@ -61,7 +62,7 @@ def write(
     with torch.no_grad():
         model_predicted = head(x).argmax(dim=-1).numpy()
         log_q = float(head.log_prob().sum())
-    labels = y.numpy()
+    labels, nec = y.numpy(), nec_of(head)
     # Of the test rows: what answering one class always would reach there at best.
     majority = int(np.bincount(labels).argmax())
     soft, dense = accuracy(head.soft, (x, y)), accuracy(fit.dense, (x, y))
@@ -100,6 +101,9 @@ def write(
         "hints": {f"x{i}": head.hints[i] for i in formula.features} if head.hints else None,
         "features_used": len(formula.features),
         "features_per_class": [len(sums[k].features) for k in range(len(sums))],
+        "nec": nec.mean,
+        "nec_max": nec.most,
+        "nec_per_decision": nec.per_decision(torch.from_numpy(predicted)),
         "operations": formula.operations,
         **({"path": path_rows(fit.path)} if fit.path else {}),
         "probability": float(np.exp(log_q)),
@@ -263,7 +267,8 @@ def say_results(out: Path, task: Task, results: dict[str, Any]) -> None:
     if task.paper:
         say(f"paper: {task.paper.source}; baseline there {task.paper.baseline:.1%}")
     say(
-        f"{results['features_used']} features, {results['operations']} operations,"
+        f"{results['features_used']} features (NEC {results['nec']:.1f}, at most"
+        f" {results['nec_max']} a class), {results['operations']} operations,"
         f" formula.py agrees with the model on {results['agreement']:.0%} of the test pictures"
     )
     say(

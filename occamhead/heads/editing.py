@@ -15,6 +15,7 @@ from occamhead.expression import Affine, Constant, Expression, Input
 from occamhead.heads.base import SymbolicHead
 from occamhead.heads.digits import ALL, choose_digits
 from occamhead.heads.limits import Limits, limits_of
+from occamhead.heads.nec import nec_of
 from occamhead.heads.occam import OccamHead
 from occamhead.heads.sums import HeldOut, SumPath, folds, hold_out
 from occamhead.heads.threshold import Goal, cut
@@ -199,7 +200,7 @@ def edit(head: SymbolicHead, *, data: Any = None, **limits: Any) -> Edited:
     origin = origin_of(head, data)
     new = origin.limited(limits_for(head, **limits))
     formula = head.formula()
-    size = max(1, size_of(formula) if origin.per_class else len(formula.features))
+    size = max(1, nec_of(formula).most if origin.per_class else len(formula.features))
 
     def made(start: Origin) -> FittedSums:
         heads = start.fit(start.sizes_up_to(size))
@@ -268,8 +269,3 @@ def reads_per_class(formula: Expression) -> bool:
     """
     readers = Counter(f for k in range(len(formula)) for f in formula[k].features)
     return len(formula) > 2 and any(count < len(formula) - 1 for count in readers.values())
-
-
-def size_of(formula: Expression) -> int:
-    """The most features that the formula of a class reads."""
-    return max(len(formula[k].features) for k in range(len(formula)))

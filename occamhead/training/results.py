@@ -13,7 +13,8 @@ from occamhead.columns import aligned, between
 from occamhead.expression import Expression
 from occamhead.expression.formats.markup import Markup, tag
 from occamhead.expression.formats.mathml import mathml_rules
-from occamhead.heads.editing import Edited, FittedSums, limits_for, origin_of, size_of
+from occamhead.heads.editing import Edited, FittedSums, limits_for, origin_of
+from occamhead.heads.nec import Nec, nec_of
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.arrays import ArrayDataModule
 from occamhead.rows.metrics import ClassRates
@@ -114,10 +115,15 @@ class PathPoint:
         """Features that the formulas read in all."""
         return len(self.formula.features)
 
+    @cached_property
+    def nec(self) -> Nec:
+        """Features that the formula of each class reads, see :func:`occamhead.nec_of`."""
+        return nec_of(self.head)
+
     @property
     def features_per_class(self) -> int:
         """Features that the formula of one class reads at most."""
-        return size_of(self.formula)
+        return self.nec.most
 
     @property
     def operations(self) -> int:
@@ -191,8 +197,11 @@ class ParetoPath:
         return tag("div", *_html_rules(head), self.html_table(head))
 
     def table(self, chosen: OccamHead) -> list[str]:
-        """A line for each size: features, accuracy on rows held out, a mark beside one head."""
-        return aligned([self._titles, *self._cells(chosen)], left=(4,))
+        """A line for each size: features, accuracy on rows held out, a mark beside one head.
+
+        With more than two classes, NEC is the number of features that a class reads in the mean.
+        """
+        return aligned([self._titles, *self._cells(chosen)], left=(len(self._titles) - 1,))
 
     def html_table(self, chosen: OccamHead) -> Markup:
         """The same as HTML."""
@@ -203,7 +212,13 @@ class ParetoPath:
     @property
     def _titles(self) -> tuple[str, ...]:
         kind = "balanced, held out" if self.by == "balanced_accuracy" else "held out"
-        return "features", kind, "95 % interval", "operations", ""
+        nec = ("NEC",) if self._many else ()
+        return "features", *nec, kind, "95 % interval", "operations", ""
+
+    @property
+    def _many(self) -> bool:
+        """Whether there are classes enough for each to have features of its own."""
+        return self.points[0].head.out_features > 2
 
     def _cells(self, chosen: OccamHead) -> list[tuple[str, ...]]:
         """The interval is that of the accuracy: a balanced one has none."""
@@ -213,7 +228,8 @@ class ParetoPath:
             mark = "chosen" if point.formula == formula and not any(c[-1] for c in cells) else ""
             ends = between(point.rates.accuracy_interval) if self.by == "accuracy" else ""
             size, rate = str(point.features), f"{self._rate(point.rates):.1%}"
-            cells.append((size, rate, ends, str(point.operations), mark))
+            nec = (f"{point.nec.mean:.1f}",) if self._many else ()
+            cells.append((size, *nec, rate, ends, str(point.operations), mark))
         return cells
 
     def edit(self, **limits: Any) -> ParetoPath:
