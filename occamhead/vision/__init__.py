@@ -20,6 +20,7 @@ from occamhead.vision.datamodules import (
 )
 from occamhead.vision.digits import mnist_splits
 from occamhead.vision.downloads import reachable
+from occamhead.vision.feature_files import StoredFeatures, stored_features
 from occamhead.vision.features import best_device, cached_features, extract, pixels
 from occamhead.vision.pictures import (
     PictureArrays,
@@ -43,6 +44,7 @@ __all__ = [
     "PictureTensors",
     "Pictures",
     "Splits",
+    "StoredFeatures",
     "best_device",
     "build_backbone",
     "cached_features",
@@ -57,4 +59,5 @@ __all__ = [
     "pixels",
     "reachable",
     "read_folder",
+    "stored_features",
 ]
