@@ -17,7 +17,7 @@ from occamhead.heads.digits import ALL, choose_digits
 from occamhead.heads.limits import Limits, limits_of
 from occamhead.heads.nec import nec_of
 from occamhead.heads.occam import OccamHead
-from occamhead.heads.sums import HeldOut, SumPath, folds, hold_out
+from occamhead.heads.sums import HeldOut, folds, hold_out, sum_path
 from occamhead.heads.threshold import Goal, cut
 from occamhead.heads.writing import write_head
 from occamhead.rows.arrays import ArrayDataModule, as_data, view_rows
@@ -113,7 +113,10 @@ class Origin:
         """Heads of these sizes, under the limits.
 
         Args:
-            sizes: Most features in all, or of each class, in ascending order.
+            sizes: Most features in all, or the mean number of a class, in ascending order.
+
+        Returns:
+            A head for each size; for those that were done where Ctrl-C came.
 
         Raises:
             ValueError: If a feature has to be read with a sign that the rows do not give it.
@@ -126,10 +129,10 @@ class Origin:
             splits = folds(together, count, self.seed, self.weight)
         how = self.classes, self.per_class, self.penalty
         held_out = hold_out(splits, self.classes, sizes, *how[1:], self.limits)
-        path = SumPath(together, *how, self.weight, self.limits)
-        sums = path.sums(sizes)
+        path = sum_path(together, *how, self.weight, self.limits)
+        sums = path.sums([size for size in sizes if size in held_out])
         found = {}
-        for size in sizes:
+        for size in sums:
             made, held = sums[size], held_out[size]
             if self.classes == 2:
                 said = path.scores(made, together[0]), together[1], self.weight
@@ -142,7 +145,7 @@ class Origin:
             returns: dict[int, float] = {}
             if len(held.features) > 1:
                 returns = {f: counts[f] / len(held.features) for f in head.formula().features}
-            found[size] = FittedSums(head, held, path.aim(size).ridge, returns)
+            found[size] = FittedSums(head, held, path.ridge(size), returns)
             head.origin = replace(self, rates=found[size].rates)
         return found
 
@@ -200,7 +203,7 @@ def edit(head: SymbolicHead, *, data: Any = None, **limits: Any) -> Edited:
     origin = origin_of(head, data)
     new = origin.limited(limits_for(head, **limits))
     formula = head.formula()
-    size = max(1, nec_of(formula).most if origin.per_class else len(formula.features))
+    size = max(1, round(nec_of(formula).mean) if origin.per_class else len(formula.features))
 
     def made(start: Origin) -> FittedSums:
         heads = start.fit(start.sizes_up_to(size))

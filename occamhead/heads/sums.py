@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from occamhead.heads.calibration import share_out
+from occamhead.heads.class_sums import ClassSums
 from occamhead.heads.limits import Limits
 from occamhead.heads.writing import Sums
 from occamhead.rows.best_subsets import best_subsets, fit_weights
@@ -64,13 +65,11 @@ class HeldOut:
 
 
 class SumPath:
-    """Sums for each budget on some rows.
+    """Sums for each budget on some rows, of features that all classes share.
 
     Args:
         rows: Features and labels.
         classes: Number of classes.
-        per_class: Whether each class has features of its own. Two classes share a single score,
-            and never have.
         penalty: Ridge penalty of the dense head that teaches; None learns from the labels.
         weight: What each row counts, 1 in the mean; None counts all alike.
         limits: What the sums may read, and how; the dense head reads no other features.
@@ -80,7 +79,6 @@ class SumPath:
         self,
         rows: Rows,
         classes: int,
-        per_class: bool,
         penalty: float | None,
         weight: Tensor | None = None,
         limits: Limits | None = None,
@@ -88,7 +86,6 @@ class SumPath:
         features, labels = rows
         self.weight = weight
         self.classes = classes
-        self.per_class = per_class and classes > 2
         self.limits = limits or Limits()
         self.standardisation = standardisation(features)
         self.z = self.standardised(features)
@@ -135,11 +132,15 @@ class SumPath:
         """
         return LABELS if self.teacher is None or budget == 1 else SCORES
 
+    def ridge(self, budget: int) -> float:
+        """Penalty of the weights of a budget."""
+        return self.aim(budget).ridge
+
     def supports(self, budgets: Sequence[int], barred: Sequence[int] = ()) -> dict[int, Tensor]:
         """For each budget which weights may differ from zero, [features that may be read, classes].
 
         Args:
-            budgets: Most features of each class, or in all.
+            budgets: Most features in all.
             barred: Places of features, among those that may be read, that are not.
         """
         masks: dict[int, Tensor] = {}
@@ -181,14 +182,12 @@ class SumPath:
     def _subsets(
         self, gram: Tensor, moments: Tensor, budgets: Sequence[int], barred: Sequence[int]
     ) -> dict[int, Tensor]:
-        """Best subsets as masks, of all classes at once or of each by itself."""
+        """Best subsets as masks."""
         masks = {b: torch.zeros(len(gram), self.classes, dtype=torch.bool) for b in budgets}
         forced = [self._place(feature) for feature in self.limits.force]
-        for outputs in range(self.classes) if self.per_class else (slice(None),):
-            columns = moments[:, outputs].reshape(len(gram), -1)
-            found = best_subsets(gram, columns, budgets, forced=forced, barred=barred)
-            for budget, subset in found.items():
-                masks[budget][subset, outputs] = True
+        found = best_subsets(gram, moments, budgets, forced=forced, barred=barred)
+        for budget, subset in found.items():
+            masks[budget][subset] = True
         return masks
 
     def _place(self, feature: int) -> int:
@@ -255,6 +254,23 @@ class SumPath:
         return place
 
 
+def sum_path(
+    rows: Rows,
+    classes: int,
+    per_class: bool,
+    penalty: float | None,
+    weight: Tensor | None = None,
+    limits: Limits | None = None,
+) -> SumPath | ClassSums:
+    """Sums of features that all classes share, or with features of its own for each class.
+
+    Two classes share a single score, and have the same features in any case. See
+    :class:`SumPath` and :class:`occamhead.heads.class_sums.ClassSums`.
+    """
+    kind = ClassSums if per_class and classes > 2 else SumPath
+    return kind(rows, classes, penalty, weight, limits)
+
+
 def hold_out(
     splits: Iterator[tuple[Rows, Rows, Weights]],
     classes: int,
@@ -268,15 +284,15 @@ def hold_out(
     Args:
         splits: Rows to fit, rows held out, and what each of either counts; each row may be held
             out once.
-        classes, per_class, penalty, limits: See :class:`SumPath`.
-        budgets: Most features of each class, or in all.
+        classes, per_class, penalty, limits: See :func:`sum_path`.
+        budgets: Most features in all, or the mean number of a class.
     """
     said: dict[int, list[Tensor]] = {budget: [] for budget in budgets}
     read: dict[int, list[frozenset[int]]] = {budget: [] for budget in budgets}
     own: dict[int, list[tuple[Tensor, Tensor, Tensor | None]]] = {budget: [] for budget in budgets}
     labels, weights, places = [], [], []
     for place, (fitted, (features, held), (weight, weight_held)) in enumerate(splits):
-        path = SumPath(fitted, classes, per_class, penalty, weight, limits)
+        path = sum_path(fitted, classes, per_class, penalty, weight, limits)
         labels.append(held)
         weights.append(weight_held)
         places.append(torch.full_like(held, place))
@@ -287,9 +303,11 @@ def hold_out(
             read[budget].append(frozenset(used.tolist()))
     counts = [each for each in weights if each is not None]
     of_rows = torch.cat(labels), torch.cat(counts) if counts else None, torch.cat(places)
+    # A budget that was not reached in all splits, as Ctrl-C came, is left out.
     return {
         budget: HeldOut(torch.cat(said[budget]), *of_rows, tuple(own[budget]), tuple(read[budget]))
         for budget in budgets
+        if len(said[budget]) == len(places)
     }
 
 

@@ -13,7 +13,7 @@ from occamhead.checks import check_counts
 from occamhead.heads.digits import ALL, choose_digits
 from occamhead.heads.editing import BUDGETS
 from occamhead.heads.occam import OccamHead
-from occamhead.heads.sums import SumPath
+from occamhead.heads.sums import sum_path
 from occamhead.heads.threshold import Threshold, goal_of
 from occamhead.heads.writing import write_head
 from occamhead.rows.arrays import as_data
@@ -57,8 +57,9 @@ def fit_path(
 
     Without nodes, each class's score is a weighted sum of features. The features are those best
     subsets whose sums come nearest to the scores of a dense head (see
-    :mod:`occamhead.heads.sums`). Two classes share one score: each formula has the features that
-    speak for its class.
+    :mod:`occamhead.heads.sums`), or, with `per_class`, those that lower the loss of all classes
+    most (see :mod:`occamhead.heads.class_sums`), for hundreds of classes too. Two classes share
+    one score: each formula has the features that speak for its class.
 
     With nodes, each class's score is a weighted sum of nodes of its own, functions of weighted
     sums of features. They are trained on all features and pruned (see
@@ -72,7 +73,8 @@ def fit_path(
         data: Rows of features and labels: a data module, a pair `(x, y)` or a loader, as
             :func:`occamhead.fit_head` takes them.
         budgets: Most features, each at least 1; a budget of more than there are is all.
-        per_class: Whether budgets count the features of each class rather than those of all.
+        per_class: Whether budgets count the features of a class rather than those of all: of sums
+            in the mean, as the field counts them (NEC), and of nodes at most.
         nodes: Nodes of each class; 0 for weighted sums.
         terms: Most features that a node reads.
         family: What a node is, see :data:`occamhead.network.bases.FAMILIES`.
@@ -279,7 +281,7 @@ def bootstrap_returns(
     Args:
         data: As :func:`fit_path` takes; rows of training and validation are resampled.
         budgets: Most features.
-        per_class: Whether budgets count the features of each class.
+        per_class: Whether budgets count the features of a class, in the mean.
         resamples: Bootstrap samples, each of as many rows, drawn with replacement.
         seed: Seed of the drawing.
 
@@ -297,7 +299,7 @@ def bootstrap_returns(
     for _ in range(resamples):
         drawn = torch.randint(len(labels), (len(labels),), generator=generator)
         rows = features[drawn], labels[drawn]
-        path = SumPath(rows, ground.classes, per_class, ground.penalty)
+        path = sum_path(rows, ground.classes, per_class, ground.penalty)
         for budget, mask in path.supports(budgets).items():
             counts[budget].update(mask.any(dim=1).nonzero().flatten().tolist())
     return {

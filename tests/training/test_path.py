@@ -234,7 +234,9 @@ def test_two_classes_share_one_difference(planted):
 def test_each_class_has_features_of_its_own(planted):
     data = planted(rows=400, features=40, informative=6, classes=3, strength=3.0)
     point = fit_path(data.data(), [2], per_class=True).points[0]
-    assert point.features_per_class <= 2 < point.features <= 6
+    formula = point.formula
+    assert sum(len(formula[k].features) for k in range(3)) == 3 * 2
+    assert 2 < point.features <= 6
 
 
 def test_blocks_solve_what_no_sum_of_features_can():
@@ -317,7 +319,7 @@ def testfolds_hold_every_row_out_once_with_all_classes():
 
 def test_without_a_teacher_the_labels_are_the_aim(planted):
     x, y = as_rows(planted(rows=100, features=12).train)
-    path = SumPath((x, y), 2, False, None)
+    path = SumPath((x, y), 2, None)
     assert path.teacher is None
     assert path.supports([2])[2].any(dim=1).sum() == 2
 

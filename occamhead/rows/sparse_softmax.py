@@ -1,0 +1,185 @@
+"""Multinomial logistic regression in which most weights are held at zero, at the cost of the rest.
+
+With hundreds of classes that read a few features each, the scores are a product of a sparse matrix
+and a dense one: 1,000 weights on 20,000 rows take a hundredth of a second, all 400,000 a second.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from torch import Tensor
+
+# Rows whose scores are in memory at a time: they stay in the cache from one class to the next.
+BLOCK = 2048
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Weights, intercepts, and how good they are.
+
+    Args:
+        weight: On standardised features, [classes, features], zero where `mask` is not set.
+        bias: [classes].
+        mask: Which weights are free, [classes, features].
+        loss: Mean cross-entropy in nats, and the penalty.
+    """
+
+    weight: Tensor
+    bias: Tensor
+    mask: Tensor
+    loss: float
+
+
+class SparseSoftmax:
+    """The mean cross-entropy of softmax scores, and a ridge penalty, over a few of the weights.
+
+    Args:
+        z: Standardised features, [features, rows], in single precision and contiguous.
+        targets: Labels [rows], or the probabilities of the classes [rows, classes].
+        classes: Number of classes.
+        ridge: Weight of the sum of squared weights beside the mean cross-entropy.
+        weight: What each row counts, [rows], 1 in the mean; None counts all alike.
+    """
+
+    def __init__(
+        self, z: Tensor, targets: Tensor, classes: int, ridge: float, weight: Tensor | None = None
+    ) -> None:
+        self.z, self.targets, self.classes, self.ridge, self.weight = (
+            z, targets, classes, ridge, weight,
+        )  # fmt: skip
+        self._columns = z.numpy()
+
+    def fit(self, start: Solution, mask: Tensor, steps: int) -> Solution:
+        """The best weights where the mask is set, by L-BFGS from given ones.
+
+        Args:
+            start: Where to begin.
+            mask: Which weights are free, [classes, features].
+            steps: Most iterations.
+        """
+        free = mask.nonzero(as_tuple=True)
+        starts, features = self._places(mask)
+        count = len(features)
+
+        def value(numbers: np.ndarray) -> tuple[float, np.ndarray]:
+            weight, bias = numbers[:count], numbers[count:]
+            loss, of_weight, of_bias = 0.0, np.zeros(count), np.zeros(self.classes)
+            for first, last in self._blocks():
+                losses, share = self._excess(starts, features, weight, bias, first, last)
+                loss += float(self._counted(losses, first, last).sum(dtype=torch.double))
+                excess = self._counted(share, first, last).numpy()
+                _add_slopes(self._columns, first, last, starts, features, excess, of_weight)
+                of_bias += excess.sum(axis=1)
+            rows = self.z.shape[1]
+            slopes = np.concatenate([of_weight / rows + 2 * self.ridge * weight, of_bias / rows])
+            return loss / rows + self.ridge * float(weight @ weight), slopes
+
+        first = np.concatenate([start.weight[free].double().numpy(), start.bias.double().numpy()])
+        # A cross-entropy that changes by less classifies the same.
+        limits = {"maxiter": steps, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-7}
+        found = minimize(value, first, jac=True, method="L-BFGS-B", options=limits)
+        weight = torch.zeros_like(start.weight)
+        weight[free] = torch.from_numpy(found.x[:count]).to(weight)
+        return Solution(
+            weight, torch.from_numpy(found.x[count:]).to(weight), mask, float(found.fun)
+        )
+
+    def slopes(self, at: Solution) -> tuple[Tensor, Tensor]:
+        """How the loss changes with each weight, of which most are zero.
+
+        Returns:
+            Slopes of the mean cross-entropy [classes, features], and its curvature along any
+            weight of each class [classes], as far as rows and features are independent.
+        """
+        slopes, curvature = torch.zeros_like(at.weight), torch.zeros(self.classes)
+        starts, features = self._places(at.mask)
+        weight = at.weight[at.mask].double().numpy()
+        bias = at.bias.double().numpy()
+        for first, last in self._blocks():
+            _, excess = self._excess(starts, features, weight, bias, first, last)
+            probability = excess + self._wanted(first, last)
+            slopes += self._counted(excess, first, last) @ self.z[:, first:last].T
+            spread = probability.sub_(probability.square())
+            curvature += self._counted(spread, first, last).sum(dim=1)
+        rows = self.z.shape[1]
+        return slopes / rows, curvature / rows
+
+    def _blocks(self) -> Iterator[tuple[int, int]]:
+        rows = self.z.shape[1]
+        return ((first, min(first + BLOCK, rows)) for first in range(0, rows, BLOCK))
+
+    def _places(self, mask: Tensor) -> tuple[np.ndarray, np.ndarray]:
+        """Where the weights of each class begin, and the feature of each."""
+        counts = mask.sum(dim=1).cumsum(dim=0)
+        starts = np.concatenate([[0], counts.numpy()]).astype(np.int64)
+        return starts, mask.nonzero()[:, 1].numpy()
+
+    def _wanted(self, first: int, last: int) -> Tensor:
+        """The targets of some rows as probabilities, [classes, rows]."""
+        targets = self.targets[first:last]
+        if targets.ndim == 2:
+            return targets.T
+        wanted = torch.zeros(self.classes, last - first)
+        return wanted.scatter_(0, targets.unsqueeze(0), 1.0)
+
+    def _excess(
+        self,
+        starts: np.ndarray,
+        features: np.ndarray,
+        weight: np.ndarray,
+        bias: np.ndarray,
+        first: int,
+        last: int,
+    ) -> tuple[Tensor, Tensor]:
+        """The loss of each of some rows, and by how much each probability is above its target.
+
+        Returns:
+            [rows] and [classes, rows].
+        """
+        scores = np.empty((self.classes, last - first), np.float32)
+        numbers = weight.astype(np.float32), bias.astype(np.float32)
+        _add_up(self._columns, first, last, starts, features, *numbers, scores)
+        share, targets = torch.from_numpy(scores), self.targets[first:last]
+        total = share.logsumexp(dim=0)
+        if targets.ndim == 2:
+            losses = total - (share * targets.T).sum(dim=0)
+            share.sub_(total).exp_().sub_(targets.T)
+        else:
+            losses = total - share.gather(0, targets.unsqueeze(0)).squeeze(0)
+            share.sub_(total).exp_()
+            share.scatter_add_(0, targets.unsqueeze(0), torch.full_like(share[:1], -1.0))
+        return losses, share
+
+    def _counted(self, said: Tensor, first: int, last: int) -> Tensor:
+        """What is said of some rows, [..., rows], times what they count; it may be changed."""
+        return said if self.weight is None else said.mul_(self.weight[first:last])
+
+
+@numba.njit(cache=True, fastmath=True)
+def _add_up(z, first, last, starts, features, weight, bias, scores):
+    """Scores of rows `first` to `last` for each class: its intercept and its weighted features."""
+    for label in range(len(starts) - 1):
+        sums = scores[label]
+        sums[:] = bias[label]
+        for place in range(starts[label], starts[label + 1]):
+            column, factor = z[features[place]], weight[place]
+            for row in range(last - first):
+                sums[row] += factor * column[first + row]
+
+
+@numba.njit(cache=True, fastmath=True)
+def _add_slopes(z, first, last, starts, features, excess, slopes):
+    """Add to the slope of each weight what these rows say."""
+    for label in range(len(starts) - 1):
+        above = excess[label]
+        for place in range(starts[label], starts[label + 1]):
+            column, total = z[features[place]], np.float32(0.0)
+            for row in range(last - first):
+                total += above[row] * column[first + row]
+            slopes[place] += total
