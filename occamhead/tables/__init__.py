@@ -6,5 +6,6 @@ with needs("scikit-learn", "occamhead.tables (OccamRegressor)", "tabular"):
     import sklearn  # noqa: F401
 
 from occamhead.tables.estimators import OccamClassifier, OccamRegressor
+from occamhead.tables.no_law import NoLawWarning
 
-__all__ = ["OccamClassifier", "OccamRegressor"]
+__all__ = ["NoLawWarning", "OccamClassifier", "OccamRegressor"]

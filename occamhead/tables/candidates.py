@@ -75,6 +75,8 @@ def charges(candidates: Sequence[Candidate]) -> Array:
             if i != j and one.node > 0 and other.node > 0:
                 longer = max(one.complexity - other.complexity, 0)
                 made[i, j] = min(one.nats, longer * one.node)
+            elif other.kind == CONSTANT:
+                made[i, j] = max(one.nats, one.complexity * one.node)
     return made
 
 

@@ -77,6 +77,7 @@ class Classification:
         return -float(table.weights @ np.log(shares[table.labels]))
 
     rounds = 1
+    is_robust = False
 
     def cost(self, predicted: Array, table: SortedRows) -> float:
         raise NotImplementedError("classes are searched once")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import r2_score
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -23,6 +21,7 @@ from occamhead.tables.guesses import read_guesses
 from occamhead.tables.limits import Bounds, Nested, read_limits
 from occamhead.tables.local import error_scale
 from occamhead.tables.losses import RowLoss, get_loss
+from occamhead.tables.no_law import say_constant_target
 from occamhead.tables.number_errors import named_constants, number_errors, number_frame
 from occamhead.tables.platt import probabilities
 from occamhead.tables.regression import Regression
@@ -251,12 +250,7 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
             self._fit_groups(x, y, weights, groups, self._settings(), wishes)
             return self
         table = sort_rows(x, y[:, None], y, weights)
-        if np.ptp(table.labels) == 0:
-            warnings.warn(
-                f"the target is {table.labels[0]:g} in every row; the formula is that constant",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        say_constant_target(table)
         scale = error_scale(table) if self.loss == "huber" else 0.0
         loss = get_loss(self.loss, table.labels, self.quantile, scale)
         task = Regression(loss)

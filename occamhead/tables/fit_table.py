@@ -33,6 +33,7 @@ from occamhead.tables.candidates import (
 )
 from occamhead.tables.fitted import fitted
 from occamhead.tables.held_out import Verdict, judge
+from occamhead.tables.no_law import say_no_law
 from occamhead.tables.screening import screen
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
@@ -141,9 +142,14 @@ def fit_table(
         best = min((*simple, *found), key=lambda each: each.loss)
         result = without_search(best.formula, cpu_seconds() - began, INTERRUPTED)
     guesses = [each for each in found if each.kind == GUESS]
-    front = pareto(each for each in found if each.kind != GUESS)
+    # A formula of no input is a constant, and the best one is there.
+    front = pareto(each for each in found if each.kind != GUESS and (each.exact or _tells(each)))
+    simple = [each for each in simple if each.kind in (CONSTANT, LINEAR) or _tells(each)]
     candidates = sorted([*simple, *guesses, *front], key=lambda each: (each.complexity, each.loss))
     chosen, verdict = _chosen(candidates, result, judged, task, settings, seeds, began)
+    if verdict is not None and wishes.template is None:
+        constant = next(each for each in simple if each.kind == CONSTANT)
+        say_no_law(candidates[chosen], constant, judged, task)
     if len(table.x) > len(judged.x):
         candidates[chosen] = _on_more_rows(candidates[chosen], table, judged, task, seeds, wishes)
     parts = None if wishes.template is None else _parts(candidates[chosen], judged, wishes)
@@ -153,6 +159,11 @@ def fit_table(
     return FittedTable(
         candidates[chosen].formula, equations, result, inputs, verdict, wishes.left_out, parts
     )
+
+
+def _tells(candidate: Candidate) -> bool:
+    """Whether a formula takes an input."""
+    return bool(candidate.formula.features)
 
 
 def _allowed_simple(simple: list[Candidate], wishes: Wishes) -> list[Candidate]:

@@ -54,6 +54,10 @@ class Regression:
     searched = 1.0
     is_to_be_read = False
 
+    @property
+    def is_robust(self) -> bool:
+        return self.loss.is_robust
+
     def mean_loss(self, table: SortedRows) -> float:
         return mean_of(self, self._constant(table), table)
 

@@ -42,11 +42,13 @@ def choose(
 ) -> int:
     """The place of the formula to take, from held-out losses.
 
-    The best is that of the least mean. The simplest is taken whose losses are larger than the
-    best's by no more than `errors`, for the constant `AGAINST_NOTHING`, neither in the mean
-    nor in Wilcoxon's (1945) signed ranks. Where a few rows have most of the loss the mean's
-    standard error is so large that it tells nothing, and the ranks decide; where a few rows are
-    what a formula is about, the mean sees what ranks do not.
+    The constant stands unless some formula's losses are smaller in the mean, and by more than
+    `AGAINST_NOTHING` standard errors there or in Wilcoxon's (1945) signed ranks; what tells no
+    more than it is out. Of the others the best is that of the least mean, and the simplest is taken
+    whose losses are larger than the best's by no more than `errors`, neither in the mean nor in
+    ranks. Where a few rows have most of the loss the mean's standard error is so large that it
+    tells nothing, and the ranks decide; where a few rows are what a formula is about, the mean sees
+    what ranks do not.
 
     Args:
         losses: Of each row under each formula, in units of the loss of the mean,
@@ -65,21 +67,27 @@ def choose(
     charges = np.zeros((losses.shape[1],) * 2) if charges is None else charges
     losses = cut(losses)
     rows = np.full(losses.shape[1], 1 / float(weights @ weights))
-    means = weights @ penalised(losses, charges.diagonal(), rows)
-    best = int(np.lexsort((complexities, means))[0])
     telling = telling_rows(losses, weights) if heavy_tails else rows
-    for place in np.lexsort((means, complexities)).tolist():
-        both = [place, best]
-        nats = np.array([charges[place, best], charges[best, place]])
-        if place == best:
-            return place
+
+    def is_worse(place: int, other: int, most: float) -> bool:
+        both = [place, other]
+        nats = np.array([charges[place, other], charges[other, place]])
         in_mean = penalised(losses[:, both], nats, telling[both])
         in_ranks = penalised(losses[:, both], nats, rows[both])
-        most = AGAINST_NOTHING if place == nothing else errors
-        if not (
-            worse_in_mean(in_mean[:, 0], in_mean[:, 1], weights, most)
-            or (heavy_tails and worse_in_ranks(in_ranks[:, 0], in_ranks[:, 1], weights, most))
-        ):
+        return worse_in_mean(in_mean[:, 0], in_mean[:, 1], weights, most) or (
+            heavy_tails and worse_in_ranks(in_ranks[:, 0], in_ranks[:, 1], weights, most)
+        )
+
+    means = weights @ penalised(losses, charges.diagonal(), rows)
+    among = np.arange(len(means))
+    if nothing is not None:
+        lower = np.flatnonzero(means < means[nothing]).tolist()
+        among = np.array([each for each in lower if is_worse(nothing, each, AGAINST_NOTHING)], int)
+        if not len(among):
+            return nothing
+    best = int(among[np.lexsort((complexities[among], means[among]))[0]])
+    for place in among[np.lexsort((means[among], complexities[among]))].tolist():
+        if place == best or not is_worse(place, best, errors):
             return place
     raise AssertionError("the best is one of them")
 

@@ -42,6 +42,10 @@ class Task(Protocol):
         """Standard errors that a simpler formula may be worse by."""
 
     @property
+    def is_robust(self) -> bool:
+        """Whether most rows alone are asked for, as outliers count little."""
+
+    @property
     def is_to_be_read(self) -> bool:
         """Whether a formula longer than `max_complexity` must be clearly better than others.
 

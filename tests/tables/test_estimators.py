@@ -32,6 +32,7 @@ CHECKS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::occamhead.tables.NoLawWarning")  # some fit noise
 @pytest.mark.parametrize(("estimator", "check"), CHECKS)
 def test_of_scikit_learn(estimator, check, monkeypatch):
     monkeypatch.setenv("SCIPY_ARRAY_API", "1")

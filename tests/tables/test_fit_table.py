@@ -15,6 +15,7 @@ from occamhead.tables import fit_table as module
 from occamhead.tables import held_out
 from occamhead.tables import settings as settings_module
 from occamhead.tables.estimators import OccamRegressor
+from occamhead.tables.no_law import NoLawWarning
 from occamhead.tables.table_estimator import DEFAULT_BASES
 from tests.tables.small import classifier, clean, noisy, regressor
 
@@ -111,6 +112,23 @@ def test_a_constant_target_is_that_constant_and_said(value):
         model = regressor().fit(x, np.full(len(x), value))
     assert model.best_.features == ()
     np.testing.assert_allclose(model.predict(x), value)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_few_rows_of_noise_are_a_constant_and_that_is_said(seed):
+    random = np.random.default_rng([seed, 12])
+    x, y = random.uniform(1, 5, (12, 1 + seed)), random.normal(size=12)
+    with pytest.warns(NoLawWarning, match="of 12, better than a constant.*more rows"):
+        model = regressor(folds=5, depth=4, max_functions=5000).fit(x, y)
+    assert model.best_.features == ()
+
+
+def test_rows_that_nearly_all_are_outliers_are_said():
+    random = np.random.default_rng(0)
+    x = random.uniform(1, 5, (40, 1))
+    y = np.where(random.uniform(size=40) < 0.9, 100 * random.normal(size=40), 2 * x[:, 0])
+    with pytest.warns(NoLawWarning, match="constant"):
+        regressor(loss="absolute").fit(x, y)
 
 
 def test_one_row_with_weight_is_a_constant():

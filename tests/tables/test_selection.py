@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -60,6 +61,22 @@ def test_the_constant_stands_until_two_standard_errors_speak_against_it():
         assert picked(constant, best, nothing=0) == wanted
     # Of two formulas neither is the constant.
     assert picked(best + spread(1.1 * ERROR, 1.0, 1), best, nothing=None) == 1
+
+
+def test_what_the_constant_is_as_good_as_is_not_taken_where_something_is_better():
+    constant = spread(1.0, 0.0, 0)
+    better = constant - spread(3 * ERROR, 1.0, 1)
+    # Within one standard error of the best, and of the constant too.
+    between = (constant + better) / 2 + spread(0.0, 2.0, 2)
+    assert picked(constant, between, better) == 1
+    assert picked(constant, between, better, nothing=0) == 2
+
+
+def test_ranks_do_not_speak_for_what_is_worse_than_the_constant_in_the_mean():
+    constant, line = np.full(ROWS, 0.02), np.full(ROWS, 0.01)
+    constant[:20], line[:20] = 19.0, 20.0
+    assert worse_in_ranks(constant, line, EVEN, 2.0)
+    assert picked(line, constant, complexities=[5.0, 1.0], nothing=1) == 1
 
 
 def test_differences_are_paired():
@@ -163,6 +180,15 @@ def test_the_longer_of_two_searched_formulas_is_charged_and_of_a_linear_model_ne
     assert charges([short, long, longest, linear]).tolist() == [
         [6.0, 0.0, 0.0, 6.0], [4.0, 6.0, 0.0, 6.0], [7.0, 7.0, 7.0, 7.0], [0.0, 0.0, 0.0, 0.0]
     ]  # fmt: skip
+
+
+def test_beside_the_constant_what_was_searched_is_charged_for_its_length():
+    nothing = replace(candidate("2", 1.0), kind="constant")
+    law = candidate("sin(x0*x1) + x0", 0.1, nats=4.0, node=3.0)
+    linear = replace(candidate("x0 + 1", 0.5), kind="linear model")
+    table = charges([nothing, law, linear])
+    assert table[1].tolist() == [law.complexity * 3.0, 4.0, 4.0]
+    assert not table[[0, 2]].any()
 
 
 def test_of_several_outputs_that_one_grows_which_gains_most_for_its_length():
