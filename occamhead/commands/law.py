@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             "parts": _calls(model.parts_ or {}),
             "numbers": _numbers(model.numbers_),
             "r2": model.score(pd.DataFrame(x, columns=inputs), y),
-            "sizes": _sizes(model.equations_, float(np.var(y))),
+            "sizes": _sizes(model.equations_, model.constant_loss_),
             "notes": [str(note.message) for note in notes],
             "functions": model.n_functions_,
             "seconds": cpu_seconds() - began,
@@ -82,13 +82,13 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
     return results
 
 
-def _sizes(equations: Any, variance: float) -> list[dict[str, Any]]:
-    """The formulas of all sizes, with the share of the target's variance that each explains."""
+def _sizes(equations: Any, nothing: float) -> list[dict[str, Any]]:
+    """The formulas of all sizes, with the share of the constant's loss that each explains."""
     return [
         {
             "complexity": int(row.complexity),
-            "r2": 1 - row.loss / variance if variance else 1.0,
-            "held_out_r2": 1 - row.cross_validated_loss / variance if variance else 1.0,
+            "r2": 1 - row.loss / nothing,
+            "held_out_r2": 1 - row.cross_validated_loss / nothing,
             "formula": row.equation,
             "kind": row.kind,
             "chosen": bool(row.chosen),

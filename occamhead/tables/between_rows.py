@@ -3,7 +3,9 @@
 A formula with a pole between two rows fits both and explodes on the next one. What a formula does
 far from the rows tells nothing (a true law has a pole at r = 0), nor does a corner of the box that
 no row is near: inputs that depend on each other never meet there. So it is followed along the
-straight lines between rows, and a short way past their ends.
+straight lines between rows, and a short way past their ends. Inputs of one sign that span decades
+are taken by their logarithms: a straight line from 1e7 to 1e12 would not pass near what is between,
+and a tenth past its lower end there is a pole.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ LINES, POINTS, BEYOND = 400, 4, 0.1
 CLOSER_LINES, CLOSER_POINTS = 10, 100
 # Neighbours are sought among so many rows.
 MOST_ROWS = 2000
+# An input of one sign whose largest size is so many times the least is taken by its logarithm.
+DECADES = 1e3
 # A value further from the median than so many times the furthest target explodes: between
 # neighbours, between others, and beyond the ends, there on more than a share of the lines.
 NEAR, FAR, OUTSIDE, OUTSIDE_SHARE = 3.0, 10.0, 100.0, 0.02
@@ -52,7 +56,9 @@ class BetweenRows:
             x = x[random.choice(len(x), MOST_ROWS, replace=False)]
         if not inputs or len(x) < 2:
             return True
-        narrow = _narrowed(formula, inputs)
+        signs = _signs_of_wide(x)
+        narrow = _narrowed(formula, inputs, signs)
+        x = np.where(signs != 0, np.log(np.abs(np.where(signs != 0, x, 1.0))), x)
         any_two = random.integers(0, len(x), (LINES, 2))
         adjacent = [_adjacent(x[:, place], random) for place in range(x.shape[1])]
         lines = (
@@ -89,10 +95,24 @@ class BetweenRows:
             return np.asarray((np.abs(formula(x) - middle) / reach).max(axis=1), np.float64)
 
 
-def _narrowed(formula: Expression, inputs: Sequence[int]) -> Expression:
+def _signs_of_wide(x: Array) -> Array:
+    """Sign of each input that is taken by its logarithm, 0 of the others, [inputs]."""
+    sizes, signs = np.abs(x), np.sign(x[0])
+    one_sign = (np.sign(x) == signs).all(axis=0) & (signs != 0)
+    return np.where(one_sign & (sizes.max(axis=0) > DECADES * sizes.min(axis=0)), signs, 0.0)
+
+
+def _narrowed(formula: Expression, inputs: Sequence[int], signs: Array) -> Expression:
+    """A formula of its own inputs alone, some of them given by their logarithms."""
     builder = ExpressionBuilder()
-    outputs = builder.copy(formula, {i: builder.input(place) for place, i in enumerate(inputs)})
-    return builder.build(outputs, len(inputs))
+    nodes = {}
+    for place, (i, sign) in enumerate(zip(inputs, signs.tolist(), strict=True)):
+        nodes[i] = builder.input(place)
+        if sign:
+            nodes[i] = builder.apply("exp", nodes[i])
+        if sign < 0:
+            nodes[i] = builder.affine(0.0, [(-1.0, nodes[i])])
+    return builder.build(builder.copy(formula, nodes), len(inputs))
 
 
 def _nearest(x: Array, random: np.random.Generator) -> Pairs:

@@ -28,6 +28,7 @@ from occamhead.tables.regression import Regression
 from occamhead.tables.sorted_rows import sort_rows
 from occamhead.tables.table_estimator import DEFAULT_BASES, TableEstimator
 from occamhead.tables.template import read_template
+from occamhead.tables.which_errors import squared_or_relative
 from occamhead.tables.wishes import Wishes
 
 Array = NDArray[np.float64]
@@ -79,7 +80,9 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
     verbose : bool
         Show a progress bar with the best formula so far.
     loss : str or callable
-        What formulas are fitted to and chosen by: "squared", "absolute", "huber" (square up to
+        What formulas are fitted to and chosen by: "auto" ("squared"; of a target of one sign that
+        spans more than two decades also "relative", if by that held-out errors are likelier, which
+        is logged), "squared", "absolute", "huber" (square up to
         1.345 robust standard deviations), "quantile", "relative" (squared error over the target's
         square), or a function of targets and predictions, both [rows], that gives the loss of each
         row, [rows]. Other losses than "squared" are fitted by least squares that stand for them,
@@ -115,6 +118,11 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
     ----------
     best_ : Expression
         The formula that :meth:`predict` runs.
+    loss_ : str
+        The loss by its name: what "auto" was, or "callable".
+    constant_loss_ : float
+        Mean loss of the best constant, beside which those in `equations_` say what is explained; 1
+        if that is 0.
     equations_ : DataFrame
         The Pareto front of all formulas and the ridge regression: complexity (inputs, numbers and
         operations as written), mean loss, cross_validated_loss, equation, expression, kind
@@ -168,7 +176,7 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         warm_start: bool = False,
         random_state: Any = None,
         verbose: bool = False,
-        loss: str | RowLoss = "squared",
+        loss: str | RowLoss = "auto",
         quantile: float = 0.5,
         units: Units | None = None,
         guesses: Sequence[str | Expression] | str = (),
@@ -251,10 +259,16 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
             return self
         table = sort_rows(x, y[:, None], y, weights)
         say_constant_target(table)
-        scale = error_scale(table) if self.loss == "huber" else 0.0
-        loss = get_loss(self.loss, table.labels, self.quantile, scale)
-        task = Regression(loss)
-        self._fit(table, task, wishes)
+        if self.loss == "auto":
+            task, fitted = squared_or_relative(
+                table, lambda task, share: self._fitted(table, task, wishes, share)
+            )
+        else:
+            scale = error_scale(table) if self.loss == "huber" else 0.0
+            task = Regression(get_loss(self.loss, table.labels, self.quantile, scale))
+            fitted = self._fitted(table, task, wishes)
+        self.loss_ = task.loss.name
+        self._take(fitted, table)
         self.left_out_, self.parts_ = dict(self._left_out), self._parts
         self.numbers_ = number_frame(
             self.best_,
@@ -337,7 +351,7 @@ class OccamClassifier(ClassifierMixin, TableEstimator):
         else:
             targets = np.eye(len(self.classes_))[labels]
         table = sort_rows(x[used], targets, labels, weights[used])
-        self._fit(table, Classification(self._settings().operators))
+        self._take(self._fitted(table, Classification(self._settings().operators)), table)
         return self
 
     def rule(self) -> list[str]:

@@ -33,7 +33,7 @@ from occamhead.tables.candidates import (
 )
 from occamhead.tables.fitted import fitted
 from occamhead.tables.held_out import Verdict, judge
-from occamhead.tables.no_law import say_no_law
+from occamhead.tables.no_law import why_no_law
 from occamhead.tables.screening import screen
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
@@ -69,6 +69,8 @@ class FittedTable:
         verdict: What the held-out rows decided; None where they were not asked to the end.
         left_out: How many candidates broke each limit.
         parts: The functions of a template; None without one, or where none fits.
+        constant_loss: Of the best constant, 1 if that is 0.
+        no_law: What to warn of, if there is no law.
     """
 
     best: Expression
@@ -78,6 +80,8 @@ class FittedTable:
     verdict: Verdict | None
     left_out: Mapping[str, int]
     parts: dict[str, Expression] | None
+    constant_loss: float
+    no_law: str | None
 
 
 @dataclass(frozen=True)
@@ -147,18 +151,21 @@ def fit_table(
     simple = [each for each in simple if each.kind in (CONSTANT, LINEAR) or _tells(each)]
     candidates = sorted([*simple, *guesses, *front], key=lambda each: (each.complexity, each.loss))
     chosen, verdict = _chosen(candidates, result, judged, task, settings, seeds, began)
+    no_law = None
     if verdict is not None and wishes.template is None:
         constant = next(each for each in simple if each.kind == CONSTANT)
-        say_no_law(candidates[chosen], constant, judged, task)
+        no_law = why_no_law(candidates[chosen], constant, judged, task)
     if len(table.x) > len(judged.x):
         candidates[chosen] = _on_more_rows(candidates[chosen], table, judged, task, seeds, wishes)
     parts = None if wishes.template is None else _parts(candidates[chosen], judged, wishes)
     if names is not None:
         candidates = [replace(each, formula=each.formula.renamed(names)) for each in candidates]
-    equations = _equations(candidates, chosen, verdict, task.mean_loss(judged) or 1.0)
+    scale = task.mean_loss(judged) or 1.0
+    equations = _equations(candidates, chosen, verdict, scale)
     return FittedTable(
-        candidates[chosen].formula, equations, result, inputs, verdict, wishes.left_out, parts
-    )
+        candidates[chosen].formula, equations, result, inputs, verdict, wishes.left_out, parts,
+        scale, no_law,
+    )  # fmt: skip
 
 
 def _tells(candidate: Candidate) -> bool:

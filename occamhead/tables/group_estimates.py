@@ -77,7 +77,7 @@ class GroupEstimates:
         wishes: Wishes,
     ) -> None:
         """Fit one form to all groups; sets what a fit offers."""
-        if self.loss != "squared":  # type: ignore[attr-defined]
+        if self.loss not in ("auto", "squared"):  # type: ignore[attr-defined]
             raise ValueError("groups are fitted by least squares; leave loss='squared'")
         if self.warm_start:  # type: ignore[attr-defined]
             raise ValueError("a fit with groups cannot go on from another; set warm_start=False")

@@ -20,13 +20,17 @@ class NoLawWarning(ConvergenceWarning):
 
 
 def say_constant_target(table: SortedRows) -> None:
-    """Warn if the target is one number in every row."""
+    """Warn if the target is one number in every row; called by what a user calls."""
     if np.ptp(table.labels) == 0:
-        _warn(f"the target is {table.labels[0]:g} in every row; the formula is that constant", 4)
+        warnings.warn(
+            f"the target is {table.labels[0]:g} in every row; the formula is that constant",
+            NoLawWarning,
+            stacklevel=3,
+        )
 
 
-def say_no_law(best: Candidate, constant: Candidate, table: SortedRows, task: Task) -> None:
-    """Warn if the formula that was chosen is none, or says nothing of most rows.
+def why_no_law(best: Candidate, constant: Candidate, table: SortedRows, task: Task) -> str | None:
+    """What to say if the formula that was chosen is none, or says nothing of most rows.
 
     Args:
         best: What held-out rows chose.
@@ -36,24 +40,25 @@ def say_no_law(best: Candidate, constant: Candidate, table: SortedRows, task: Ta
     """
     count = len(table.x)
     if np.ptp(table.labels) == 0:
-        return  # as was said before
+        return None  # as is said by itself
     if best.kind == CONSTANT:
-        _warn(
+        return (
             f"no formula tells held-out rows, of {count}, better than a constant, which is kept:"
-            " more rows, or other columns, may tell more; equations_ lists what was tried",
-            6,
+            " more rows, or other columns, may tell more; equations_ lists what was tried"
         )
-    elif task.is_robust:
-        near, far = (task.losses(each.formula, table.x, table.labels) for each in (best, constant))
-        if float(table.weights @ (near < far)) < MOST_ROWS:
-            _warn(
-                f"the formula is nearer than a constant to only {int(np.sum(near < far))} of"
-                f" {count} rows: where most rows are outliers no loss tells which; leave out those"
-                " that are known to be wrong, or give a form by guesses= or template=",
-                6,
-            )
+    if not task.is_robust:
+        return None
+    near, far = (task.losses(each.formula, table.x, table.labels) for each in (best, constant))
+    if float(table.weights @ (near < far)) >= MOST_ROWS:
+        return None
+    return (
+        f"the formula is nearer than a constant to only {int(np.sum(near < far))} of {count}"
+        " rows: where most rows are outliers no loss tells which; leave out those that are known to"
+        " be wrong, or give a form by guesses= or template="
+    )
 
 
-def _warn(text: str, depth: int) -> None:
-    # Of the line that called fit.
-    warnings.warn(text, NoLawWarning, stacklevel=depth)
+def say_no_law(why: str | None) -> None:
+    """Warn of what :func:`why_no_law` says; called by what is called by what a user calls."""
+    if why is not None:
+        warnings.warn(why, NoLawWarning, stacklevel=4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from occamhead.network.bases import get_bases
-from occamhead.tables.fit_table import Start, fit_table
+from occamhead.tables.fit_table import FittedTable, Start, fit_table
+from occamhead.tables.no_law import say_no_law
 from occamhead.tables.own_bases import PicklesOwnBases
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
@@ -69,18 +70,27 @@ class TableEstimator(PicklesOwnBases, BaseEstimator):
             )
         return weights
 
-    def _fit(self, table: SortedRows, task: Task, wishes: Wishes | None = None) -> None:
-        """Fit the formulas; sets what both estimators offer afterwards."""
+    def _fitted(
+        self, table: SortedRows, task: Task, wishes: Wishes | None = None, share: float = 1.0
+    ) -> FittedTable:
+        """Fit the formulas in a share of the time."""
         settings = self._settings()
+        if settings.time_budget is not None:
+            settings = replace(settings, time_budget=share * settings.time_budget)
         names = getattr(self, "feature_names_in_", None)
         names = None if names is None else [str(name) for name in names]
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)
-        fitted = fit_table(table, task, settings, seeds, names, self._start(table), wishes)
+        return fit_table(table, task, settings, seeds, names, self._start(table), wishes)
+
+    def _take(self, fitted: FittedTable, table: SortedRows) -> None:
+        """Set what both estimators offer afterwards."""
         self._last_shape, self._inputs = self._shape(table), fitted.inputs
         self.result_, self.n_functions_ = fitted.result, fitted.result.functions
         self.best_, self.equations_ = fitted.best, fitted.equations
+        self.constant_loss_ = fitted.constant_loss
         self._choice, self._left_out = fitted.verdict, fitted.left_out
         self._parts = fitted.parts
+        say_no_law(fitted.no_law)
 
     def _settings(self) -> TableSettings:
         given = {setting.name: getattr(self, setting.name) for setting in fields(TableSettings)}

@@ -30,6 +30,16 @@ def test_laws_with_poles_at_the_border_are(text, seed):
 
 
 @pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("sign", [1, -1])
+def test_inputs_of_many_decades_are_followed_in_their_logarithms(sign, seed):
+    random = np.random.default_rng(seed)
+    x = np.stack([10 ** random.uniform(20, 30, 30), sign * 10 ** random.uniform(7, 12, 30)], 1)
+    assert sound("6.7e-11*x0/x1**2", x)
+    x[:2, 1] = sign * 1e9, sign * 3e9
+    assert not sound(f"1/(x1 - {sign * 1.7e9})**2 - 1/(x0 - 1)", x)
+
+
+@pytest.mark.parametrize("seed", range(10))
 def test_a_pole_where_inputs_never_meet_is_no_fault(seed):
     x = uniform(0.1, 5, seed=seed)
     x[:, 1] += x[:, 0]
