@@ -63,10 +63,12 @@ class Scan:
         """
         if self._moments is None:
             g = self.columns[: self.paired] @ self.columns[: self.paired].T
-            rest = np.triu(1 - g**2, 1)
-            np.divide(1.0, rest, out=rest, where=rest > 1 - ALIKE**2)
-            rest[rest < 1] = 0.0
-            self._moments = g, rest
+            inverse = np.zeros_like(g)
+            for first in range(0, len(g), BLOCK):  # what is below the diagonal is not touched
+                block = slice(first, first + BLOCK)
+                rest = np.triu(1 - g[block, first:] ** 2, 1)
+                np.divide(1.0, rest, out=inverse[block, first:], where=rest > 1 - ALIKE**2)
+            self._moments = g, inverse
         return self._moments
 
     def freed(self, columns: Array) -> Array:

@@ -29,16 +29,17 @@ def factored(expression: Expression, x: NDArray[np.float64]) -> Expression:
         expression: Formulas.
         x: Inputs, [rows, inputs], on which the forms must agree.
     """
-    forms = [expression]
+    best = expression
     for roots in (True, False):
         try:
             form = _written(expression, roots)
         except (OverflowError, ZeroDivisionError, ValueError):
             continue
+        # Only what is shorter needs to be compared.
         with np.errstate(all="ignore"):
-            if form.agrees_with(expression, x, _TOLERANCE):
-                forms.append(form)
-    return min(forms, key=lambda form: form.complexity)
+            if form.complexity < best.complexity and form.agrees_with(expression, x, _TOLERANCE):
+                best = form
+    return best
 
 
 def _written(expression: Expression, roots: bool) -> Expression:
