@@ -37,7 +37,15 @@ def main(argv: Sequence[str] | None = None) -> list[dict[str, Any]]:
     if not methods:
         parser.error("none of these methods is installed")
     runs = [
-        Run(problem, draw, name, args.noise, args.seconds, args.units and name == "occamhead")
+        Run(
+            problem,
+            draw,
+            name,
+            args.noise,
+            args.seconds,
+            args.units and name == "occamhead",
+            args.noise_of,
+        )
         for problem in chosen
         for draw in range(args.draws)
         for name in methods

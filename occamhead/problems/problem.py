@@ -17,6 +17,7 @@ Unit = tuple[float, ...]
 """Exponents of m, kg, s, A, K, mol and cd."""
 
 KINDS = ("uniform", "log", "integer")
+NOISE_OF = ("rms", "value")
 _DRAWS = 400  # times that as many rows as are missing are drawn before one gives up
 
 
@@ -127,16 +128,23 @@ class Problem:
         return Expression.parse(text, names=list(self.formula.names or ()))
 
     def draw(
-        self, rows: int, seed: int, noise: float = 0.0, scale: float = 1.0
+        self,
+        rows: int,
+        seed: int,
+        noise: float = 0.0,
+        scale: float = 1.0,
+        noise_of: str = "rms",
     ) -> tuple[Floats, Floats]:
         """Rows of a law without constants of groups.
 
         Args:
             rows: How many.
             seed: Of the rows and the noise; the same seed gives the same rows.
-            noise: Standard deviation of what is added to the target, relative to the root of the
-                mean of the target's squares.
+            noise: Standard deviation of what is added to the target, relative to what `noise_of`
+                says.
             scale: How many times as wide the ranges are.
+            noise_of: ``"rms"``, the root of the mean of the target's squares, or ``"value"``, each
+                target: what is sensible where these span decades.
 
         Returns:
             Inputs [rows, inputs] and targets [rows]. A row at which the law is not finite, or that
@@ -151,7 +159,7 @@ class Problem:
         check_counts(rows=rows)
         generator = np.random.default_rng(seed)
         x = self._draw(rows, generator, scale, ())
-        return x, _noisy(self.formula(x)[:, 0], noise, generator)
+        return x, _noisy(self.formula(x)[:, 0], noise, generator, noise_of)
 
     def draw_groups(
         self, rows: int, groups: int, seed: int, noise: float = 0.0, scale: float = 1.0
@@ -209,12 +217,18 @@ class Problem:
         )
 
 
-def _noisy(y: Floats, noise: float, generator: np.random.Generator) -> Floats:
+def _noisy(
+    y: Floats, noise: float, generator: np.random.Generator, noise_of: str = "rms"
+) -> Floats:
     if not 0 <= noise < math.inf:
         raise ValueError(f"noise must be finite and not negative, got {noise}")
+    if noise_of not in NOISE_OF:
+        raise ValueError(f"noise_of must be one of {', '.join(NOISE_OF)}, got {noise_of!r}")
     largest = float(np.max(np.abs(y)))
     if not noise or not largest:
         return y
+    if noise_of == "value":
+        return y * (1 + noise * generator.normal(size=len(y)))
     # In units of the largest: the squares of some laws' values are beyond float64.
     spread = noise * largest * math.sqrt(float(np.mean((y / largest) ** 2)))
     return y + spread * generator.normal(size=len(y))

@@ -14,6 +14,9 @@ from occamhead.tables.task import Task, mean_of
 # An error that is rounding and nothing else, that of printed numbers too; approximations that reach
 # `EXACT` do not reach this.
 ROUNDING = STILL_EXACT
+# Of a target that spans decades squares see the largest rows alone: half of the rows must be given
+# to such a share of themselves, too.
+OF_ITSELF = 1e-6
 
 
 def fitted(
@@ -55,6 +58,8 @@ def _is_exact(formula: Expression, table: SortedRows, most: float = EXACT) -> bo
     if formula.num_constants >= len(table.x):
         return False
     with np.errstate(all="ignore"):
-        error = np.sqrt(table.weights @ (formula(table.x) - table.targets) ** 2)
+        errors = np.abs(formula(table.x) - table.targets)
+        error = np.sqrt(table.weights @ errors**2)
     deviation = np.sqrt(table.weights @ (table.targets - table.weights @ table.targets) ** 2)
-    return bool((error <= most * deviation).all())
+    given = (errors <= OF_ITSELF * np.abs(table.targets)) | (table.targets == 0)
+    return bool((error <= most * deviation).all() and (given.mean(axis=0) >= 0.5).all())

@@ -29,9 +29,10 @@ class Run:
         problem: What is to be found.
         draw: Number of the draw: the seed of rows, noise and method.
         method: Name of the method.
-        noise: Relative to the target's root mean square.
+        noise: Relative to what `noise_of` says, as of :meth:`occamhead.problems.Problem.draw`.
         seconds: Most CPU seconds of the fit.
         units: Whether the method is told the units, if any are published; it takes ``units=``.
+        noise_of: "rms" or "value".
     """
 
     problem: Problem
@@ -40,12 +41,13 @@ class Run:
     noise: float
     seconds: float
     units: bool = False
+    noise_of: str = "rms"
 
 
 def row_of(run: Run, fit: Method) -> dict[str, Any]:
     """Fit on four fifths of the rows, choose on the others, and judge; ours gets all to fit on."""
     problem = run.problem
-    train, validation = sample(problem, run.draw, run.noise)
+    train, validation = sample(problem, run.draw, run.noise, run.noise_of)
     about = {"law": problem.name, "suite": problem.suite, "method": run.method, "draw": run.draw}
     if run.units and problem.unit is not None:
         units = [*(variable.unit for variable in problem.inputs), problem.unit]
@@ -66,13 +68,13 @@ def row_of(run: Run, fit: Method) -> dict[str, Any]:
     return {**about, **judged, "seconds": fitted.seconds, **ratio, "formula": judged.pop("text")}
 
 
-def sample(problem: Problem, draw: int, noise: float) -> tuple[Part, Part]:
+def sample(problem: Problem, draw: int, noise: float, noise_of: str = "rms") -> tuple[Part, Part]:
     """The rows of a draw, cut into four fifths and the rest; those observed, if there are any."""
     if problem.observed:
         table = np.array(problem.observed)
         order = np.random.default_rng(draw).permutation(len(table))
         x, y = table[order, :-1], table[order, -1]
     else:
-        x, y = problem.draw(problem.rows, 1000 + draw, noise)
+        x, y = problem.draw(problem.rows, 1000 + draw, noise, noise_of=noise_of)
     cut = int(0.8 * len(x))
     return (x[:cut], y[:cut]), (x[cut:], y[cut:])

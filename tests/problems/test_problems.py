@@ -152,6 +152,17 @@ def test_noise_is_relative_to_the_root_mean_square():
     assert spread == pytest.approx(0.1, rel=0.03)
 
 
+def test_noise_may_be_relative_to_each_value():
+    law = next(law for law in load("firstprinciples") if law.name == "newton")
+    _, clean = law.draw(20000, seed=0)
+    _, noisy = law.draw(20000, seed=0, noise=0.1, noise_of="value")
+    order = np.argsort(clean)
+    for part in (order[:10000], order[10000:]):  # 50 decades apart
+        assert np.std(noisy[part] / clean[part]) == pytest.approx(0.1, rel=0.03)
+    with pytest.raises(ValueError, match="noise_of must be one of rms, value, got 'mean'"):
+        law.draw(5, seed=0, noise=0.1, noise_of="mean")
+
+
 def test_groups_have_constants_of_their_own():
     law = next(p for p in load("class") if p.name == "radioactive decay")
     x, y, groups = law.draw_groups(50, 4, seed=0)

@@ -88,6 +88,7 @@ def test_a_long_formula_is_taken_only_where_it_is_clearly_better():
     assert OccamClassifier().max_complexity == 25
 
 
+@pytest.mark.filterwarnings("ignore::occamhead.tables.NoLawWarning")  # in most of the samples
 def test_noise_is_told_by_nothing():
     for seed in range(5):
         random = np.random.default_rng(seed)
