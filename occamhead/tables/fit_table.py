@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 from occamhead.checks import needs
 from occamhead.expression import Expression
@@ -39,6 +37,7 @@ from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
 from occamhead.tables.task import Task, mean_of
 from occamhead.tables.template_fit import parts_of
+from occamhead.tables.warn import warn
 from occamhead.tables.wishes import Wishes
 from occamhead.tables.written_down import without_search
 
@@ -66,6 +65,7 @@ class FittedTable:
         equations: The formulas of all sources that no simpler one equals, as a data frame.
         result: The search.
         inputs: The inputs that it looked at.
+        exact: Whether it gives all targets.
         verdict: What the held-out rows decided; None where they were not asked to the end.
         left_out: How many candidates broke each limit.
         parts: The functions of a template; None without one, or where none fits.
@@ -77,6 +77,7 @@ class FittedTable:
     equations: Any
     result: Result
     inputs: list[int]
+    exact: bool
     verdict: Verdict | None
     left_out: Mapping[str, int]
     parts: dict[str, Expression] | None
@@ -151,10 +152,8 @@ def fit_table(
     simple = [each for each in simple if each.kind in (CONSTANT, LINEAR) or _tells(each)]
     candidates = sorted([*simple, *guesses, *front], key=lambda each: (each.complexity, each.loss))
     chosen, verdict = _chosen(candidates, result, judged, task, settings, seeds, began)
-    no_law = None
-    if verdict is not None and wishes.template is None:
-        constant = next(each for each in simple if each.kind == CONSTANT)
-        no_law = why_no_law(candidates[chosen], constant, judged, task)
+    constant = next(each for each in simple if each.kind == CONSTANT)
+    no_law = why_no_law(candidates[chosen], constant, verdict, judged, task, wishes.template)
     if len(table.x) > len(judged.x):
         candidates[chosen] = _on_more_rows(candidates[chosen], table, judged, task, seeds, wishes)
     parts = None if wishes.template is None else _parts(candidates[chosen], judged, wishes)
@@ -163,9 +162,17 @@ def fit_table(
     scale = task.mean_loss(judged) or 1.0
     equations = _equations(candidates, chosen, verdict, scale)
     return FittedTable(
-        candidates[chosen].formula, equations, result, inputs, verdict, wishes.left_out, parts,
-        scale, no_law,
-    )  # fmt: skip
+        best=candidates[chosen].formula,
+        equations=equations,
+        result=result,
+        inputs=inputs,
+        exact=candidates[chosen].exact,
+        verdict=verdict,
+        left_out=wishes.left_out,
+        parts=parts,
+        constant_loss=scale,
+        no_law=no_law,
+    )
 
 
 def _tells(candidate: Candidate) -> bool:
@@ -188,14 +195,7 @@ def _allowed_simple(simple: list[Candidate], wishes: Wishes) -> list[Candidate]:
 def _parts(best: Candidate, table: SortedRows, wishes: Wishes) -> dict[str, Expression] | None:
     """The functions of the template that make up the chosen formula."""
     assert wishes.template is not None
-    if not best.parts:
-        if best.kind == CONSTANT:
-            warnings.warn(
-                f"the template {wishes.template.text!r} fits no better than a constant, which is"
-                " kept; is it the form of this target?", ConvergenceWarning, stacklevel=5,
-            )  # fmt: skip
-        return None
-    return parts_of(best.formula, wishes.template, best.parts, table.x)
+    return None if not best.parts else parts_of(best.formula, wishes.template, best.parts, table.x)
 
 
 def _on_more_rows(
@@ -344,8 +344,7 @@ def _chosen(
 
 
 def _warn_interrupted() -> None:
-    warnings.warn("the search was interrupted; the best formula so far is kept",
-                  ConvergenceWarning, stacklevel=6)  # fmt: skip
+    warn("the search was interrupted; the best formula so far is kept")
 
 
 def _shortest(

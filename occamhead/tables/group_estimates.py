@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -26,6 +24,7 @@ from occamhead.tables.grouped import Form, fit_groups, sampled
 from occamhead.tables.number_errors import frame_of, named_constants
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows, sort_rows
+from occamhead.tables.warn import warn
 from occamhead.tables.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class GroupEstimates:
     ) -> None:
         """Fit one form to all groups; sets what a fit offers."""
         if self.loss not in ("auto", "squared"):  # type: ignore[attr-defined]
-            raise ValueError("groups are fitted by least squares; leave loss='squared'")
+            raise ValueError("groups are fitted by least squares; leave loss='auto' or 'squared'")
         if self.warm_start:  # type: ignore[attr-defined]
             raise ValueError("a fit with groups cannot go on from another; set warm_start=False")
         if wishes.template is not None:
@@ -185,11 +184,9 @@ def _of_all(
     numbers[some], errors[some] = shared.numbers, fitted.errors(shared)
     for place in few:
         numbers[place] = np.median(shared.numbers, axis=0)
-        warnings.warn(
+        warn(
             f"group {labels[place]!r} has {len(parts[place].x)} of the {len(chosen.own)} rows that"
-            " its own numbers need; it gets the medians of the other groups'",
-            ConvergenceWarning,
-            stacklevel=5,
+            " its own numbers need; it gets the medians of the other groups'"
         )
     return replace(shared, numbers=numbers), errors
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 from occamhead.direct import Interrupted
 from occamhead.direct.per_group import forms_of_groups
@@ -36,6 +34,7 @@ from occamhead.tables.group_numbers import Shared, Together
 from occamhead.tables.screening import screen
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
+from occamhead.tables.warn import warn
 from occamhead.tables.wishes import Wishes
 from occamhead.tables.written_down import without_search, written_down
 
@@ -118,8 +117,7 @@ def fit_groups(
             result = _searched(race, settings, inputs, int(seeds[0]), began)
         return FittedGroups(_judged(race, int(seeds[1])), result, len(whole.x))
     except KeyboardInterrupt:
-        warnings.warn("the search was interrupted; the best form so far is kept",
-                      ConvergenceWarning, stacklevel=5)  # fmt: skip
+        warn("the search was interrupted; the best form so far is kept")
         race.settle()
         return FittedGroups(sorted(race.done, key=lambda f: f.length), result, len(whole.x))
 

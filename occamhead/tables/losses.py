@@ -92,7 +92,8 @@ def get_loss(loss: str | RowLoss, y: Array, quantile: float = 0.5, scale: float 
         _check_callable(loss, y)
         return Loss("callable", loss)
     if loss not in NAMES:
-        raise ValueError(f"unknown loss {loss!r}; take one of {', '.join(NAMES)}, or a callable")
+        known = ", ".join(("auto", *NAMES))
+        raise ValueError(f"unknown loss {loss!r}; take one of {known}, or a callable")
     if loss == "squared":
         return Loss(loss, lambda y, p: (p - y) ** 2)
     if loss == "absolute":

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from occamhead.tables.candidates import CONSTANT, Candidate
+from occamhead.tables.held_out import Verdict
 from occamhead.tables.sorted_rows import SortedRows
 from occamhead.tables.task import Task
+from occamhead.tables.template import Template
+from occamhead.tables.warn import warn
 
 # Of a robust loss so large a share of the rows must be told better than by the constant.
 MOST_ROWS = 0.5
@@ -20,27 +21,44 @@ class NoLawWarning(ConvergenceWarning):
 
 
 def say_constant_target(table: SortedRows) -> None:
-    """Warn if the target is one number in every row; called by what a user calls."""
+    """Warn if the target is one number in every row."""
     if np.ptp(table.labels) == 0:
-        warnings.warn(
+        warn(
             f"the target is {table.labels[0]:g} in every row; the formula is that constant",
             NoLawWarning,
-            stacklevel=3,
         )
 
 
-def why_no_law(best: Candidate, constant: Candidate, table: SortedRows, task: Task) -> str | None:
+def why_no_law(
+    best: Candidate,
+    constant: Candidate,
+    verdict: Verdict | None,
+    table: SortedRows,
+    task: Task,
+    template: Template | None,
+) -> str | None:
     """What to say if the formula that was chosen is none, or says nothing of most rows.
 
     Args:
-        best: What held-out rows chose.
+        best: What was chosen.
         constant: The best constant.
+        verdict: What held-out rows decided; None where they were not asked to the end.
         table: The rows.
         task: What was asked.
+        template: The form that was asked for, if any.
     """
     count = len(table.x)
     if np.ptp(table.labels) == 0:
         return None  # as is said by itself
+    if template is not None:
+        if best.kind != CONSTANT:
+            return None
+        return (
+            f"the template {template.text!r} fits no better than a constant, which is kept; is it"
+            " the form of this target?"
+        )
+    if verdict is None:
+        return None
     if best.kind == CONSTANT:
         return (
             f"no formula tells held-out rows, of {count}, better than a constant, which is kept:"
@@ -59,6 +77,6 @@ def why_no_law(best: Candidate, constant: Candidate, table: SortedRows, task: Ta
 
 
 def say_no_law(why: str | None) -> None:
-    """Warn of what :func:`why_no_law` says; called by what is called by what a user calls."""
+    """Warn of what :func:`why_no_law` says."""
     if why is not None:
-        warnings.warn(why, NoLawWarning, stacklevel=4)
+        warn(why, NoLawWarning)

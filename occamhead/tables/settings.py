@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 
 from occamhead.checks import check_counts
 from occamhead.expression import Apply
@@ -21,6 +19,7 @@ from occamhead.search.result import Result
 from occamhead.search.strategy import Strategy
 from occamhead.tables.reporter import reporter
 from occamhead.tables.sorted_rows import SortedRows
+from occamhead.tables.warn import warn
 
 # CPU seconds that a budget leaves to the choice.
 CHOICE_SECONDS = 1.5
@@ -105,11 +104,7 @@ class TableSettings:
 
     def say_used_up(self, done: str) -> None:
         """Warn that the time was too short for the rest."""
-        warnings.warn(
-            f"time_budget={self.time_budget:g} is used up: {done}; more seconds do the rest",
-            ConvergenceWarning,
-            stacklevel=7,
-        )
+        warn(f"{self.time_budget:g} s are used up: {done}; a larger time_budget does the rest")
 
     def strategy_of(self, seed: int, share: float, seconds: float | None) -> Strategy:
         """How to search: with a share of max_functions or, of a time budget, so many seconds."""

@@ -14,7 +14,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from occamhead.tables.candidates import INTERRUPTED
 from occamhead.tables.fit_table import FittedTable
 from occamhead.tables.losses import get_loss
 from occamhead.tables.regression import Regression
@@ -33,7 +32,7 @@ def squared_or_relative(
 ) -> tuple[Regression, FittedTable]:
     """The fit by squared errors, or by relative ones where these are likelier; it is logged.
 
-    An exact formula needs no second fit.
+    An exact formula needs no second fit, and one that was interrupted does not decide.
 
     Args:
         table: The rows, of one target.
@@ -48,7 +47,8 @@ def squared_or_relative(
     relative = Regression(get_loss("relative", table.labels))
     second = fit(relative, 1 - SQUARED_SHARE)
     level = float(table.weights @ np.log(np.abs(table.labels)))
-    if second.result.reason == INTERRUPTED or _nats(second) + level >= _nats(first):
+    likelier = second.verdict is not None and _nats(second) + level < _nats(first)
+    if not (second.exact or likelier):
         return squared, first
     sizes = np.abs(table.labels)
     log.warning(
@@ -66,8 +66,7 @@ def spans_decades(table: SortedRows) -> bool:
 
 
 def _nats(fitted: FittedTable) -> float:
-    """Of a row, by held-out errors: logarithm of their size; without any, no size at all."""
-    if fitted.verdict is None:
-        return -math.inf
+    """Of a row, by held-out errors: logarithm of their size."""
+    assert fitted.verdict is not None
     loss = fitted.constant_loss * float(fitted.verdict.losses[fitted.verdict.chosen])
     return 0.5 * math.log(loss) if loss > 0 else -math.inf

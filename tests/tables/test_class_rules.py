@@ -134,5 +134,5 @@ def test_what_a_short_time_leaves_out_is_said():
         warnings.simplefilter("always")
         model = OccamClassifier(time_budget=0.05, random_state=0).fit(x, labels)
     said = [str(note.message) for note in notes if note.category is ConvergenceWarning]
-    assert any("time_budget=0.05 is used up" in text for text in said)
+    assert any("0.05 s are used up" in text for text in said)
     assert model.score(x, labels) > 0.4

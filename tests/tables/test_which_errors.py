@@ -6,11 +6,13 @@ import logging
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from occamhead.problems import load
 from tests.tables.small import clean, regressor
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", [1, -1])
 def test_newtons_law_of_many_decades_is_found_by_relative_errors_and_that_is_said(sign, caplog):
     (newton,) = (law for law in load("firstprinciples") if law.name == "newton")
@@ -38,6 +40,7 @@ def test_an_exact_law_needs_no_second_fit():
     assert model.loss_ == "squared" and str(model.best_) == "x0**4*x1**3"
 
 
+@pytest.mark.slow
 def test_targets_of_both_signs_have_squared_errors_and_a_loss_that_is_asked_for_stays():
     random = np.random.default_rng(0)
     x = random.uniform(1, 5, (60, 1))
@@ -46,3 +49,11 @@ def test_targets_of_both_signs_have_squared_errors_and_a_loss_that_is_asked_for_
     assert regressor(loss="squared").fit(x, y).loss_ == "squared"
     assert regressor(loss="absolute").fit(x, y).loss_ == "absolute"
     assert regressor().fit(x, y).loss_ == "relative"
+
+
+def test_what_is_said_of_either_fit_is_told_at_the_line_that_called_it():
+    random = np.random.default_rng(0)
+    x, y = random.uniform(1, 5, (60, 1)), 10 ** random.uniform(0, 4, 60)
+    with pytest.warns(ConvergenceWarning, match="s are used up") as said:
+        regressor(time_budget=0.05).fit(x, y)
+    assert {each.filename for each in said} == {__file__}
