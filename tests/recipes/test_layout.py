@@ -51,6 +51,7 @@ OFFERED = {
     "recipes.automata.flags": ("TASKS", "recipes.automata.tasks"),
     "recipes.features.essence_flags": ("SHAPES", "recipes.features.parts"),
     "recipes.features.comparison_flags": ("METHODS", "recipes.features.comparison"),
+    "recipes.nec_tasks.flags": ("METHODS", "recipes.nec_tasks.methods"),
 }
 
 

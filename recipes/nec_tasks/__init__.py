@@ -1,0 +1,1 @@
+"""Heads for many classes at equal NEC: rows, methods, how they are judged, tables and a plot."""
