@@ -43,8 +43,10 @@ class Basis:
     formula: Expression
     arity: int
     start: tuple[float, ...] = ()
-    reduce: Callable[[Tensor, Tensor], Tensor] | None = field(default=None, compare=False)
-    of_sum: Callable[[Tensor], Tensor] | None = field(default=None, compare=False)
+    reduce: Callable[[Tensor, Tensor], Tensor] | None = field(
+        default=None, compare=False, repr=False
+    )
+    of_sum: Callable[[Tensor], Tensor] | None = field(default=None, compare=False, repr=False)
 
     @property
     def num_constants(self) -> int:

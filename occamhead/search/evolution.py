@@ -158,6 +158,7 @@ class Evolution:
         Raises:
             WrongRun: If what is kept is of another search.
         """
+        state = None
         if kept.keeps:
             kept.check(about(self))
             if (state := kept.read("search")) is not None:
@@ -165,7 +166,9 @@ class Evolution:
         began, written = cpu_seconds() - self.counts.seconds, time.monotonic()
         reason = ""
         try:
-            while not (reason := self.ends(began)):
+            # A state may be that of the step with which a search ends, or starts anew.
+            reason = "" if state is None else self.converged()
+            while not reason and not (reason := self.ends(began)):
                 improved = self.step()
                 if kept.keeps and time.monotonic() - written >= KEEP_EVERY:
                     self.counts.seconds = cpu_seconds() - began
@@ -173,8 +176,10 @@ class Evolution:
                     written = time.monotonic()
                 if callback is not None:
                     callback(self._progress(improved))
-                if reason := self.converged():
-                    break
+                reason = self.converged()
+            if kept.keeps:
+                self.counts.seconds = cpu_seconds() - began
+                kept.write("search", state_of(self))
         except KeyboardInterrupt:
             reason = "interrupted"
             self.evaluator.redo(self.counts.steps)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from occamhead import OccamNet, Strategy, evolve
+from occamhead.network.bases import BASES
 from occamhead.saving import Kept, Stopped, WrongRun
 from occamhead.search import evolution
+from occamhead.search.engines import OwnEngine
 from occamhead.search.evolution import Evolution
 from occamhead.search.saved import restore, state_of
 
@@ -111,3 +115,39 @@ def test_a_budget_goes_on_being_spent(tmp_path, monkeypatch):
     again = evolve(search_of("one output")[0], x, y, spent, checkpoint=tmp_path)
     assert "time_budget" in first.reason and again.steps - first.steps <= first.steps // 2
     assert Kept(tmp_path).read("search")["counts"]["seconds"] > 0.1
+
+
+def test_what_a_search_is_of_is_the_same_in_every_process():
+    """No address of a function is in it, which the next process has elsewhere."""
+    assert not [basis for basis in BASES.values() if " at 0x" in repr(basis)]
+    layout = repr(Evolution(*search_of("numbers")).evaluator.layout)
+    assert "tanh_affine2" in layout and " at 0x" not in layout
+
+
+def test_a_search_that_had_ended_takes_no_further_step(tmp_path, monkeypatch):
+    *rest, strategy = search_of("restarts", 400)
+    strategy = replace(strategy, restarts=1)
+    first = evolve(*rest, strategy, checkpoint=tmp_path)
+    assert "no better function" in first.reason
+    monkeypatch.setattr(Evolution, "step", lambda self: 1 / 0)
+    *rest, _ = search_of("restarts", 400)
+    again = evolve(*rest, strategy, checkpoint=tmp_path)
+    assert again.best == first.best and again.reason == first.reason
+    assert np.array_equal(again.routes, first.routes) and again.steps == first.steps
+
+
+def test_a_restart_is_not_lost_where_the_stop_comes_before_it(tmp_path, monkeypatch):
+    """What is kept is of the end of a step, after which a search that is stuck starts anew."""
+    monkeypatch.setattr(evolution, "KEEP_EVERY", 0.0)
+    whole = evolve(*search_of("restarts"))
+    assert whole.restarts
+
+    def stop(engine):
+        raise Stopped(15)
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(OwnEngine, "restart", stop)
+        evolve(*search_of("restarts"), checkpoint=tmp_path)
+    again = evolve(*search_of("restarts"), checkpoint=tmp_path)
+    assert again.restarts == whole.restarts and again.best == whole.best
+    assert np.array_equal(again.routes, whole.routes) and again.steps == whole.steps

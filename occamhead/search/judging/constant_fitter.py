@@ -159,5 +159,5 @@ class ConstantFitter:
         return fit_constants(
             self.instructions, roots, outputs, nodes.basis, nodes.children, nodes.num_constants,
             nodes.row, values, scoring.targets, scoring.weights, start, self.starts,
-            self.judging.scaled, iterations, self.judging.seed, REDRAWS,
+            self.judging.scaled, iterations, self.judging.seed, nodes.code, REDRAWS,
         )  # fmt: skip

@@ -204,11 +204,11 @@ def _descend(
 
 
 @_kernel
-def _random(seed: int, function: int, attempt: int, position: int) -> float:
+def _random(seed: int, function: np.uint64, attempt: int, position: int) -> float:
     """Uniform in [0, 1): a hash (splitmix64) of these numbers."""
     state = np.uint64(seed)
-    for number in (function, attempt, position):
-        state = (state ^ np.uint64(number)) + np.uint64(0x9E3779B97F4A7C15)
+    for number in (np.uint64(function), np.uint64(attempt), np.uint64(position)):
+        state = (state ^ number) + np.uint64(0x9E3779B97F4A7C15)
         state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
         state = state ^ (state >> np.uint64(31))
@@ -216,7 +216,7 @@ def _random(seed: int, function: int, attempt: int, position: int) -> float:
 
 
 @_kernel
-def _draw(seed: int, function: int, attempt: int, constants: np.ndarray, free: int) -> None:
+def _draw(seed: int, function: np.uint64, attempt: int, constants: np.ndarray, free: int) -> None:
     """Whole numbers to 4, halves to 3, or anything to 3, of either sign, in turn.
 
     Of the powers of a negative number only the whole ones are defined.
@@ -239,7 +239,7 @@ def _fit(
     max_iterations: int,
     floor: float,
     seed: int,
-    function: int,
+    function: np.uint64,
     redraws: int,
 ) -> float:
     """Descend from the constants, in place; where that leads nowhere, from the best redraw."""
@@ -281,6 +281,7 @@ def fit_constants(
     scaled: bool,
     max_iterations: int,
     seed: int,
+    code: np.ndarray,
     redraws: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Fit the constants of each function to its target by weighted least squares.
@@ -306,7 +307,9 @@ def fit_constants(
         scaled: Fit ``slope * f + intercept``; the two follow the function's own constants and
             start at their best, whatever `start` says.
         max_iterations: Steps that are tried from one start.
-        seed: Fixes the random constants; function number f of a call has its own.
+        seed: Fixes the random constants, with the function's code.
+        code: A number for the function of each node, uint64 [nodes]: the same in every call, so
+            that what a function is worth does not depend on what is fitted beside it.
         redraws: Number of random starts to choose from; 100 in the paper.
 
     Returns:
@@ -345,7 +348,14 @@ def fit_constants(
                 at += 1
         floor = ROUNDING_ERROR * np.sum(weights * target * target)
         errors[f] = _fit(
-            problem, constants[f, :total], scaled, max_iterations, floor, seed, f, redraws
+            problem,
+            constants[f, :total],
+            scaled,
+            max_iterations,
+            floor,
+            seed,
+            code[roots[f]],
+            redraws,
         )
     return constants, errors
 

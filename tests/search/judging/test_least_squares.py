@@ -59,9 +59,10 @@ class Graph:
             basis_start[number, : basis.num_constants] = basis.start
         outputs = np.zeros(len(roots), np.int32) if outputs is None else np.array(outputs, np.int32)
         weights = np.ones(targets.shape[1]) if weights is None else weights
+        codes = np.arange(len(self.basis), dtype=np.uint64)
         return fit_constants(
             self.instructions, roots, outputs, *self.arrays(), targets, weights, starts,
-            basis_start, scaled, iterations, seed, redraws,
+            basis_start, scaled, iterations, seed, codes, redraws,
         )  # fmt: skip
 
     def compute(self, root: int, constants: np.ndarray, scaled: bool = False) -> np.ndarray:
@@ -379,7 +380,7 @@ def test_a_step_to_undefined_values_is_not_taken():
     assert abs(constants[0, 0]) < 1e-9 and relative(errors, target) < 1e-16
 
 
-def test_redraws_depend_on_the_seed_alone():
+def test_redraws_depend_on_the_seed_and_the_function_alone():
     x = inputs(1)
     graph = Graph(x, "pow_constant", "add_constant")
     root = graph.add("add_constant", graph.add("pow_constant", 0))
@@ -387,6 +388,9 @@ def test_redraws_depend_on_the_seed_alone():
     first, again = (graph.fit([root, root], target, [0.5], seed=3) for _ in range(2))
     assert np.array_equal(first[0], again[0], equal_nan=True)
     assert np.isfinite(first[1]).all() and np.array_equal(first[1], again[1])
+    # Not on what is fitted beside it.
+    alone, _ = graph.fit([root], target, [0.5], seed=3)
+    assert np.array_equal(first[0], np.repeat(alone, 2, axis=0), equal_nan=True)
 
 
 def test_more_constants_than_there_is_room_for():
