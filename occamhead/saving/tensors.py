@@ -28,12 +28,23 @@ Place: TypeAlias = str | Path | IO[bytes]
 
 
 def save_tensors(path: Place, content: Mapping[str, Any]) -> None:
-    """Write values and tensors to a file that appears whole, and that is sealed; or to a stream."""
+    """Write values and tensors to a file that appears whole, and that is sealed; or to a stream.
+
+    Raises:
+        OSError: If it cannot be written; names the file.
+    """
     if not isinstance(path, (str, Path)):
         torch.save(dict(content), path)
         return
     with replaced(path) as part:
-        torch.save({**content, SEALED: True}, part)
+        try:
+            with part.open("wb") as file:
+                torch.save({**content, SEALED: True}, file)
+        except RuntimeError as error:
+            # What the system has against it, torch tells as a fault of its own archive.
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from error
+            raise
         seal(part)
 
 

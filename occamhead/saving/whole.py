@@ -20,6 +20,9 @@ def replaced(path: str | Path) -> Iterator[Path]:
 
     Yields:
         The file to write to, in the same folder and with the same suffix.
+
+    Raises:
+        OSError: If it cannot be written; names the file.
     """
     path = Path(path)
     part = path.with_name(f"{path.stem}.{os.getpid()}.part{path.suffix}")
@@ -27,6 +30,10 @@ def replaced(path: str | Path) -> Iterator[Path]:
         yield part
         flush(part)
         os.replace(part, path)
+    except OSError as error:
+        if error.filename is None:  # as where there is no room
+            error.filename = str(path)
+        raise
     finally:
         part.unlink(missing_ok=True)
     flush(path.parent)
