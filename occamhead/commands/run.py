@@ -144,7 +144,7 @@ def fit_features(
     """A head on frozen features, fitted as the mode says, which are called by these names."""
     data.feature_names = as_names(names, data.num_features)
     if args.mode == "path":
-        return path.fit(data, args, trainer)
+        return path.fit(data, args, trainer, kept.part("path").folder)
     given = {name: getattr(args, name) for name in ("restarts", "steps")}
     options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     options.update(

@@ -17,13 +17,14 @@ from occamhead.heads.digits import ALL, choose_digits
 from occamhead.heads.limits import Limits, limits_of
 from occamhead.heads.nec import nec_of
 from occamhead.heads.occam import OccamHead
-from occamhead.heads.sums import HeldOut, folds, hold_out, sum_path
+from occamhead.heads.sums import HeldOut, folds, hold_out, kept_sums, sum_path
 from occamhead.heads.threshold import Goal, cut
 from occamhead.heads.writing import write_head
 from occamhead.rows.arrays import ArrayDataModule, as_data, view_rows
 from occamhead.rows.dense import Weights, choose_dense_head
 from occamhead.rows.metrics import ClassRates, rates_of
 from occamhead.rows.objective import Rows, one_thread
+from occamhead.saving import NOWHERE, Kept
 
 # With more rows than this the validation rows alone are held out, without folds.
 FEW_ROWS = 5000
@@ -109,11 +110,12 @@ class Origin:
         x, y = (torch.cat(parts) for parts in both)
         return x, y
 
-    def fit(self, sizes: Sequence[int]) -> dict[int, FittedSums]:
+    def fit(self, sizes: Sequence[int], kept: Kept = NOWHERE) -> dict[int, FittedSums]:
         """Heads of these sizes, under the limits.
 
         Args:
             sizes: Most features in all, or the mean number of a class, in ascending order.
+            kept: Where what is done is kept.
 
         Returns:
             A head for each size; for those that were done where Ctrl-C came.
@@ -128,9 +130,9 @@ class Origin:
         else:
             splits = folds(together, count, self.seed, self.weight)
         how = self.classes, self.per_class, self.penalty
-        held_out = hold_out(splits, self.classes, sizes, *how[1:], self.limits)
+        held_out = hold_out(splits, self.classes, sizes, *how[1:], self.limits, kept)
         path = sum_path(together, *how, self.weight, self.limits)
-        sums = path.sums([size for size in sizes if size in held_out])
+        sums = kept_sums(path, [size for size in sizes if size in held_out], kept)
         found = {}
         for size in sums:
             made, held = sums[size], held_out[size]

@@ -7,8 +7,9 @@ thousands of features the covariance alone would let chance decide.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +23,8 @@ from occamhead.rows.best_subsets import best_subsets, fit_weights
 from occamhead.rows.dense import Weights, fit_dense_head, teach
 from occamhead.rows.objective import Rows, standardisation
 from occamhead.rows.weights import scaled
+from occamhead.saving import NOWHERE, Kept
+from occamhead.saving.kept import plain
 
 
 @dataclass(frozen=True)
@@ -271,6 +274,29 @@ def sum_path(
     return kind(rows, classes, penalty, weight, limits)
 
 
+def kept_sums(path: SumPath | ClassSums, budgets: Sequence[int], kept: Kept) -> dict[int, Sums]:
+    """The sums of each budget, kept once they are found."""
+
+    def made() -> dict[str, Any]:
+        return {str(budget): vars(sums) for budget, sums in path.sums(budgets).items()}
+
+    return {
+        budget: Sums(**sums) for budget, sums in _of_budgets(kept, "sums", budgets, made).items()
+    }
+
+
+def _of_budgets(
+    kept: Kept, name: str, budgets: Sequence[int], make: Callable[[], dict[str, Any]]
+) -> dict[int, Any]:
+    """What a part gives for each budget: read, or made and kept, unless Ctrl-C left some out."""
+    asked, found = {str(budget) for budget in budgets}, kept.read(name)
+    if found is None or set(found) != asked:
+        found = plain(make())
+        if set(found) == asked:
+            kept.write(name, found)
+    return {int(budget): each for budget, each in found.items()}
+
+
 def hold_out(
     splits: Iterator[tuple[Rows, Rows, Weights]],
     classes: int,
@@ -278,6 +304,7 @@ def hold_out(
     per_class: bool,
     penalty: float | None,
     limits: Limits | None = None,
+    kept: Kept = NOWHERE,
 ) -> dict[int, HeldOut]:
     """What the sums of each budget say of rows held out.
 
@@ -286,21 +313,34 @@ def hold_out(
             out once.
         classes, per_class, penalty, limits: See :func:`sum_path`.
         budgets: Most features in all, or the mean number of a class.
+        kept: Where the splits that are done are kept.
     """
     said: dict[int, list[Tensor]] = {budget: [] for budget in budgets}
     read: dict[int, list[frozenset[int]]] = {budget: [] for budget in budgets}
     own: dict[int, list[tuple[Tensor, Tensor, Tensor | None]]] = {budget: [] for budget in budgets}
     labels, weights, places = [], [], []
     for place, (fitted, (features, held), (weight, weight_held)) in enumerate(splits):
-        path = sum_path(fitted, classes, per_class, penalty, weight, limits)
+
+        def made(
+            fitted: Rows = fitted, features: Tensor = features, weight: Tensor | None = weight
+        ) -> dict[str, Any]:
+            path = sum_path(fitted, classes, per_class, penalty, weight, limits)
+            return {
+                str(budget): {
+                    "said": path.scores(sums, features),
+                    "own": path.scores(sums, fitted[0]),
+                    "read": sums.weight.any(dim=0).nonzero().flatten().tolist(),
+                }
+                for budget, sums in path.sums(budgets).items()
+            }
+
         labels.append(held)
         weights.append(weight_held)
         places.append(torch.full_like(held, place))
-        for budget, sums in path.sums(budgets).items():
-            used = sums.weight.any(dim=0).nonzero().flatten()
-            said[budget].append(path.scores(sums, features))
-            own[budget].append((path.scores(sums, fitted[0]), fitted[1], weight))
-            read[budget].append(frozenset(used.tolist()))
+        for budget, found in _of_budgets(kept, f"fold {place}", budgets, made).items():
+            said[budget].append(found["said"])
+            own[budget].append((found["own"], fitted[1], weight))
+            read[budget].append(frozenset(found["read"]))
     counts = [each for each in weights if each is not None]
     of_rows = torch.cat(labels), torch.cat(counts) if counts else None, torch.cat(places)
     # A budget that was not reached in all splits, as Ctrl-C came, is left out.

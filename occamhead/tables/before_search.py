@@ -17,6 +17,7 @@ from occamhead.tables.guesses import guessed
 from occamhead.tables.regression import Regression
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
+from occamhead.tables.stages import Stages
 from occamhead.tables.task import Task
 from occamhead.tables.template_fit import templated
 from occamhead.tables.wishes import Wishes
@@ -31,7 +32,7 @@ def before_search(
     names: Sequence[str],
     wishes: Wishes,
     seed: int,
-    began: float,
+    stages: Stages,
 ) -> Iterator[Candidate]:
     """Guesses, then what units suggest, then direct fits, until one is exact; one after another.
 
@@ -45,19 +46,23 @@ def before_search(
         names: Of all inputs.
         wishes: What every candidate must keep to.
         seed: Of searches.
-        began: CPU seconds when the fit began.
+        stages: Where what units suggest, direct fits, and what has a template's form are kept.
 
     Raises:
         KeyboardInterrupt: On Ctrl-C, when what was found until then is there.
     """
+    began = stages.began
+    # Guesses take a moment, and say what is wrong with them each time.
     sources: tuple[Iterator[Candidate], ...] = (
         guessed(wishes.guesses, table, task, names),
-        _suggested(table, task, settings, wishes, inputs, began),
-        _directly(table, task, settings, wishes, inputs, began),
+        stages.candidates("units", _suggested(table, task, settings, wishes, inputs, began), task),
+        stages.candidates(
+            "direct fits", _directly(table, task, settings, wishes, inputs, began), task
+        ),
     )
     if wishes.template is not None:
-        form = templated(wishes.template, table, task, settings, seed, began)
-        sources = (sources[0], form)
+        form = templated(wishes.template, table, task, settings, seed, stages)
+        sources = (sources[0], stages.candidates("template", form, task))
     for source in sources:
         exact = False
         for candidate in source:

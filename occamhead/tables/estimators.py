@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from occamhead.expression import Expression
 from occamhead.tables.classification import Classification, scores_of_all
 from occamhead.tables.column_checks import check_columns
 from occamhead.tables.column_units import Units, column_units
+from occamhead.tables.fit_table import FittedTable
 from occamhead.tables.group_estimates import GroupEstimates
 from occamhead.tables.guesses import read_guesses
 from occamhead.tables.limits import Bounds, Nested, read_limits
@@ -79,6 +81,16 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         Fixes the sampled functions and the folds.
     verbose : bool
         Show a progress bar with the best formula so far.
+    n_jobs : int or None
+        Processes that judge folds, and search in groups, at the same time; as in scikit-learn, None
+        is 1 and -1 all cores. The formula is the same for any number. A `time_budget`, which counts
+        the CPU seconds of one process, leaves it at 1.
+    checkpoint : str, Path or None
+        Folder in which the fit is kept while it runs. One that was stopped goes on from the stages,
+        folds and last 10 s of the search that were done, and ends as if it had not been, but for
+        what `result_` says of `evaluated` and `seconds`; one that had ended is not done again.
+        Another fit there is refused. A `time_budget` goes on being spent; what it leaves time for
+        depends on the machine, stopped or not.
     loss : str or callable
         What formulas are fitted to and chosen by: "auto" ("squared"; of a target of one sign that
         spans more than two decades also "relative", if by that held-out errors are likelier, which
@@ -176,6 +188,8 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         warm_start: bool = False,
         random_state: Any = None,
         verbose: bool = False,
+        n_jobs: int | None = None,
+        checkpoint: str | Path | None = None,
         loss: str | RowLoss = "auto",
         quantile: float = 0.5,
         units: Units | None = None,
@@ -199,6 +213,8 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
             warm_start=warm_start,
             random_state=random_state,
             verbose=verbose,
+            n_jobs=n_jobs,
+            checkpoint=checkpoint,
         )
         self.loss = loss
         self.quantile = quantile
@@ -260,13 +276,17 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
         table = sort_rows(x, y[:, None], y, weights)
         say_constant_target(table)
         if self.loss == "auto":
-            task, fitted = squared_or_relative(
-                table, lambda task, share: self._fitted(table, task, wishes, share)
-            )
+            stages, seeds = self._begin(table)
+
+            def fit(task: Regression, share: float) -> FittedTable:
+                part = stages.part(f"{task.loss.name} errors")
+                return self._fitted(table, task, part, seeds, wishes, share)
+
+            task, fitted = squared_or_relative(table, fit)
         else:
             scale = error_scale(table) if self.loss == "huber" else 0.0
             task = Regression(get_loss(self.loss, table.labels, self.quantile, scale))
-            fitted = self._fitted(table, task, wishes)
+            fitted = self._fitted(table, task, *self._begin(table, task), wishes)
         self.loss_ = task.loss.name
         self._take(fitted, table)
         self.left_out_, self.parts_ = dict(self._left_out), self._parts
@@ -351,7 +371,8 @@ class OccamClassifier(ClassifierMixin, TableEstimator):
         else:
             targets = np.eye(len(self.classes_))[labels]
         table = sort_rows(x[used], targets, labels, weights[used])
-        self._take(self._fitted(table, Classification(self._settings().operators)), table)
+        task = Classification(self._settings().operators)
+        self._take(self._fitted(table, task, *self._begin(table)), table)
         return self
 
     def rule(self) -> list[str]:

@@ -14,6 +14,7 @@ from occamhead.checks import needs
 from occamhead.expression import Expression
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.result import Result
+from occamhead.search.strategy import Strategy
 from occamhead.tables.before_search import before_search
 from occamhead.tables.between_rows import BetweenRows
 from occamhead.tables.candidates import (
@@ -35,6 +36,7 @@ from occamhead.tables.no_law import why_no_law
 from occamhead.tables.screening import screen
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
+from occamhead.tables.stages import Stages
 from occamhead.tables.task import Task, mean_of
 from occamhead.tables.template_fit import parts_of
 from occamhead.tables.warn import warn
@@ -106,6 +108,7 @@ def fit_table(
     names: Sequence[str] | None = None,
     start: Start | None = None,
     wishes: Wishes | None = None,
+    stages: Stages | None = None,
 ) -> FittedTable:
     """Collect formulas, judge all of them on held-out rows, keep one.
 
@@ -117,8 +120,10 @@ def fit_table(
         names: Names of the inputs in the formulas; None keeps x0, x1, ...
         start: The last fit, to go on from.
         wishes: What every formula must keep to, and guesses; of one target.
+        stages: Where stages that are done are kept.
     """
-    began = cpu_seconds()
+    stages = stages or Stages()
+    began = stages.began
     width = table.x.shape[1]
     judging = min(JUDGED_ROWS // table.targets.shape[1], JUDGED_NUMBERS // width)
     judged = table.part(table.sample(max(judging, SEARCH_ROWS), int(seeds[0])))
@@ -131,7 +136,7 @@ def fit_table(
     try:
         called = names or [f"x{i}" for i in range(width)]
         for candidate in before_search(
-            judged, task, settings, inputs, called, wishes, int(seeds[0]), began
+            judged, task, settings, inputs, called, wishes, int(seeds[0]), stages
         ):
             found.append(candidate)
         if exact := [each for each in found if each.exact]:
@@ -141,7 +146,7 @@ def fit_table(
             result = without_search(best.formula, cpu_seconds() - began, "fitted to the template")
         else:
             result = _search(
-                judged, task, settings, int(seeds[0]), simple, inputs, start, began, wishes, found
+                judged, task, settings, int(seeds[0]), simple, inputs, start, stages, wishes, found
             )
     except KeyboardInterrupt:
         best = min((*simple, *found), key=lambda each: each.loss)
@@ -151,7 +156,7 @@ def fit_table(
     front = pareto(each for each in found if each.kind != GUESS and (each.exact or _tells(each)))
     simple = [each for each in simple if each.kind in (CONSTANT, LINEAR) or _tells(each)]
     candidates = sorted([*simple, *guesses, *front], key=lambda each: (each.complexity, each.loss))
-    chosen, verdict = _chosen(candidates, result, judged, task, settings, seeds, began)
+    chosen, verdict = _chosen(candidates, result, judged, task, settings, seeds, stages)
     constant = next(each for each in simple if each.kind == CONSTANT)
     no_law = why_no_law(candidates[chosen], constant, verdict, judged, task, wishes.template)
     if len(table.x) > len(judged.x):
@@ -225,7 +230,7 @@ def _search(
     simple: list[Candidate],
     inputs: list[int],
     start: Start | None,
-    began: float,
+    stages: Stages,
     wishes: Wishes,
     found: list[Candidate],
 ) -> Result:
@@ -239,12 +244,25 @@ def _search(
         part = table.part(table.sample(SEARCH_ROWS, seed))
     narrow = replace(part, x=part.x[:, inputs])
     routes = None if start is None else start.routes
+
+    def of_search(
+        rows: SortedRows, strategy: Strategy, title: str, routes: NDArray[np.int32] | None
+    ) -> tuple[Result, list[Candidate]]:
+        since = cpu_seconds()
+        result = settings.search(rows, strategy, title, routes, stages.kept.part(title))
+        stages.searched(result, since)
+        made = listed(result, inputs, part, table, task, settings, stages.began)
+        if result.reason != INTERRUPTED:
+            made = stages.candidates(f"formulas of {title}", made, task)
+        own = []
+        for each in made:
+            own.append(each)
+            found.extend(wishes.allowed([each]))
+        return result, own
+
     if task.rounds == 1:
-        strategy = settings.strategy_of(seed, 1.0, settings.seconds(task.searched, began))
-        result = settings.search(narrow, strategy, "search", routes)
-        for each in listed(result, inputs, part, table, task, settings, began):
-            found += wishes.allowed([each])
-        return result
+        seconds = settings.seconds(task.searched, stages.began)
+        return of_search(narrow, settings.strategy_of(seed, 1.0, seconds), "search", routes)[0]
     known = min(
         (each.formula(part.x)[:, 0] for each in simple[1:]),
         key=lambda each: task.cost(each, part), default=part.targets[:, 0],
@@ -253,13 +271,10 @@ def _search(
     own: list[Candidate] = []
     for turn in range(2):
         weighted = task.around(predicted, narrow)
-        seconds = settings.seconds(0.5 * (1 + turn), began)
+        seconds = settings.seconds(0.5 * (1 + turn), stages.began)
         strategy = settings.strategy_of(seed + turn, 0.5, seconds)
-        title = f"search {turn + 1} of 2"
-        result = settings.search(weighted, strategy, title, routes)
-        for each in listed(result, inputs, part, table, task, settings, began):
-            own.append(each)
-            found += wishes.allowed([each])
+        result, more = of_search(weighted, strategy, f"search {turn + 1} of 2", routes)
+        own += more
         if result.reason == INTERRUPTED or not own:
             break
         routes = result.routes
@@ -324,7 +339,7 @@ def _chosen(
     task: Task,
     settings: TableSettings,
     seeds: NDArray[np.int64],
-    began: float,
+    stages: Stages,
 ) -> tuple[int, Verdict | None]:
     """Place of the candidate to take, and what the held-out rows said."""
     exact = [place for place, each in enumerate(candidates) if each.exact]
@@ -333,7 +348,7 @@ def _chosen(
     try:
         if result.reason == INTERRUPTED:
             raise KeyboardInterrupt
-        verdict = judge(candidates, table, task, settings, int(seeds[1]), began)
+        verdict = judge(candidates, table, task, settings, int(seeds[1]), stages)
     except KeyboardInterrupt:
         _warn_interrupted()
         return _shortest(candidates, table, task, settings), None

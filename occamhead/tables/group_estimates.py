@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
@@ -100,9 +99,10 @@ class GroupEstimates:
                 f"groups needs two groups of {FEWEST_ROWS} rows or more, got {len(large)}; leave"
                 " groups out to fit one law to all rows"
             )
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)  # type: ignore[attr-defined]
+        depends = {"names": repr(names), "groups": repr(labels)}
+        stages, seeds = self._stages([x, y, weights, which], depends)  # type: ignore[attr-defined]
         wishes = wishes.on(x, settings.max_complexity)
-        found = fit_groups([parts[place] for place in large], settings, seeds, wishes)
+        found = fit_groups([parts[place] for place in large], settings, seeds, wishes, stages)
         self.left_out_ = dict(wishes.left_out)
         chosen = found.forms[0].shared
         rows_of_each = NUMBERS_ROWS // len(parts)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,13 @@ from occamhead.expression import Expression, ExpressionBuilder
 from occamhead.expression.fitting import free_places
 from occamhead.expression.numbers import numbers
 from occamhead.expression.tidy import EXACT
+from occamhead.network.bases import get_bases
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.result import Result
 from occamhead.tables.between_rows import BetweenRows
 from occamhead.tables.candidates import CONSTANT, DIRECT, GUESS, INTERRUPTED, SEARCH, onto
+from occamhead.tables.group_choice import Form, choose_form
 from occamhead.tables.group_forms import (
-    FLOOR,
     MOST_NUMBERS,
     Description,
     fit_apart,
@@ -30,10 +32,12 @@ from occamhead.tables.group_forms import (
     simplified_numbers,
     tied,
 )
-from occamhead.tables.group_numbers import Shared, Together
+from occamhead.tables.group_numbers import Shared
+from occamhead.tables.parallel import side_by_side
 from occamhead.tables.screening import screen
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
+from occamhead.tables.stages import Stages
 from occamhead.tables.warn import warn
 from occamhead.tables.wishes import Wishes
 from occamhead.tables.written_down import without_search, written_down
@@ -44,31 +48,10 @@ Array: TypeAlias = NDArray[np.float64]
 TELLING, SEARCHED = 3, 2
 # Rows of all groups that forms are judged on, and of each at least.
 JUDGED, OF_EACH = 4000, 50
-# Forms of which the common numbers are sought, and that held-out rows judge; folds.
-TIED, JUDGED_FORMS, FOLDS = 8, 5, 5
+# Forms of which the common numbers are sought.
+TIED = 8
 # Forms are fitted in a few groups first: how much longer than the shortest one may go on.
 FEW_GROUPS, HOPEFUL = 3, 40.0
-# Held-out rows speak against a form that is worse than the best by so many standard errors.
-CLEARLY = 2.0
-# A share of the held-out loss that is no difference: two spellings of one form.
-SAME = 1e-3
-
-
-@dataclass(frozen=True)
-class Form:
-    """A form with its numbers, and how it was judged.
-
-    Args:
-        shared: It.
-        kind: Where it comes from.
-        length: Of its description of the rows, nats.
-        held_out: Mean loss of held-out rows; NaN where they were not asked.
-    """
-
-    shared: Shared
-    kind: str
-    length: float
-    held_out: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -91,6 +74,7 @@ def fit_groups(
     settings: TableSettings,
     seeds: NDArray[np.int64],
     wishes: Wishes,
+    stages: Stages,
 ) -> FittedGroups:
     """Find forms, choose one by its description length and by held-out rows.
 
@@ -99,8 +83,9 @@ def fit_groups(
         settings: How to search.
         seeds: Of the search, then of the folds, [2].
         wishes: Limits that every form must keep to in every group, and guesses.
+        stages: Where stages that are done are kept.
     """
-    began = cpu_seconds()
+    began = stages.began
     parts = [sampled(part, max(OF_EACH, JUDGED // len(parts)), int(seeds[0])) for part in parts]
     total = sum(float(part.weights.sum()) for part in parts)
     parts = [replace(part, weights=part.weights / total) for part in parts]
@@ -110,12 +95,16 @@ def fit_groups(
     race = _Race(parts, whole, node, settings.max_complexity, wishes)
     result = without_search(race.best.shared.of(0), cpu_seconds() - began, INTERRUPTED)
     try:
-        race.enter(wishes.guesses, GUESS)
-        _directly(race, settings, inputs, began)
+        if not race.goes_on(stages.read("direct fits")):
+            race.enter(wishes.guesses, GUESS)
+            _directly(race, settings, inputs, began)
+            stages.write("direct fits", race.state())
         result = without_search(race.best.shared.of(0), cpu_seconds() - began)
         if race.best.shared.loss > EXACT**2 * race.description.variance:
-            result = _searched(race, settings, inputs, int(seeds[0]), began)
-        return FittedGroups(_judged(race, int(seeds[1])), result, len(whole.x))
+            result = _searched(race, settings, inputs, int(seeds[0]), stages)
+        variance = race.description.variance
+        forms = choose_form(race.done, race.parts, variance, int(seeds[1]), settings, stages)
+        return FittedGroups(forms, result, len(whole.x))
     except KeyboardInterrupt:
         warn("the search was interrupted; the best form so far is kept")
         race.settle()
@@ -142,22 +131,38 @@ def _directly(race: _Race, settings: TableSettings, inputs: list[int], began: fl
 
 
 def _searched(
-    race: _Race, settings: TableSettings, inputs: list[int], seed: int, began: float
+    race: _Race, settings: TableSettings, inputs: list[int], seed: int, stages: Stages
 ) -> Result:
     """Let forms that are found in the groups that tell most enter; the last search."""
     width = race.whole.x.shape[1]
-    for turn, group in enumerate(race.order[:SEARCHED]):
-        table = _alone(race.parts[group])
-        table = replace(table, x=table.x[:, inputs])
-        strategy = settings.strategy_of(
-            seed + turn, 1 / SEARCHED, settings.seconds(1 / (SEARCHED - turn), began)
-        )
-        result = settings.search(table, strategy, f"search {turn + 1} of {SEARCHED}")
-        found = (onto(each.expression, inputs, width) for each in result.fronts[0])
-        race.enter(found, SEARCH)
+    done = race.goes_on(stages.read("searches"))
+    # Pickled, they bring a user's own bases to other processes.
+    settings = replace(settings, bases=get_bases(settings.bases))
+
+    def calls() -> Iterator[Callable[[], Result]]:
+        for turn, group in enumerate(race.order[:SEARCHED]):
+            if done and turn < SEARCHED - 1:
+                continue
+            table = _alone(race.parts[group])
+            table = replace(table, x=table.x[:, inputs])
+            seconds = settings.seconds(1 / (SEARCHED - turn), stages.began)
+            strategy = settings.strategy_of(seed + turn, 1 / SEARCHED, seconds)
+            title = f"search {turn + 1} of {SEARCHED}"
+            kept = stages.kept.part(title)
+            yield partial(settings.search, table, strategy, title, kept=kept)
+
+    since = cpu_seconds()
+    for result in side_by_side(calls(), settings.processes):
+        stages.searched(result, since)
+        if not done:
+            found = (onto(each.expression, inputs, width) for each in result.fronts[0])
+            race.enter(found, SEARCH)
         if result.reason == INTERRUPTED:
             raise KeyboardInterrupt
-    race.settle()
+        since = cpu_seconds()
+    if not done:
+        race.settle()
+        stages.write("searches", race.state())
     return result
 
 
@@ -187,6 +192,23 @@ class _Race:
         self.settle()
         if not self.done:
             raise ValueError("not even a constant keeps to the limits; are they the target's?")
+
+    def state(self) -> dict[str, Any]:
+        """What a race that is settled goes on from, as plain values."""
+        return {
+            "seen": sorted(self.seen),
+            "done": [form.plain() for form in self.done],
+            "left_out": dict(self.wishes.left_out),
+        }
+
+    def goes_on(self, state: Mapping[str, Any] | None) -> bool:
+        """Take the place of another race on the same rows, if there was one; whether it was."""
+        if state is None:
+            return False
+        self.seen, self.done = set(state["seen"]), [Form.of(each) for each in state["done"]]
+        self.wishes.left_out.clear()
+        self.wishes.left_out.update(state["left_out"])
+        return True
 
     @property
     def best(self) -> Form:
@@ -259,54 +281,6 @@ class _Race:
             self.wishes.left_out[said] += 1
         else:
             self.done.append(Form(made, kind, self.description.of_shared(made)))
-
-
-def _judged(race: _Race, seed: int) -> list[Form]:
-    """The forms, the chosen one first.
-
-    That is the shortest description of those whose held-out rows are not clearly worse than the
-    best's: by more than two standard errors of the mean difference.
-    """
-    forms = sorted(race.done, key=lambda form: form.length)
-    random = np.random.default_rng(seed)
-    folds = [random.permutation(len(part.x)) % FOLDS for part in race.parts]
-    floor = FLOOR**2 * race.description.variance
-    losses = [
-        np.maximum(_held_out(form.shared, race.parts, folds), floor)
-        for form in forms[:JUDGED_FORMS]
-    ]
-    weights = np.concatenate([part.weights for part in race.parts])
-    means = [float(weights @ each) for each in losses]
-    best = int(np.argmin(means))
-    chosen = 0
-    for place, each in enumerate(losses):
-        difference = each - losses[best]
-        mean = float(weights @ difference)
-        error = math.sqrt(float(weights**2 @ (difference - mean) ** 2))
-        if mean <= max(CLEARLY * error, SAME * means[best]):
-            chosen = place
-            break
-    judged = [replace(f, held_out=m) for f, m in zip(forms, means, strict=False)]
-    judged += forms[len(judged) :]
-    return [judged[chosen], *judged[:chosen], *judged[chosen + 1 :]]
-
-
-def _held_out(shared: Shared, parts: list[SortedRows], folds: list[NDArray[np.intp]]) -> Array:
-    """Loss of each row under numbers of the other folds, groups one after another."""
-    found = [np.zeros(len(part.x)) for part in parts]
-    for fold in range(FOLDS):
-        kept = [
-            replace(part, weights=np.where(own != fold, part.weights, 0.0))
-            for part, own in zip(parts, folds, strict=True)
-        ]
-        made = Together(shared.formula, kept).fit(shared.numbers, shared.own, shared.common)
-        for group, (part, own) in enumerate(zip(parts, folds, strict=True)):
-            held = own == fold
-            with np.errstate(all="ignore"):
-                values = made.of(group)(part.x[held])[:, 0]
-                squares = (values - part.targets[held, 0]) ** 2
-            found[group][held] = np.nan_to_num(squares, nan=1e300, posinf=1e300)
-    return np.concatenate(found)
 
 
 def sampled(part: SortedRows, most: int, seed: int) -> SortedRows:

@@ -8,18 +8,23 @@ is honest.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from occamhead.saving.content import content_digest
 from occamhead.tables.candidates import CONSTANT, LINEAR, Candidate, charges
+from occamhead.tables.parallel import side_by_side
 from occamhead.tables.selection import choose, clearly_worse, cut
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
-from occamhead.tables.task import Task
+from occamhead.tables.stages import Stages
+from occamhead.tables.task import Splits, Task
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -55,12 +60,13 @@ def judge(
     task: Task,
     settings: TableSettings,
     seed: int,
-    began: float,
+    stages: Stages,
 ) -> Verdict | None:
     """Choose among candidates by held-out rows; None where there are too few rows for folds.
 
     When the time is used up the rows of the folds that are done decide, of one at least; what that
-    one had no time for, the longest formulas, is not chosen.
+    one had no time for, the longest formulas, is not chosen. Without a time budget folds are judged
+    in as many processes as the settings say.
     """
     folds, count = settings.folds, len(table.x)
     if folds > 1:
@@ -75,25 +81,16 @@ def judge(
     # The first fold has the constant and the linear model in any case, then what is short.
     first = [i for i, each in enumerate(candidates) if each.kind in (CONSTANT, LINEAR)]
     order = first + [i for i in range(len(candidates)) if i not in first]
-    for number, (rows, held) in enumerate(splits):
-        if number and settings.is_used_up(began):
+    figures = _folds(candidates, table, task, settings, splits, order, len(first), stages)
+    for number, (_, held) in enumerate(splits):
+        if number and settings.is_used_up(stages.began):
             settings.say_used_up(f"{number} of {len(splits)} folds judged the formulas")
             break
+        done, (losses[held], deciding[held], right[held]) = next(figures)
+        if done < len(order):
+            settings.say_used_up(f"{done} of {len(order)} formulas were judged")
+            order = order[:done]
         judged[held] = table.weights[held]
-        part, x, labels = table.part(rows), table.x[held], table.labels[held]
-        for done, place in enumerate(order):
-            if number == 0 and done > len(first) and settings.is_used_up(began, FIRST_FOLD_BY):
-                settings.say_used_up(f"{done} of {len(order)} formulas were judged")
-                order = order[:done]
-                break
-            candidate = candidates[place]
-            if candidate.node and candidate.formula.num_constants > NUMBERS_PER_ROW * len(rows):
-                continue  # its losses are infinite
-            refitted = candidate.refit(part)
-            losses[held, place] = task.losses(refitted, x, labels)
-            deciding[held, place] = task.deciding(refitted, x, labels)
-            told = task.right(refitted, x, labels)
-            right[held, place] = np.nan if told is None else told
     judged /= judged.sum()
     nothing = next(place for place, each in enumerate(candidates) if each.kind == CONSTANT)
     constant = candidates[nothing].formula
@@ -121,3 +118,83 @@ def judge(
     means[np.setdiff1d(np.arange(len(candidates)), order)] = np.nan
     shares = judged[judged > 0] @ right[judged > 0]
     return Verdict(chosen, means, None if np.isnan(shares).all() else shares)
+
+
+def _folds(
+    candidates: Sequence[Candidate],
+    table: SortedRows,
+    task: Task,
+    settings: TableSettings,
+    splits: Splits,
+    order: Sequence[int],
+    least: int,
+    stages: Stages,
+) -> Iterator[tuple[int, Array]]:
+    """How many formulas each fold judged, and their figures; see :func:`_judged`.
+
+    Args:
+        candidates, table, task, settings, stages: See :func:`judge`.
+        splits: The folds.
+        order: Places of the candidates, in the order in which they are judged.
+        least: How many the first fold judges however late it is.
+    """
+    these = content_digest([[each.formula.to_json(), each.kind] for each in candidates])
+    done, kept = len(order), 0
+    while kept < len(splits) and (fold := stages.read(f"fold {kept}")) is not None:
+        if fold["of"] != these:
+            break
+        kept, done = kept + 1, fold["done"]
+        yield done, fold["figures"].numpy()
+
+    def is_late() -> bool:
+        return settings.is_used_up(stages.began, FIRST_FOLD_BY)
+
+    def calls() -> Iterator[Callable[[], tuple[int, Array]]]:
+        for number in range(kept, len(splits)):
+            budget = number == 0 and settings.time_budget is not None
+            most = order[:done]
+            late = partial(_judged, least=least, is_late=is_late) if budget else _judged
+            yield partial(late, candidates, table, task, most, *splits[number])
+
+    for number, (done, figures) in enumerate(side_by_side(calls(), settings.processes), kept):
+        kept_figures = {"of": these, "done": done, "figures": torch.from_numpy(figures)}
+        stages.write(f"fold {number}", kept_figures)
+        yield done, figures
+
+
+def _judged(
+    candidates: Sequence[Candidate],
+    table: SortedRows,
+    task: Task,
+    order: Sequence[int],
+    rows: NDArray[np.intp],
+    held: NDArray[np.intp],
+    least: int = 0,
+    is_late: Callable[[], bool] = lambda: False,
+) -> tuple[int, Array]:
+    """Fit the numbers of formulas to some rows, and judge them on others.
+
+    Args:
+        candidates, table, task, order, least: See :func:`_folds`.
+        rows, held: Rows to fit and to judge on.
+        is_late: Whether, after the least, no further one is judged.
+
+    Returns:
+        How many were judged; and [3, rows, candidates]: the losses, what decides, and which rows
+        were told rightly. Those of what was not judged are infinite, and NaN.
+    """
+    losses = np.full((len(held), len(candidates)), np.inf)
+    deciding, right = np.full_like(losses, np.inf), np.full_like(losses, np.nan)
+    part, x, labels = table.part(rows), table.x[held], table.labels[held]
+    for done, place in enumerate(order):
+        if done > least and is_late():
+            return done, np.stack([losses, deciding, right])
+        candidate = candidates[place]
+        if candidate.node and candidate.formula.num_constants > NUMBERS_PER_ROW * len(rows):
+            continue  # its losses are infinite
+        refitted = candidate.refit(part)
+        losses[:, place] = task.losses(refitted, x, labels)
+        deciding[:, place] = task.deciding(refitted, x, labels)
+        told = task.right(refitted, x, labels)
+        right[:, place] = np.nan if told is None else told
+    return len(order), np.stack([losses, deciding, right])

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from occamhead.checks import check_counts
 from occamhead.expression import Apply
-from occamhead.network.bases import get_bases
+from occamhead.network.bases import Basis, get_bases
 from occamhead.network.occamnet import OccamNet
+from occamhead.saving import NOWHERE, Kept
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.evolution import evolve
 from occamhead.search.result import Result
@@ -33,7 +34,7 @@ class TableSettings:
         ValueError: On a value out of range.
     """
 
-    bases: str | Sequence[str]
+    bases: str | Sequence[str | Basis]
     depth: int
     max_terms: int
     constants: Sequence[float]
@@ -43,6 +44,7 @@ class TableSettings:
     folds: int
     strategy: Mapping[str, Any] | None
     verbose: bool
+    n_jobs: int | None = None
 
     def __post_init__(self) -> None:
         check_counts(depth=self.depth, max_terms=self.max_terms, max_complexity=self.max_complexity)
@@ -63,8 +65,9 @@ class TableSettings:
         strategy: Strategy,
         title: str,
         start: NDArray[np.int32] | None = None,
+        kept: Kept = NOWHERE,
     ) -> Result:
-        """One search; the title is that of its progress bar."""
+        """One search; the title is that of its progress bar, and `kept` where it is kept."""
         inputs, outputs = table.x.shape[1], table.targets.shape[1]
         sums = [f"affine{terms}" for terms in range(1, self.max_terms + 1)]
         network = OccamNet(
@@ -75,7 +78,14 @@ class TableSettings:
             groups=outputs,
         )
         report = reporter(strategy, title) if self.verbose else None
-        return evolve(network, table.x, table.targets, strategy, table.weights, report, start)
+        return evolve(
+            network, table.x, table.targets, strategy, table.weights, report, start, kept.folder
+        )
+
+    @property
+    def processes(self) -> int | None:
+        """`n_jobs`, but 1 where CPU seconds are counted: those are of one process."""
+        return self.n_jobs if self.time_budget is None else 1
 
     @property
     def choices(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,14 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from occamhead.network.bases import get_bases
+from occamhead.saving import Kept
+from occamhead.saving.content import content_digest
 from occamhead.tables.fit_table import FittedTable, Start, fit_table
 from occamhead.tables.no_law import say_no_law
 from occamhead.tables.own_bases import PicklesOwnBases
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
+from occamhead.tables.stages import Stages, about
 from occamhead.tables.task import Task
 from occamhead.tables.wishes import Wishes
 
@@ -47,6 +51,8 @@ class TableEstimator(PicklesOwnBases, BaseEstimator):
         warm_start: bool = False,
         random_state: Any = None,
         verbose: bool = False,
+        n_jobs: int | None = None,
+        checkpoint: str | Path | None = None,
     ) -> None:
         self.bases = bases
         self.depth = depth
@@ -60,6 +66,8 @@ class TableEstimator(PicklesOwnBases, BaseEstimator):
         self.warm_start = warm_start
         self.random_state = random_state
         self.verbose = verbose
+        self.n_jobs = n_jobs
+        self.checkpoint = checkpoint
 
     def _weights(self, x: Array, sample_weight: Any) -> Array:
         weights = _check_sample_weight(sample_weight, x, dtype=np.float64)
@@ -71,16 +79,20 @@ class TableEstimator(PicklesOwnBases, BaseEstimator):
         return weights
 
     def _fitted(
-        self, table: SortedRows, task: Task, wishes: Wishes | None = None, share: float = 1.0
+        self,
+        table: SortedRows,
+        task: Task,
+        stages: Stages,
+        seeds: NDArray[np.int64],
+        wishes: Wishes | None = None,
+        share: float = 1.0,
     ) -> FittedTable:
-        """Fit the formulas in a share of the time."""
+        """Fit the formulas in a share of the time; `stages` and `seeds` are those of `_begin`."""
         settings = self._settings()
         if settings.time_budget is not None:
             settings = replace(settings, time_budget=share * settings.time_budget)
-        names = getattr(self, "feature_names_in_", None)
-        names = None if names is None else [str(name) for name in names]
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)
-        return fit_table(table, task, settings, seeds, names, self._start(table), wishes)
+        names = self._names()
+        return fit_table(table, task, settings, seeds, names, self._start(table), wishes, stages)
 
     def _take(self, fitted: FittedTable, table: SortedRows) -> None:
         """Set what both estimators offer afterwards."""
@@ -91,6 +103,45 @@ class TableEstimator(PicklesOwnBases, BaseEstimator):
         self._choice, self._left_out = fitted.verdict, fitted.left_out
         self._parts = fitted.parts
         say_no_law(fitted.no_law)
+
+    def _names(self) -> list[str] | None:
+        names = getattr(self, "feature_names_in_", None)
+        return None if names is None else [str(name) for name in names]
+
+    def _begin(
+        self, table: SortedRows, task: Task | None = None
+    ) -> tuple[Stages, NDArray[np.int64]]:
+        """Where a fit of a table is kept, and its seeds; see :meth:`_stages`.
+
+        Args:
+            table: The rows.
+            task: What is asked of formulas; None if that is told by the parameters alone.
+        """
+        start = self._start(table)
+        depends = {"names": repr(self._names())}
+        depends["start"] = "None" if start is None else content_digest(start.routes)
+        if self.checkpoint is not None and task is not None:
+            # A loss of a user's own has a name, and values.
+            depends["values of the loss"] = repr(task.mean_loss(table))
+        return self._stages([table.x, table.targets, table.labels, table.weights], depends)
+
+    def _stages(
+        self, rows: Sequence[NDArray[Any]], depends: Mapping[str, str]
+    ) -> tuple[Stages, NDArray[np.int64]]:
+        """Where this fit is kept, and its seeds: of the search, then of the folds, [2].
+
+        Args:
+            rows: The rows, whatever their form.
+            depends: What else the fit depends on besides its parameters.
+        """
+        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=2)
+        if self.checkpoint is None:
+            return Stages(), seeds
+        drawn = "drawn" if self.random_state is None else repr(seeds.tolist())
+        of = {"estimator": type(self).__name__, "seeds": drawn, "rows": content_digest(rows)[:16]}
+        kept = Kept(self.checkpoint)
+        kept.check({**about(self.get_params(deep=False)), **of, **depends})
+        return Stages(kept), np.array(kept.once("seeds", seeds.tolist))
 
     def _settings(self) -> TableSettings:
         given = {setting.name: getattr(self, setting.name) for setting in fields(TableSettings)}

@@ -140,8 +140,10 @@ class Path:
         """What gives the formula of this place on other rows, or the longest that these allow."""
 
         def refit(part: SortedRows) -> Expression:
-            if self._last[0] is not part:
-                self._last = part, self._find(part) or self.formulas
-            return self._last[1][min(place, len(self._last[1]) - 1)]
+            # Read once: in threads others may come with other rows.
+            last = self._last
+            if last[0] is not part:
+                self._last = last = part, self._find(part) or self.formulas
+            return last[1][min(place, len(last[1]) - 1)]
 
         return refit

@@ -32,6 +32,7 @@ from occamhead.expression.numbers import (
     written_places,
 )
 from occamhead.expression.tidy import EXACT
+from occamhead.saving import NOWHERE, Kept
 from occamhead.search.compiling import cpu_seconds
 from occamhead.tables.between_rows import BetweenRows
 from occamhead.tables.candidates import TEMPLATE, Candidate
@@ -39,6 +40,7 @@ from occamhead.tables.fitted import fitted
 from occamhead.tables.inverse import inverse
 from occamhead.tables.settings import TableSettings
 from occamhead.tables.sorted_rows import SortedRows
+from occamhead.tables.stages import Stages
 from occamhead.tables.task import Task
 from occamhead.tables.template import Template
 
@@ -60,7 +62,7 @@ MOST, SMALLEST_GAIN = 12, 1e-3
 
 def templated(
     template: Template, table: SortedRows, task: Task, settings: TableSettings, seed: int,
-    began: float,
+    stages: Stages,
 ) -> Iterator[Candidate]:  # fmt: skip
     """Formulas of a template as candidates, the best last; each knows its functions.
 
@@ -70,17 +72,19 @@ def templated(
         task: What is asked of the formulas.
         settings: How to search.
         seed: Of the searches.
-        began: CPU seconds when the fit began.
+        stages: Where its searches are kept.
 
     Raises:
         ValueError: If the template is undefined on the rows whatever the functions are.
     """
     between = BetweenRows(table.x, table.targets)
     node = math.log(settings.choices + table.x.shape[1])
-    backfit = _Backfit(template, table.part(table.sample(ROWS, 0)), settings, node)
+    # With a budget the clock says what is searched.
+    kept = stages.kept if settings.time_budget is None else NOWHERE
+    backfit = _Backfit(template, table.part(table.sample(ROWS, 0)), settings, node, kept)
     interrupted = False
     try:
-        backfit.run(seed, began)
+        backfit.run(seed, stages.began)
     except KeyboardInterrupt:
         interrupted = True
     for parts, whole in backfit.best():
@@ -100,12 +104,19 @@ class _Backfit:
         part: The rows.
         settings: How to search.
         node: Nats of a node.
+        kept: Where searches are kept.
     """
 
     def __init__(
-        self, template: Template, part: SortedRows, settings: TableSettings, node: float
+        self,
+        template: Template,
+        part: SortedRows,
+        settings: TableSettings,
+        node: float,
+        kept: Kept,
     ) -> None:
-        self.template, self.settings, self.node = template, settings, node
+        self.template, self.settings, self.node, self.kept = template, settings, node, kept
+        self.searches = 0
         self.x, self.y, self.weights = part.x, part.targets[:, 0], part.weights
         self.width = part.x.shape[1]
         with np.errstate(all="ignore"):
@@ -257,7 +268,9 @@ class _Backfit:
         share = 1 / len(self.parts)
         strategy = self.settings.strategy_of(seed, share, self.settings.seconds(0.5, began))
         table = SortedRows(arguments, target[:, None], target, weights)
-        result = self.settings.search(table, strategy, "search of a function")
+        self.searches += 1
+        kept = self.kept.part(f"search {self.searches} of a function")
+        result = self.settings.search(table, strategy, "search of a function", kept=kept)
         yield from (found.expression for found in result.fronts[0])
 
     def _tried_in_form(self, place: int, values: list[Array | float]) -> Iterator[Expression]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from occamhead.checks import check_counts
 from occamhead.heads.writing import Blocks
 from occamhead.network.bases import FAMILIES
 from occamhead.rows.objective import Rows
+from occamhead.saving import NOWHERE, Kept
 
 BATCH = 256
 # Share of each label that is spread over all classes. Without it the rows that are learnt have no
@@ -180,6 +181,7 @@ def prune_path(
     budgets: Iterable[int],
     pruning: Pruning,
     weight: Tensor | None = None,
+    kept: Kept = NOWHERE,
 ) -> Iterator[tuple[int, Blocks]]:
     """Blocks for each budget of features, the largest first.
 
@@ -193,6 +195,7 @@ def prune_path(
         budgets: Most features, of each class or in all.
         pruning: How.
         weight: What each row counts, 1 in the mean; None counts all alike.
+        kept: Where the budgets that are done are kept.
     """
     generator = torch.Generator().manual_seed(pruning.seed)
     z, steps, count = rows[0], pruning.steps, rows[0].shape[1]
@@ -208,10 +211,25 @@ def prune_path(
 
         return prune
 
-    _train(network, rows, max(1, steps // 3), generator, weight=weight)
+    def keep(name: str, blocks: Blocks | None = None) -> None:
+        state = {"network": network.state_dict(), "generator": generator.get_state()}
+        kept.write(name, state if blocks is None else {**state, "blocks": vars(blocks)})
+
+    def done(name: str) -> Any:
+        if (state := kept.read(name)) is not None:
+            network.load_state_dict(state["network"])
+            generator.set_state(state["generator"])
+        return state
+
+    if done("all features") is None:
+        _train(network, rows, max(1, steps // 3), generator, weight=weight)
+        keep("all features")
     everything = _falling(count, count, 1.0)
     for budget in sorted(set(budgets), reverse=True):
         before, count = count, min(budget, count)
+        if (state := done(f"{budget} features")) is not None:
+            yield budget, Blocks(**state["blocks"])
+            continue
         # All pruned at nine tenths of the way, so that the rest has time to settle.
         narrow = pruner(network, _falling(before, count, 0.9), everything)
         _train(network, rows, steps, generator, narrow, weight=weight)
@@ -220,7 +238,9 @@ def prune_path(
         thin = pruner(final, everything, _falling(count, min(pruning.terms, count), 0.5))
         _train(final, rows, steps, generator, thin, cool=True, weight=weight)
         thin(1.0)
-        yield budget, final.blocks()
+        blocks = final.blocks()
+        keep(f"{budget} features", blocks)
+        yield budget, blocks
 
 
 def _falling(first: int, last: int, end: float) -> Course:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -20,8 +21,10 @@ from occamhead.rows.arrays import as_data
 from occamhead.rows.metrics import check_criterion, rates_of
 from occamhead.rows.objective import CROSS_ENTROPY, Rows, one_thread, standardisation
 from occamhead.rows.weights import ClassWeight
+from occamhead.saving import NOWHERE, Kept
 from occamhead.training.blocks import BATCH, Pruning, prune_path
 from occamhead.training.course import VOTED, Ground, prepare
+from occamhead.training.kept_training import kept_fit
 from occamhead.training.results import Fit, ParetoPath, PathPoint, points_of
 
 # A feature that varies less than this share of a typical one is not standardised in full: a pixel
@@ -52,6 +55,7 @@ def fit_path(
     sample_weight: Any = None,
     select: str = "accuracy",
     threshold: Threshold = None,
+    checkpoint: str | Path | None = None,
 ) -> ParetoPath:
     """Fit formulas of several budgets of features to training and validation rows.
 
@@ -97,9 +101,12 @@ def fit_path(
             None is what `select` says. It is chosen on rows held out and those of the fit, see
             :func:`occamhead.heads.threshold.choose_threshold`; the accuracy held out is that above
             thresholds chosen on other rows. Probabilities move with it.
+        checkpoint: Folder in which the fit is kept while it runs; one that was stopped goes on from
+            the folds and sizes that were done, and ends as if it had not been.
 
     Raises:
-        ValueError: If a number is out of range, there are no budgets, or features are not finite.
+        ValueError: If a number is out of range, there are no budgets, features are not finite, or
+            the checkpoint is of another fit.
         TypeError: If the data are of another kind.
 
     Example:
@@ -137,14 +144,18 @@ def fit_path(
             f" and nodes={nodes}; leave threshold out"
         )
     sizes = _within(budgets, ground)
+    asked = {"sizes": sizes, "per_class": per_class, "nodes": nodes, "terms": terms}
+    asked |= {"family": family, "folds": folds, "steps": steps, "distil": distil, "seed": seed}
+    asked |= {"digits": digits, "select": select, "threshold": threshold}
+    kept = kept_fit(checkpoint, ground.data.arrays, ground.weight, asked)
     dense = ground.dense_on_all()
     if nodes:
         steps = steps or max(800, 16 * len(ground.train[0]) // BATCH)
         pruning = Pruning(nodes, terms, family, per_class, steps, seed)
-        points = _block_points(ground, sizes, pruning, digits)
+        points = _block_points(ground, sizes, pruning, digits, kept)
     else:
-        how = {"digits": digits, "per_class": per_class, "folds": folds}
-        points = _sum_points(ground, sizes, distil, seed, select, threshold, **how)
+        how = {"per_class": per_class, "folds": folds}
+        points = _sum_points(ground, sizes, distil, seed, select, threshold, digits, kept, **how)
     return ParetoPath(tuple(points), dense, select)
 
 
@@ -204,6 +215,7 @@ def _sum_points(
     select: str,
     threshold: Threshold = None,
     digits: int | None = None,
+    kept: Kept = NOWHERE,
     **how: Any,
 ) -> list[PathPoint]:
     """Weighted sums of these sizes; see :func:`fit_path` and, for `how`, :class:`Origin`."""
@@ -211,7 +223,7 @@ def _sum_points(
         how["goal"] = goal_of(threshold, select, ground.data.class_names)
     origin = ground.origin(distil, seed, digits, budgets=sizes, **how)
     assert origin is not None
-    return points_of(origin.fit(sizes))
+    return points_of(origin.fit(sizes, kept))
 
 
 def fit_head_by_path(
@@ -309,24 +321,25 @@ def bootstrap_returns(
 
 
 def _block_points(
-    ground: Ground, sizes: Sequence[int], pruning: Pruning, digits: int | None
+    ground: Ground, sizes: Sequence[int], pruning: Pruning, digits: int | None, kept: Kept
 ) -> list[PathPoint]:
     names = ground.data.class_names
 
-    def pruned(rows: Rows, weight: Tensor | None) -> Iterator[tuple[int, OccamHead]]:
+    def pruned(rows: Rows, weight: Tensor | None, part: str) -> Iterator[tuple[int, OccamHead]]:
         mean, scale = standardisation(rows[0])
         typical = rows[0].std(dim=0, correction=0).square().mean().sqrt()
         scale = scale.clamp_min(LEAST_SPREAD * float(typical))
         z = (rows[0] - mean).div_(scale), rows[1]
-        for size, blocks in prune_path(z, ground.classes, sizes, pruning, weight):
+        path = prune_path(z, ground.classes, sizes, pruning, weight, kept.part(part))
+        for size, blocks in path:
             yield size, write_head(blocks, (mean, scale), ALL, names)
 
     said = {}
-    for size, head in pruned(ground.train, ground.weights[0]):
+    for size, head in pruned(ground.train, ground.weights[0], "rows held out"):
         with torch.no_grad():
             said[size] = head(ground.validation[0])
     features = [ground.train[0], ground.validation[0]]
-    heads = dict(pruned(ground.together(), ground.weight))
+    heads = dict(pruned(ground.together(), ground.weight, "all rows"))
     labels = ground.validation[1]
     for size, head in heads.items():
         head.names, head.hints = ground.data.feature_names, ground.data.feature_hints

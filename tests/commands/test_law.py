@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -133,3 +136,37 @@ def test_bad_tables_end_in_one_line(text, said, tmp_path, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("occamhead law: ") and said in line
     assert not out.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kept", ["direct-fits*", "search/search.pt", "fold-1*"])
+def test_a_killed_law_goes_on_and_ends_as_if_it_had_not_been(kept, tmp_path):
+    random = np.random.default_rng(0)
+    x = random.uniform(1, 3, (200, 2))
+    y = np.sin(x[:, 0] * x[:, 1]) + x[:, 0] / x[:, 1] + 0.3 * random.normal(size=200)
+    np.savetxt(tmp_path / "t.csv", np.c_[x, y], delimiter=",", header="a,b,y", comments="")
+
+    def law(out, *words):
+        command = [sys.executable, "-m", "occamhead", "law", str(tmp_path / "t.csv"), "--target"]
+        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen([*command, "y", "--out", str(out), *words], **options)
+
+    def found(out):
+        results = json.loads((out / "results.json").read_text())
+        left = {"command", "seconds", "versions", "processor"}
+        return {name: value for name, value in results.items() if name not in left}
+
+    whole, out = law(tmp_path / "whole"), tmp_path / "cut"
+    killed = law(out)
+    while not list((tmp_path / "cut.part" / ".done" / "fit").glob(kept)):
+        assert killed.poll() is None, killed.communicate()
+        time.sleep(0.01)
+    killed.kill()
+    killed.communicate()
+    assert killed.returncode == -9 and not out.exists()
+    again = law(out, "--resume")
+    _, errors = again.communicate()
+    assert again.returncode == 0, errors
+    _, errors = whole.communicate()
+    assert whole.returncode == 0, errors
+    assert found(out) == found(tmp_path / "whole")

@@ -74,7 +74,7 @@ def test_the_best_so_far_of_every_stage_is_kept(where, kinds):
 
 
 @pytest.mark.parametrize(
-    "where", ["grouped.py:_directly", "evolution.py:step", "grouped.py:_judged"]
+    "where", ["grouped.py:_directly", "evolution.py:step", "group_choice.py:choose_form"]
 )
 def test_the_best_form_so_far_is_kept(where):
     assert "constant" in interrupted(where, "grouped")["kinds"]

@@ -347,15 +347,9 @@ def fit_constants(
                     constants[f, at] = basis_start[basis[node], i]
                 at += 1
         floor = ROUNDING_ERROR * np.sum(weights * target * target)
+        own = code[roots[f]]
         errors[f] = _fit(
-            problem,
-            constants[f, :total],
-            scaled,
-            max_iterations,
-            floor,
-            seed,
-            code[roots[f]],
-            redraws,
+            problem, constants[f, :total], scaled, max_iterations, floor, seed, own, redraws
         )
     return constants, errors
 
@@ -379,12 +373,7 @@ def evaluate_functions(
         instructions: As in :func:`fit_constants`, and so on.
         roots: As there.
         constants: [F, K], as :func:`fit_constants` returns them.
-        basis: As there.
-        children: As there.
-        num_constants: As there.
-        row: As there.
-        values: As there.
-        scaled: As there.
+        basis, children, num_constants, row, values, scaled: As there.
         out: Written, [F, B]; NaN for a function of more than K constants.
     """
     nodes = np.empty(LARGEST_GRAPH, np.int64)
