@@ -279,8 +279,8 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
             stages, seeds = self._begin(table)
 
             def fit(task: Regression, share: float) -> FittedTable:
-                part = stages.part(f"{task.loss.name} errors")
-                return self._fitted(table, task, part, seeds, wishes, share)
+                own = stages if task.loss.is_squared else stages.part("relative errors")
+                return self._fitted(table, task, own, seeds, wishes, share)
 
             task, fitted = squared_or_relative(table, fit)
         else:

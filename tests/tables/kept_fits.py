@@ -38,6 +38,12 @@ def whole(folder, **settings):
     return OccamRegressor(checkpoint=folder, **small(**settings)).fit(*rows())
 
 
+def decades(folder, **settings):
+    """By squared errors, then by relative ones."""
+    x, y = rows()
+    return OccamRegressor(bases=QUICK, checkpoint=folder, **small(**settings)).fit(x, np.exp(y))
+
+
 def classes(folder, **settings):
     x, y = rows()
     return OccamClassifier(checkpoint=folder, **small(**settings)).fit(x, y > 3)
@@ -60,6 +66,7 @@ def own(folder, **settings):
 CASES = {
     "quick": quick,
     "whole": whole,
+    "decades": decades,
     "absolute": lambda folder, **settings: whole(folder, loss="absolute", **settings),
     "limits": lambda folder, **settings: whole(
         folder, guesses=["sin(x0) + x1"], prices={"sin": 2}, nested={"sin": ["sin"]}, **settings

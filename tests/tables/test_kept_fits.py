@@ -73,7 +73,7 @@ def test_another_fit_in_its_folder_is_refused(tmp_path):
     for settings, said in [
         ({"depth": 3}, "depth '2', and this one has '3'"),
         ({"random_state": 1}, "seeds"),
-        ({"loss": "absolute"}, "loss 'squared', and this one has 'absolute'"),
+        ({"loss": "absolute"}, "loss 'auto', and this one has 'absolute'"),
         ({"guesses": ["x0"]}, "guesses"),
     ]:
         with pytest.raises(WrongRun, match=said.replace("'", "['\"]+")):
