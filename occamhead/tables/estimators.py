@@ -94,11 +94,10 @@ class OccamRegressor(GroupEstimates, RegressorMixin, TableEstimator):
     loss : str or callable
         What formulas are fitted to and chosen by: "auto" ("squared"; of a target of one sign that
         spans more than two decades also "relative", if by that held-out errors are likelier, which
-        is logged), "squared", "absolute", "huber" (square up to
-        1.345 robust standard deviations), "quantile", "relative" (squared error over the target's
-        square), or a function of targets and predictions, both [rows], that gives the loss of each
-        row, [rows]. Other losses than "squared" are fitted by least squares that stand for them,
-        and searched twice, each time with half of the limit.
+        is logged), "squared", "absolute", "huber" (square up to 1.345 robust standard deviations),
+        "quantile", "relative" (squared error over the target's square), or a function of targets
+        and predictions, both [rows], that gives the loss of each row, [rows]. Others than "squared"
+        are fitted by least squares that stand for them, and searched twice with half of the limit.
     quantile : float
         Which quantile the loss "quantile" asks for.
     units : mapping, sequence or None

@@ -10,7 +10,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from occamhead.checks import needs
 from occamhead.expression import Expression
 from occamhead.search.compiling import cpu_seconds
 from occamhead.search.result import Result
@@ -30,6 +29,7 @@ from occamhead.tables.candidates import (
     onto,
     pareto,
 )
+from occamhead.tables.equations import equations_of
 from occamhead.tables.fitted import fitted
 from occamhead.tables.held_out import Verdict, judge
 from occamhead.tables.no_law import why_no_law
@@ -53,9 +53,6 @@ JUDGED_NUMBERS = 1_000_000
 # Shares of the time that is left: of what is found without a search, and of fitting what a search
 # found.
 SIMPLE_SHARE, LISTED_SHARE = 0.4, 0.5
-
-# A step of the front must lower the loss by this share to be listed.
-LISTED_GAIN = 0.01
 
 
 @dataclass(frozen=True)
@@ -165,7 +162,7 @@ def fit_table(
     if names is not None:
         candidates = [replace(each, formula=each.formula.renamed(names)) for each in candidates]
     scale = task.mean_loss(judged) or 1.0
-    equations = _equations(candidates, chosen, verdict, scale)
+    equations = equations_of(candidates, chosen, verdict, scale)
     return FittedTable(
         best=candidates[chosen].formula,
         equations=equations,
@@ -377,35 +374,3 @@ def _shortest(
     nats = choices * np.array([candidates[place].complexity for place in places])
     rows = np.full(len(places), 1 / float(table.weights @ table.weights))
     return places[int(np.argmin(task.penalised(losses[None], nats, rows)[0]))]
-
-
-def _equations(
-    candidates: list[Candidate], chosen: int, verdict: Verdict | None, scale: float
-) -> Any:
-    """The candidates worth listing as a data frame; `scale` is the loss of the mean."""
-    with needs("pandas", "the table of formulas", "tabular"):
-        import pandas as pd
-
-    front = pareto(candidates, LISTED_GAIN)
-    rows = []
-    for place, candidate in enumerate(candidates):
-        always = place == chosen or candidate.kind in (LINEAR, GUESS)
-        if not always and not any(c is candidate for c in front):
-            continue
-        held_out = np.nan if verdict is None else scale * verdict.losses[place]
-        told = {}
-        if verdict is not None and verdict.right is not None:
-            told = {"cross_validated_accuracy": verdict.right[place]}
-        rows.append(
-            {
-                "complexity": candidate.complexity,
-                "loss": candidate.loss,
-                "cross_validated_loss": held_out,
-                **told,
-                "equation": str(candidate.formula),
-                "expression": candidate.formula,
-                "kind": candidate.kind,
-                "chosen": place == chosen,
-            }
-        )
-    return pd.DataFrame(rows)

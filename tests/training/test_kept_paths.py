@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from occamhead.rows.allotted import Growth
 from occamhead.saving import WrongRun
 from occamhead.search import evolution
 from occamhead.training import blocks as blocks_module
@@ -49,6 +50,22 @@ def test_a_path_that_had_ended_is_not_trained_again(tmp_path, monkeypatch):
     first = everything(blocks(tmp_path))
     monkeypatch.setattr(blocks_module, "_train", lambda *_, **__: 1 / 0)
     assert everything(blocks(tmp_path)) == first
+
+
+def test_budgets_that_ctrl_c_left_out_are_fitted_when_the_path_goes_on(tmp_path, monkeypatch):
+    undisturbed = everything(CASES["per class"](None))
+    more, count = Growth._with_more, [0]
+
+    def once_stopped(self, now, number):
+        count[0] += 1
+        if count[0] == 9:
+            raise KeyboardInterrupt
+        return more(self, now, number)
+
+    monkeypatch.setattr(Growth, "_with_more", once_stopped)
+    with pytest.warns(UserWarning, match="interrupted; of 3 budgets"):
+        assert len(list(CASES["per class"](tmp_path))) < 3
+    assert everything(CASES["per class"](tmp_path)) == undisturbed
 
 
 def test_another_path_in_its_folder_is_refused(tmp_path):
