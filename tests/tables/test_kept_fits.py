@@ -38,7 +38,7 @@ def test_a_killed_fit_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_whenever_it_was_killed(FITS, case, tmp_path, monkeypatch):
+def test_whenever_it_was_killed(case, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         written = noted(patch.setattr)
         undisturbed = everything(CASES[case](tmp_path / "undisturbed"))
