@@ -20,6 +20,7 @@ from occamhead.heads.occam import OccamHead
 from occamhead.heads.sums import HeldOut, folds, hold_out, kept_sums, sum_path
 from occamhead.heads.threshold import Goal, cut
 from occamhead.heads.writing import write_head
+from occamhead.network.bases import get_basis
 from occamhead.rows.arrays import ArrayDataModule, as_data, view_rows
 from occamhead.rows.dense import Weights, choose_dense_head
 from occamhead.rows.metrics import ClassRates, rates_of
@@ -67,6 +68,7 @@ class Origin:
         feature_names, hints: Names of the features, and what they look at, if known.
         penalty: Ridge penalty of the dense head that teaches; None learns from the labels.
         per_class: Whether each class has features of its own.
+        shape: The function of each feature that is added up, see :func:`shaped`.
         folds: Folds that are held out in turn; 1 holds out the validation rows alone, None takes 5
             on up to 5000 rows, else 1.
         seed: Seed of the folds.
@@ -87,6 +89,7 @@ class Origin:
     hints: tuple[str, ...] | None
     penalty: float | None
     per_class: bool = False
+    shape: str | None = None
     folds: int | None = None
     seed: int = 0
     digits: int | None = None
@@ -123,10 +126,12 @@ class Origin:
         Raises:
             ValueError: If a feature has to be read with a sign that the rows do not give it.
         """
-        together = self.together()
+        raw = self.together()
+        together = shaped(raw, self.shape)
         count = self.folds or (5 if len(together[1]) <= FEW_ROWS else 1)
         if count == 1:
-            splits = iter([(self.train, self.validation, self.weights)])
+            rows = shaped(self.train, self.shape), shaped(self.validation, self.shape)
+            splits = iter([(*rows, self.weights)])
         else:
             splits = folds(together, count, self.seed, self.weight)
         how = self.classes, self.per_class, self.penalty
@@ -139,8 +144,9 @@ class Origin:
             if self.classes == 2:
                 said = path.scores(made, together[0]), together[1], self.weight
                 made, held = cut(made, said, held, self.goal, firm=size > 1)
+            made = replace(made, shape=self.shape)
             head = write_head(made, path.standardisation, ALL, self.names)
-            choose_digits(head, [together[0]], self.digits)
+            choose_digits(head, [raw[0]], self.digits)
             head.names, head.hints = self.feature_names, self.hints
             head.calibrate(held.scores, held.labels)
             counts = Counter(itertools.chain.from_iterable(held.features))
@@ -161,6 +167,35 @@ class Origin:
         most = size if allowed is None else min(size, len(allowed))
         most = max(most, len(self.limits.force))
         return sorted({most, *(b for b in self.budgets if len(self.limits.force) <= b < most)})
+
+
+def shaped(rows: Rows, shape: str | None) -> Rows:
+    """The rows with a function of each feature in its place.
+
+    Args:
+        rows: Features and labels.
+        shape: A basis of one argument without constants, such as "sqrt"; None leaves the features
+            as they are.
+
+    Raises:
+        ValueError: If there is no such basis, or it has no finite value for a feature.
+    """
+    if shape is None:
+        return rows
+    basis = get_basis(shape)
+    if basis.arity != 1 or basis.start:
+        raise ValueError(
+            "shape: wanted a basis of one argument without constants, such as 'sqrt', got"
+            f" {shape!r}"
+        )
+    x = basis(rows[0].unsqueeze(-1))
+    if not x.isfinite().all():
+        row, column = (~x.isfinite()).nonzero()[0].tolist()
+        raise ValueError(
+            f"shape: {shape} has no finite value for {rows[0][row, column].item():.4g}, which is"
+            f" feature {column} of a row; take shape=None, or clip the features"
+        )
+    return x, rows[1]
 
 
 @dataclass(frozen=True)
@@ -230,12 +265,13 @@ def origin_of(head: SymbolicHead, data: Any = None) -> Origin:
         found = f"the loss {head.loss!r}" if isinstance(head, OccamHead) else type(head).__name__
         raise ValueError(f"{_REFUSAL}, got {found}; {_REMEDY}")
     formula = head.formula()
-    if not is_sums(formula):
-        raise ValueError(f"{_REFUSAL}, got {max(formula.text(), key=len)}; {_REMEDY}")
     origin: Origin | None = head.origin
+    shape = None if origin is None else origin.shape
+    if shape is None and not is_sums(formula):
+        raise ValueError(f"{_REFUSAL}, got {max(formula.text(), key=len)}; {_REMEDY}")
     if data is not None:
         rows, _ = as_data(data)
-        origin = Origin.of(rows, per_class=reads_per_class(formula))
+        origin = Origin.of(rows, per_class=reads_per_class(formula), shape=shape)
     if origin is None:
         raise ValueError(
             "this head does not know the rows that it was fitted to: it was loaded, copied or made"

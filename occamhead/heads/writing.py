@@ -14,15 +14,17 @@ from occamhead.rows.objective import Rows
 
 @dataclass(frozen=True)
 class Sums:
-    """Each class's score is a weighted sum of features.
+    """Each class's score is a weighted sum of features, or of a function of each.
 
     Args:
         weight: [classes, features], zero where a class does not read a feature.
         bias: [classes].
+        shape: The function, a basis of one argument without constants; None for the features.
     """
 
     weight: Tensor
     bias: Tensor
+    shape: str | None = None
 
 
 @dataclass(frozen=True)
@@ -57,10 +59,15 @@ def write_head(
 
     Args:
         scores: Weights on standardised features.
-        standardisation: Mean and scale of each feature.
+        standardisation: Mean and scale of each feature, or of its function where sums have a shape.
         digits: See :class:`OccamHead`.
         class_names: A name per output, if any.
     """
+    if isinstance(scores, Sums) and scores.shape is not None:
+        # A function of a feature is one of the raw feature: its standardisation goes into the sum.
+        (mean, scale), shape = standardisation, scores.shape
+        scores = Sums(scores.weight / scale, scores.bias - scores.weight @ (mean / scale), shape)
+        standardisation = torch.zeros_like(mean), torch.ones_like(scale)
     nodes = scores.weight.unsqueeze(1) if isinstance(scores, Sums) else scores.weight
     classes, count, features = nodes.shape
     used = (nodes != 0).any(dim=1)
@@ -71,13 +78,20 @@ def write_head(
     # The largest weights come first; a node of fewer terms has zeros after them.
     edges = seen.abs().topk(terms, dim=2).indices
     weights = seen.gather(2, edges)
-    if isinstance(scores, Sums):
-        bases = [[f"affine{terms}"]]
-        constants = [torch.cat([scores.bias.view(-1, 1, 1), weights], dim=2)]
-    else:
+    paths = [edges.flatten(1)]
+    if isinstance(scores, Blocks):
         bases = [[f"{scores.family}{terms}"] * count, [f"affine{count}"]]
         outer = torch.cat([scores.bias.unsqueeze(1), scores.outer], dim=1)
         constants = [torch.cat([scores.offset.unsqueeze(2), weights], dim=2), outer]
+        paths.append(torch.arange(count).expand(classes, -1))
+    else:
+        bases = [[f"affine{terms}"]]
+        constants = [torch.cat([scores.bias.view(-1, 1, 1), weights], dim=2)]
+        if scores.shape is not None:
+            bases.insert(0, [scores.shape] * terms)
+            constants.insert(0, torch.empty(classes, 0))
+            paths.append(torch.arange(terms).expand(classes, -1))
+    paths.append(torch.zeros(classes, 1, dtype=torch.long))
     head = OccamHead(
         features,
         classes,
@@ -90,9 +104,5 @@ def write_head(
     )
     head.set_standardisation(*standardisation)
     head.set_numbers([constant.flatten(1) for constant in constants])
-    paths = [edges.flatten(1)]
-    if isinstance(scores, Blocks):
-        paths.append(torch.arange(count).expand(classes, -1))
-    paths.append(torch.zeros(classes, 1, dtype=torch.long))
     head.choose_edges(paths)
     return head.eval()

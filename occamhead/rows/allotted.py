@@ -18,7 +18,7 @@ from occamhead.rows.sparse_softmax import Solution, SparseSoftmax
 # By how much the weights grow between two fits, and the iterations of these fits.
 GROWTH, STEPS = 0.25, 15
 # At each budget: iterations of the fit, and the shares of the weights that are exchanged in turn.
-LAST_STEPS, EXCHANGED = 25, (0.25, 0.15, 0.09)
+LAST_STEPS, EXCHANGED = 20, (0.2, 0.1)
 # What an iteration costs that has no weights to add up, in weights: the softmax.
 SHARED = 2000
 

@@ -41,6 +41,7 @@ def fit_path(
     budgets: Sequence[int] = BUDGETS,
     *,
     per_class: bool = False,
+    shape: str | None = None,
     nodes: int = 0,
     terms: int = 16,
     family: str = "hinge_affine",
@@ -79,6 +80,10 @@ def fit_path(
         budgets: Most features, each at least 1; a budget of more than there are is all.
         per_class: Whether budgets count the features of a class rather than those of all: of sums
             in the mean, as the field counts them (NEC), and of nodes at most.
+        shape: Function of each feature that sums add up: a basis of one argument without constants,
+            such as "sqrt" for features of a ReLU network; None adds up the features. "auto" takes
+            the roots if, on rows held out and in the mean of the budgets, they are better by more
+            than a standard error; if a feature is negative, there are none.
         nodes: Nodes of each class; 0 for weighted sums.
         terms: Most features that a node reads.
         family: What a node is, see :data:`occamhead.network.bases.FAMILIES`.
@@ -124,6 +129,8 @@ def fit_path(
     check_counts(terms=terms, folds=folds, steps=steps)
     if nodes < 0:
         raise ValueError(f"nodes must not be negative, got {nodes}")
+    if nodes and shape is not None:
+        raise ValueError(f"nodes are sums of the features themselves, got shape={shape!r}")
     if nodes and folds not in (None, 1):
         raise ValueError(f"with nodes the validation rows alone are held out, got folds={folds}")
     check_criterion(select)
@@ -146,7 +153,7 @@ def fit_path(
     sizes = _within(budgets, ground)
     asked = {"sizes": sizes, "per_class": per_class, "nodes": nodes, "terms": terms}
     asked |= {"family": family, "folds": folds, "steps": steps, "distil": distil, "seed": seed}
-    asked |= {"digits": digits, "select": select, "threshold": threshold}
+    asked |= {"digits": digits, "select": select, "threshold": threshold, "shape": shape}
     kept = kept_fit(checkpoint, ground.data.arrays, ground.weight, asked)
     dense = ground.dense_on_all()
     if nodes:
@@ -154,8 +161,10 @@ def fit_path(
         pruning = Pruning(nodes, terms, family, per_class, steps, seed)
         points = _block_points(ground, sizes, pruning, digits, kept)
     else:
-        how = {"per_class": per_class, "folds": folds}
-        points = _sum_points(ground, sizes, distil, seed, select, threshold, digits, kept, **how)
+        points = _sum_points(
+            ground, sizes, distil, seed, select, threshold, digits, kept, shape,
+            per_class=per_class, folds=folds,
+        )  # fmt: skip
     return ParetoPath(tuple(points), dense, select)
 
 
@@ -216,14 +225,42 @@ def _sum_points(
     threshold: Threshold = None,
     digits: int | None = None,
     kept: Kept = NOWHERE,
+    shape: str | None = None,
     **how: Any,
 ) -> list[PathPoint]:
     """Weighted sums of these sizes; see :func:`fit_path` and, for `how`, :class:`Origin`."""
+    if shape == "auto":
+        tried = [
+            _sum_points(
+                ground, sizes, distil, seed, select, threshold, digits, kept.part(str(each)),
+                each, **how,
+            )
+            for each in _shapes_to_try(ground)
+        ]  # fmt: skip
+        return _clearly_best(tried, select)
+    how["shape"] = shape
     if ground.classes == 2:
         how["goal"] = goal_of(threshold, select, ground.data.class_names)
     origin = ground.origin(distil, seed, digits, budgets=sizes, **how)
     assert origin is not None
     return points_of(origin.fit(sizes, kept))
+
+
+def _shapes_to_try(ground: Ground) -> list[str | None]:
+    """The features themselves, and their roots where all have one."""
+    negative = any(bool((x < 0).any()) for x in (ground.train[0], ground.validation[0]))
+    return [None] if negative else [None, "sqrt"]
+
+
+def _clearly_best(tried: Sequence[list[PathPoint]], select: str) -> list[PathPoint]:
+    """Those that are better on rows held out by more than a standard error, else the first."""
+
+    def mean(points: list[PathPoint]) -> float:
+        return sum(getattr(point.rates, select) for point in points) / len(points)
+
+    first, best = tried[0], max(tried, key=mean)
+    error = max(point.rates.standard_error(select) for point in first)
+    return best if mean(best) > mean(first) + error else first
 
 
 def fit_head_by_path(

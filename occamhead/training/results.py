@@ -82,7 +82,7 @@ class PathPoint:
     """The formulas of one budget.
 
     Args:
-        budget: Most features, in all or of each class, that was asked for.
+        budget: Most features in all, or the mean number of a class, that was asked for.
         head: The head, in eval mode; its formula is the model.
         rates: How many rows of each class were right, where each was held out of the fit.
         penalty: Ridge penalty of the weights; 0 with nodes, where only what is pruned is held back.

@@ -33,10 +33,10 @@ Heads = Iterator[tuple[int, nn.Linear]]
 Over = Callable[[], bool]
 
 
-def ours(task: Task) -> dict[int, Made]:
+def ours(task: Task, shape: str | None = None) -> dict[int, Made]:
     """`fit_path(per_class=True)`: sums whose budgets count the features of a class in the mean."""
     data = ArrayData(task.train, task.validation, task.validation)
-    path = fit_path(data, task.budgets, per_class=True, seed=task.seed)
+    path = fit_path(data, task.budgets, per_class=True, shape=shape, seed=task.seed)
     return {point.budget: Made(point.head, point.validation_accuracy) for point in path}
 
 
@@ -129,6 +129,7 @@ def _first(places: Tensor, budget: int) -> Tensor:
 
 METHODS: dict[str, Method] = {
     "ours": ours,
+    "roots": partial(ours, shape="sqrt"),
     "pruned": by_validation(pruned, RIDGES),
     "glm_saga": by_validation(partial(along, mixing=MIXING, refit=False), (0.0,)),
     "l1": by_validation(partial(along, mixing=1.0, refit=True), RIDGES),

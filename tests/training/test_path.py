@@ -348,3 +348,57 @@ def test_several_labels_a_row_are_for_fit_head(planted):
     data = planted(rows=60, features=10)
     with pytest.raises(ValueError, match="one label per row; for other targets take fit_head"):
         fit_path(ArrayData(many(data.train), many(data.validation), many(data.test)))
+
+
+def roots(rows=600, seed=0):
+    """Three classes by the sum of two roots, of six features that spread over decades."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.rand(rows, 6, generator=generator).pow(4)
+    return x, torch.bucketize(x[:, 1].sqrt() + x[:, 4].sqrt(), torch.tensor([0.6, 1.1]))
+
+
+@pytest.mark.parametrize("per_class", [True, False])
+def test_sums_of_roots_are_taken_where_they_are_better(per_class):
+    found = {
+        shape: fit_path(roots(), [2], per_class=per_class, shape=shape).points[0]
+        for shape in (None, "sqrt", "auto")
+    }
+    assert found["sqrt"].validation_accuracy > found[None].validation_accuracy + 0.02
+    assert found["auto"].formula == found["sqrt"].formula
+    assert "x1**0.5" in " ".join(found["sqrt"].formula.rule())
+    x, y = roots(seed=1)
+    head = found["sqrt"].head
+    said = head(x)
+    assert (said.argmax(dim=1) == y).double().mean() > 0.95
+    assert torch.allclose(said, head.formula()(x).float(), atol=1e-3)
+
+
+def test_sums_of_roots_can_be_edited_and_trained_at_zero():
+    x, y = roots()
+    x[:50, 1] = 0.0
+    head = fit_path((x, y), [2], per_class=True, shape="sqrt").points[0].head
+    edited = head.edit(drop=[4]).head
+    assert 4 not in edited.formula().features and "**0.5" in " ".join(edited.formula().rule())
+    seen = x[:60].clone().requires_grad_(True)
+    head.train()(seen).sum().backward()
+    assert seen.grad.isfinite().all()
+
+
+def test_auto_takes_the_features_where_one_is_negative():
+    x, y = roots()
+    taken = fit_path((x - 0.5, y), [2], shape="auto").points[0].formula
+    assert taken == fit_path((x - 0.5, y), [2]).points[0].formula
+
+
+@pytest.mark.parametrize(
+    ("shape", "shift", "message"),
+    [
+        ("sqrt", 0.5, "sqrt has no finite value for -"),
+        ("add", 0.0, "a basis of one argument without constants, such as 'sqrt', got 'add'"),
+        ("root", 0.0, "basis 'root'"),
+    ],
+)
+def test_a_shape_that_does_not_suit_is_refused(shape, shift, message):
+    x, y = roots()
+    with pytest.raises(ValueError, match=message):
+        fit_path((x - shift, y), [2], shape=shape)
