@@ -6,8 +6,8 @@ what is printed and what is written. What an experiment is made of lies one fold
 - ``shared/``: what most recipes need besides ``occamhead.commands``, such as means and a bar;
 - ``others/``: other people's methods, and ours called as they are;
 - a folder by subject: ``automata/``, ``lists/``, ``lines/``, ``satisfiability/``, ``features/``,
-  ``laws_of_nature/``, ``real_tables/``, ``recovery_tasks/``, ``table1_lines/``:
-  data, methods and printed tables.
+  ``laws_of_nature/``, ``nec_tasks/``, ``real_tables/``, ``recovery_tasks/``,
+  ``table1_lines/``: data, methods and printed tables.
 """
 
 from pathlib import Path

@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from occamhead.heads.limits import Limits
@@ -37,6 +37,7 @@ class ClassSums:
         penalty: Ridge penalty of the dense head that teaches; None learns from the labels.
         weight: What each row counts, 1 in the mean; None counts all alike.
         limits: What the sums may read, and how; the dense head reads no other features.
+        start: A dense head of all features on rows like these, from which that of these is near.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class ClassSums:
         penalty: float | None,
         weight: Tensor | None = None,
         limits: Limits | None = None,
+        start: nn.Linear | None = None,
     ) -> None:
         features, labels = rows
         self.classes = classes
@@ -59,8 +61,10 @@ class ClassSums:
         self.bias = shares.mean(dim=0).clamp_min(0.5 / len(shares)).log()
         targets = labels
         if penalty is not None:
-            seen = features if self.allowed is None else features[:, self.allowed]
-            dense = fit_dense_head((seen, labels), classes, penalty, weight_of_rows=weight)
+            seen = features
+            if self.allowed is not None:
+                seen, start = features[:, self.allowed], None
+            dense = fit_dense_head((seen, labels), classes, penalty, start, weight_of_rows=weight)
             targets = teach(dense, seen, labels)
         self.model = SparseSoftmax(self._columns(features), targets, classes, RIDGE, weight)
 

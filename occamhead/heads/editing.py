@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from occamhead.expression import Affine, Constant, Expression, Input
 from occamhead.heads.base import SymbolicHead
@@ -68,6 +68,7 @@ class Origin:
         feature_names, hints: Names of the features, and what they look at, if known.
         penalty: Ridge penalty of the dense head that teaches; None learns from the labels.
         per_class: Whether each class has features of its own.
+        dense: The dense head of train under that penalty, if it was fitted.
         shape: The function of each feature that is added up, see :func:`shaped`.
         folds: Folds that are held out in turn; 1 holds out the validation rows alone, None takes 5
             on up to 5000 rows, else 1.
@@ -89,6 +90,7 @@ class Origin:
     hints: tuple[str, ...] | None
     penalty: float | None
     per_class: bool = False
+    dense: nn.Linear | None = None
     shape: str | None = None
     folds: int | None = None
     seed: int = 0
@@ -135,8 +137,8 @@ class Origin:
         else:
             splits = folds(together, count, self.seed, self.weight)
         how = self.classes, self.per_class, self.penalty
-        held_out = hold_out(splits, self.classes, sizes, *how[1:], self.limits, kept)
-        path = sum_path(together, *how, self.weight, self.limits)
+        held_out = hold_out(splits, self.classes, sizes, *how[1:], self.limits, kept, self.dense)
+        path = sum_path(together, *how, self.weight, self.limits, self.dense)
         sums = kept_sums(path, [size for size in sizes if size in held_out], kept)
         found = {}
         for size in sums:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from occamhead.heads.calibration import share_out
@@ -264,14 +264,16 @@ def sum_path(
     penalty: float | None,
     weight: Tensor | None = None,
     limits: Limits | None = None,
+    start: nn.Linear | None = None,
 ) -> SumPath | ClassSums:
     """Sums of features that all classes share, or with features of its own for each class.
 
     Two classes share a single score, and have the same features in any case. See
     :class:`SumPath` and :class:`occamhead.heads.class_sums.ClassSums`.
     """
-    kind = ClassSums if per_class and classes > 2 else SumPath
-    return kind(rows, classes, penalty, weight, limits)
+    if per_class and classes > 2:
+        return ClassSums(rows, classes, penalty, weight, limits, start)
+    return SumPath(rows, classes, penalty, weight, limits)
 
 
 def kept_sums(path: SumPath | ClassSums, budgets: Sequence[int], kept: Kept) -> dict[int, Sums]:
@@ -305,13 +307,14 @@ def hold_out(
     penalty: float | None,
     limits: Limits | None = None,
     kept: Kept = NOWHERE,
+    start: nn.Linear | None = None,
 ) -> dict[int, HeldOut]:
     """What the sums of each budget say of rows held out.
 
     Args:
         splits: Rows to fit, rows held out, and what each of either counts; each row may be held
             out once.
-        classes, per_class, penalty, limits: See :func:`sum_path`.
+        classes, per_class, penalty, limits, start: See :func:`sum_path`.
         budgets: Most features in all, or the mean number of a class.
         kept: Where the splits that are done are kept.
     """
@@ -324,7 +327,7 @@ def hold_out(
         def made(
             fitted: Rows = fitted, features: Tensor = features, weight: Tensor | None = weight
         ) -> dict[str, Any]:
-            path = sum_path(fitted, classes, per_class, penalty, weight, limits)
+            path = sum_path(fitted, classes, per_class, penalty, weight, limits, start)
             return {
                 str(budget): {
                     "said": path.scores(sums, features),

@@ -238,7 +238,7 @@ def _sum_points(
             for each in _shapes_to_try(ground)
         ]  # fmt: skip
         return _clearly_best(tried, select)
-    how["shape"] = shape
+    how |= {"shape": shape, "dense": ground.dense if shape is None else None}
     if ground.classes == 2:
         how["goal"] = goal_of(threshold, select, ground.data.class_names)
     origin = ground.origin(distil, seed, digits, budgets=sizes, **how)

@@ -9,7 +9,7 @@ from occamhead.commands.flags import add_backbone, positive, positive_seconds
 from recipes.shared.flags import recipe_parser
 
 # Those of `recipes.nec_tasks.methods`.
-METHODS = ("ours", "pruned", "glm_saga", "l1", "random", "dense")
+METHODS = ("ours", "roots", "pruned", "glm_saga", "l1", "random", "dense")
 # The side to which MNIST's digits are scaled for the backbone.
 DIGITS_SIZE = 96
 

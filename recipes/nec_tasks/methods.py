@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from occamhead.rows.arrays import ArrayData, view_rows
-from occamhead.rows.dense import PENALTIES, choose_dense_head, fit_dense_head
+from occamhead.rows.dense import choose_dense_head, fit_dense_head
 from occamhead.rows.metrics import accuracy
 from occamhead.rows.sparse_softmax import Solution
 from occamhead.training.path import fit_path
@@ -20,9 +20,6 @@ from recipes.shared.rows import together
 
 # Ridge penalties to try, of which the first suits thousands of rows.
 RIDGES = (1e-3, 1e-2, 1e-4)
-# Where a penalty of all features is worth trying, from strong to weak: 10,000 rows and more need
-# no strong one, and each takes a minute.
-MANY_ROWS, WEAK = 10_000, (0.1, 0.03, 0.01, 3e-3, 1e-3)
 # Iterations of a fit on the way, and of the last one of a budget.
 STEPS, LAST_STEPS = 8, 20
 # Of the weights that are left, the share that one step of pruning keeps: above twice the largest
@@ -43,8 +40,7 @@ def ours(task: Task, shape: str | None = None) -> dict[int, Made]:
 def dense(task: Task) -> dict[int, Made]:
     """Multinomial regression on all features, with a ridge penalty; one head."""
     train, held = view_rows(task.train), view_rows(task.validation)
-    penalties = PENALTIES if len(train[0]) < MANY_ROWS else WEAK
-    chosen, penalty = choose_dense_head(train, held, task.classes, penalties)
+    chosen, penalty = choose_dense_head(train, held, task.classes)
     rows = view_rows(together(task.train, task.validation))
     head = fit_dense_head(rows, task.classes, penalty, chosen, in_place=True)
     return {train[0].shape[1]: Made(head, accuracy(chosen, held))}

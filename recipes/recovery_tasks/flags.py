@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from occamhead.commands.flags import positive, positive_seconds
-from occamhead.problems.problem import NOISE_OF
 from recipes.shared.flags import recipe_parser
 
 SUITES = ("fastsrb", "feynman", "nguyen", "keijzer", "korns", "livermore", "jin", "strogatz",
@@ -30,7 +29,7 @@ def parsed(
     add("--seconds", type=positive_seconds, default=10.0, help="most CPU seconds of each fit")
     add("--draws", type=positive, default=1, help="samples of each law, seeded 0, 1, ...")
     add("--noise", type=noise, default=0.0, help="relative to what --noise-of says")
-    add("--noise-of", choices=NOISE_OF, default="rms",
+    add("--noise-of", choices=["rms", "value"], default="rms",
         help="the target's root mean square, or each of its values")  # fmt: skip
     add("--only", nargs="+", metavar="NAME", help="only these laws")
     add("--every", type=positive, default=1, metavar="N", help="only every Nth law")

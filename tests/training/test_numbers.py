@@ -106,7 +106,10 @@ def test_more_features_than_rows():
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("width", [4, 60])
-def test_the_penalty_is_chosen_by_one_standard_error(seed, width):
+@pytest.mark.parametrize("many", [80, 81])
+def test_the_penalty_is_chosen_by_one_standard_error(seed, width, many, monkeypatch):
+    # Of many rows, which 80 are here or not, the strong ones come last.
+    monkeypatch.setattr("occamhead.rows.dense.MANY_ROWS", many)
     train = rows(80, width, 3, seed=seed, noise=2.0)
     validation = rows(60, width, 3, seed=100 + seed, noise=2.0)
     head, chosen = choose_dense_head(train, validation, 3)
