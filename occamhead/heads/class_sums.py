@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -94,20 +94,29 @@ class ClassSums:
         Args:
             budgets: Mean numbers of features of a class.
         """
-        return {budget: made.mask.T for budget, made in self._path(budgets, None).items()}
+        return {budget: made.mask.T for budget, made in self._path(budgets, None, {}).items()}
 
-    def sums(self, budgets: Sequence[int]) -> dict[int, Sums]:
+    def sums(
+        self, budgets: Sequence[int], near: Mapping[int, Tensor] | None = None
+    ) -> dict[int, Sums]:
         """The sums of each budget, on standardised features.
 
         Where Ctrl-C comes, those of the budgets that are done, with a warning.
+
+        Args:
+            budgets: Mean numbers of features of a class.
+            near: For each budget which weights were not zero in sums of most of these rows,
+                [classes, features], to begin with. Without limits alone.
 
         Raises:
             ValueError: If a feature has to be read with a sign that the rows do not give it.
             KeyboardInterrupt: If it came before the first budget was done.
         """
         barred: Tensor | None = None
+        if self.limits != Limits():
+            near = None
         while True:
-            found = self._path(budgets, barred)
+            found = self._path(budgets, barred, near or {})
             wrong = torch.stack([self._wrong(made.weight) for made in found.values()]).any(dim=0)
             if not wrong.any():
                 break
@@ -116,14 +125,16 @@ class ClassSums:
             barred = wrong if barred is None else barred | wrong
         return {budget: self._full(made) for budget, made in found.items()}
 
-    def _path(self, budgets: Sequence[int], barred: Tensor | None) -> dict[int, Solution]:
+    def _path(
+        self, budgets: Sequence[int], barred: Tensor | None, near: Mapping[int, Tensor]
+    ) -> dict[int, Solution]:
         from tqdm import tqdm
 
         forced = None
         if self.limits.force:
             forced = torch.zeros(self.classes, len(self.model.z), dtype=torch.bool)
             forced[:, [self._place(feature) for feature in self.limits.force]] = True
-        growth = Growth(self.model, barred, forced)
+        growth = Growth(self.model, barred, forced, near)
         found: dict[int, Solution] = {}
         # Shown on a terminal, and only where it takes long enough to be read.
         bar = tqdm(

@@ -139,7 +139,7 @@ class Origin:
         how = self.classes, self.per_class, self.penalty
         held_out = hold_out(splits, self.classes, sizes, *how[1:], self.limits, kept, self.dense)
         path = sum_path(together, *how, self.weight, self.limits, self.dense)
-        sums = kept_sums(path, [size for size in sizes if size in held_out], kept)
+        sums = kept_sums(path, held_out, kept)
         found = {}
         for size in sums:
             made, held = sums[size], held_out[size]

@@ -7,7 +7,7 @@ thousands of features the covariance alone would let chance decide.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +56,7 @@ class HeldOut:
         splits: The split that each of them was held out in.
         fitted: In each of the splits, scores and labels of the rows that were fitted to, and what
             each counts.
-        features: The features that were read, in each of the splits.
+        masks: Which weights were not zero, [classes, features], in each of the splits.
     """
 
     scores: Tensor
@@ -64,7 +64,12 @@ class HeldOut:
     weight: Tensor | None
     splits: Tensor
     fitted: tuple[tuple[Tensor, Tensor, Tensor | None], ...]
-    features: tuple[frozenset[int], ...]
+    masks: tuple[Tensor, ...]
+
+    @property
+    def features(self) -> tuple[frozenset[int], ...]:
+        """The features that were read, in each of the splits."""
+        return tuple(frozenset(m.any(dim=0).nonzero().flatten().tolist()) for m in self.masks)
 
 
 class SumPath:
@@ -276,11 +281,26 @@ def sum_path(
     return SumPath(rows, classes, penalty, weight, limits)
 
 
-def kept_sums(path: SumPath | ClassSums, budgets: Sequence[int], kept: Kept) -> dict[int, Sums]:
-    """The sums of each budget, kept once they are found."""
+def kept_sums(
+    path: SumPath | ClassSums, held_out: Mapping[int, HeldOut], kept: Kept
+) -> dict[int, Sums]:
+    """The sums of each budget, kept once they are found.
+
+    Args:
+        path: Of all rows.
+        held_out: For each budget what sums made the same way say of rows held out.
+        kept: Where they are kept.
+    """
+    budgets = list(held_out)
 
     def made() -> dict[str, Any]:
-        return {str(budget): vars(sums) for budget, sums in path.sums(budgets).items()}
+        if isinstance(path, ClassSums) and all(len(held.masks) == 1 for held in held_out.values()):
+            # Most of the rows were fitted to already.
+            near = {budget: held.masks[0] for budget, held in held_out.items()}
+            found = path.sums(budgets, near)
+        else:
+            found = path.sums(budgets)
+        return {str(budget): vars(sums) for budget, sums in found.items()}
 
     return {
         budget: Sums(**sums) for budget, sums in _of_budgets(kept, "sums", budgets, made).items()
@@ -319,7 +339,7 @@ def hold_out(
         kept: Where the splits that are done are kept.
     """
     said: dict[int, list[Tensor]] = {budget: [] for budget in budgets}
-    read: dict[int, list[frozenset[int]]] = {budget: [] for budget in budgets}
+    masks: dict[int, list[Tensor]] = {budget: [] for budget in budgets}
     own: dict[int, list[tuple[Tensor, Tensor, Tensor | None]]] = {budget: [] for budget in budgets}
     labels, weights, places = [], [], []
     for place, (fitted, (features, held), (weight, weight_held)) in enumerate(splits):
@@ -332,7 +352,7 @@ def hold_out(
                 str(budget): {
                     "said": path.scores(sums, features),
                     "own": path.scores(sums, fitted[0]),
-                    "read": sums.weight.any(dim=0).nonzero().flatten().tolist(),
+                    "mask": sums.weight != 0,
                 }
                 for budget, sums in path.sums(budgets).items()
             }
@@ -343,12 +363,12 @@ def hold_out(
         for budget, found in _of_budgets(kept, f"fold {place}", budgets, made).items():
             said[budget].append(found["said"])
             own[budget].append((found["own"], fitted[1], weight))
-            read[budget].append(frozenset(found["read"]))
+            masks[budget].append(found["mask"])
     counts = [each for each in weights if each is not None]
     of_rows = torch.cat(labels), torch.cat(counts) if counts else None, torch.cat(places)
     # A budget that was not reached in all splits, as Ctrl-C came, is left out.
     return {
-        budget: HeldOut(torch.cat(said[budget]), *of_rows, tuple(own[budget]), tuple(read[budget]))
+        budget: HeldOut(torch.cat(said[budget]), *of_rows, tuple(own[budget]), tuple(masks[budget]))
         for budget in budgets
         if len(said[budget]) == len(places)
     }

@@ -7,8 +7,8 @@ weights per class, NEC (Srivastava et al. 2024, arXiv 2408.01432).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -31,11 +31,13 @@ class Growth:
         model: What is minimised.
         barred: Weights that are none, [classes, features]; None bars none.
         forced: Weights that are there from the first, or None.
+        near: For some budgets the weights that were taken on rows like these, to begin with.
     """
 
     model: SparseSoftmax
     barred: Tensor | None = None
     forced: Tensor | None = None
+    near: Mapping[int, Tensor] = field(default_factory=dict)
 
     def path(
         self, bias: Tensor, budgets: Sequence[int], done: Callable[[int], object] = id
@@ -60,10 +62,13 @@ class Growth:
             for count in counts:
                 now = self.model.fit(now, self._with_more(now, count - int(now.mask.sum())), STEPS)
                 done(STEPS * (SHARED + count))
+            if budget in self.near:
+                mask = self.near[budget]
+                now = Solution(now.weight * mask, now.bias, mask, now.loss)
             goal = int(now.mask.sum())
             now = self.model.fit(now, now.mask, LAST_STEPS)
             done(LAST_STEPS * (SHARED + goal))
-            for share in EXCHANGED:
+            for share in self._exchanges(budget):
                 exchanged = self._exchanged(now, int(share * goal))
                 if exchanged is not None and exchanged.loss < now.loss:
                     now = exchanged
@@ -74,11 +79,17 @@ class Growth:
         """What a path to these budgets costs at most, in weights times iterations."""
         exchange = LAST_STEPS + STEPS // 2
         total, before = 0, int(self._first().sum())
-        for _, counts in self._plan(budgets):
+        for budget, counts in self._plan(budgets):
             total += sum(STEPS * (SHARED + count) for count in counts)
             before = counts[-1] if counts else before
-            total += (LAST_STEPS + len(EXCHANGED) * exchange) * (SHARED + before)
+            if budget in self.near:
+                before = int(self.near[budget].sum())
+            total += (LAST_STEPS + len(self._exchanges(budget)) * exchange) * (SHARED + before)
         return total
+
+    def _exchanges(self, budget: int) -> tuple[float, ...]:
+        """The shares of the weights that are exchanged in turn."""
+        return EXCHANGED[-1:] if budget in self.near else EXCHANGED
 
     def _first(self) -> Tensor:
         """The weights that are there before any was chosen."""
@@ -92,8 +103,10 @@ class Growth:
         room = first.numel() if self.barred is None else int((first | ~self.barred).sum())
         count = int(first.sum())
         for budget in sorted(set(budgets)):
-            counts = []
-            while count < min(budget * classes, room):
+            counts: list[int] = []
+            if budget in self.near:
+                count = int(self.near[budget].sum())
+            while count < min(budget * classes, room) and budget not in self.near:
                 step = max(classes // 4, round(GROWTH * count), 1)
                 count = min(count + step, budget * classes, room)
                 counts.append(count)

@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 # Rows whose scores are in memory at a time: they stay in the cache from one class to the next.
-BLOCK = 2048
+BLOCK = 4096
 
 
 @dataclass(frozen=True)

@@ -104,9 +104,23 @@ def test_what_is_barred_stays_out_and_what_is_forced_comes_in():
     assert int(made.mask.sum()) == CLASSES * 5
 
 
-def test_work_is_what_the_path_says_that_it_did():
+def test_what_was_taken_on_rows_like_these_is_begun_with():
+    model, _ = problem(rows=300, features=12)
+    fewer = model.z[:, :240].contiguous(), model.targets[:240]
+    fewer = SparseSoftmax(*fewer, CLASSES, model.ridge)
+    bias = torch.zeros(CLASSES)
+    near = {budget: made.mask for budget, made in Growth(fewer).path(bias, [1, 3])}
+    found = dict(Growth(model, near=near).path(bias, [1, 3]))
+    for budget, made in Growth(model).path(bias, [1, 3]):
+        assert int(found[budget].mask.sum()) == budget * CLASSES
+        assert found[budget].loss == pytest.approx(made.loss, rel=0.02)
+
+
+@pytest.mark.parametrize("budgets", [[], [1, 3], [3]])
+def test_work_is_what_the_path_says_that_it_did(budgets):
     model, _ = problem(features=12)
     done = []
-    growth = Growth(model)
+    near = {budget: torch.rand(CLASSES, 12) < 0.4 for budget in budgets}
+    growth = Growth(model, near=near)
     list(growth.path(torch.zeros(CLASSES), [1, 3, 6], done.append))
     assert sum(done) == growth.work([1, 3, 6])
