@@ -79,7 +79,11 @@ def _add_path(parser: argparse.ArgumentParser) -> None:
         metavar="COUNT",
         help="most features of each formula fitted; default 1 2 4 8 16 32",
     )
-    add("--per-class", action="store_true", help="let budgets count the features of each class")
+    add(
+        "--per-class",
+        action="store_true",
+        help="let budgets count the features of a class: the mean, or with nodes the most",
+    )
     add(
         "--nodes",
         type=positive,

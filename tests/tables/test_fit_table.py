@@ -11,7 +11,6 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from occamhead.search import Evolution
-from occamhead.tables import fit_table as module
 from occamhead.tables import held_out
 from occamhead.tables import settings as settings_module
 from occamhead.tables.estimators import OccamRegressor
@@ -21,7 +20,7 @@ from tests.tables.small import classifier, clean, noisy, regressor
 
 
 def test_a_formula_that_the_table_would_leave_out_is_listed_if_it_is_chosen(monkeypatch):
-    monkeypatch.setattr(module, "LISTED_GAIN", 0.999)
+    monkeypatch.setattr("occamhead.tables.equations.LISTED_GAIN", 0.999)
     x, y = clean(lambda a, b: 3 * a / b + 1)
     model = OccamRegressor(max_functions=20_000, random_state=0).fit(x, y)
     assert model.equations_[model.equations_.chosen].kind.item() == "direct fit"
