@@ -21,6 +21,7 @@ def examples_of(module: str) -> list[doctest.DocTest]:
     return [test for test in found if test.examples]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", MODULES)
 def test_examples_can_be_pasted(module, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 # Runs lines of code as if packages were not installed, and prints what each ends in.
 BARE = """
@@ -39,6 +41,7 @@ LINES = {
 }
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_named_with_its_extra(tmp_path):
     (tmp_path / "t.csv").write_text("x,y\n1,2\n3,4\n")
     done = subprocess.run(

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 FEW = {"artefact": 5, "checkpoint": 40, "checkpoint without a seal": 20, "words of a command": 60}
 
 
+@pytest.mark.slow
 def test_nothing_undocumented_comes_of_mutated_inputs(tmp_path, caplog):
     caplog.set_level("CRITICAL", "occamhead")
     with warnings.catch_warnings():

@@ -107,6 +107,7 @@ def photographs(tmp_path, monkeypatch):
     torch.manual_seed(0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", QUICK, ids=[block.name for block in QUICK])
 def test_code_runs_and_prints_what_stands_below_it(block, bases, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -202,6 +202,7 @@ def test_few_files_lie_loose_at_the_top():
     assert loose == {"__init__.py", "__main__.py"} | at_the_base
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(GRAPH))
 def test_imports_of(name):
     path, package = MODULES[name], package_of(name)
@@ -222,6 +223,7 @@ def test_imports_of(name):
         assert "sympy" not in at_top
 
 
+@pytest.mark.slow
 def test_whitelists_name_what_exists():
     used: dict[str, set[str]] = {package: set() for package in NEEDS}
     lightning = set()
@@ -243,6 +245,7 @@ def test_whitelists_name_what_exists():
     assert not unused
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=[module_name(path) for path in FILES])
 def test_manners_of(path):
     """No print, no bare except, no eval; a docstring; what a person reads in one sitting."""

@@ -28,6 +28,7 @@ def test_a_plain_import_loads_nothing_heavy():
     assert not loaded_by("import occamhead; occamhead.__version__; dir(occamhead)")
 
 
+@pytest.mark.slow
 def test_a_head_loads_nothing_heavier_than_torch():
     torch_alone = loaded_by("import numpy, torch")
     use = "from occamhead import OccamHead; print(OccamHead(3, 2).eval().formula().to_json())"
@@ -35,6 +36,7 @@ def test_a_head_loads_nothing_heavier_than_torch():
     assert loaded_by("from occamhead import BASES, attach_head") <= torch_alone
 
 
+@pytest.mark.slow
 def test_module_of_lightning_is_found_on_demand():
     assert "pytorch_lightning" in loaded_by("import occamhead; occamhead.OccamModule")
     with pytest.raises(AttributeError, match="nothing"):

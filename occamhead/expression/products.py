@@ -23,7 +23,8 @@ def factored(expression: Expression, x: NDArray[np.float64]) -> Expression:
     """The shortest of this form and two whose products are written as one fraction each.
 
     ``q*E*(B*v/E + 1)`` becomes ``q*(E + B*v)`` and ``1/(c/v)**2`` becomes ``v**2/c**2``; where
-    the values allow it, ``(a**2)**0.5`` becomes ``a``.
+    the values allow it, ``(a**2)**0.5`` becomes ``a``. Of equally long forms one is taken whose
+    numbers stand before the fraction: ``4*a/b``, not ``a/(0.25*b)``.
 
     Args:
         expression: Formulas.
@@ -35,11 +36,23 @@ def factored(expression: Expression, x: NDArray[np.float64]) -> Expression:
             form = _written(expression, roots)
         except (OverflowError, ZeroDivisionError, ValueError):
             continue
-        # Only what is shorter needs to be compared.
+        # Only what is better needs to be compared.
         with np.errstate(all="ignore"):
-            if form.complexity < best.complexity and form.agrees_with(expression, x, _TOLERANCE):
+            if _cost(form) < _cost(best) and form.agrees_with(expression, x, _TOLERANCE):
                 best = form
     return best
+
+
+def _cost(expression: Expression) -> tuple[int, int]:
+    """The length of a form, and how many of its divisors are multiples of something."""
+    nodes, multiples = expression.nodes, 0
+    for node in nodes:
+        match node:
+            case Apply("div", (_, divisor)):
+                match nodes[divisor]:
+                    case Affine(0.0, (_,)):
+                        multiples += 1
+    return expression.complexity, multiples
 
 
 def _written(expression: Expression, roots: bool) -> Expression:

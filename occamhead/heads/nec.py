@@ -64,6 +64,7 @@ def nec_of(head: Any) -> Nec:
 
     Example:
         >>> import torch
+        >>> from occamhead import nec_of
         >>> layer = torch.nn.Linear(4, 3)
         >>> with torch.no_grad():
         ...     _ = layer.weight.copy_(torch.tensor([[1.0, 0, 0, 2], [0, 0, 0, 0], [0, 3, 0, 0]]))

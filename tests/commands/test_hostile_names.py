@@ -23,6 +23,7 @@ LATIN = os.fsdecode(b"caf\xe9")
 OBEYED, SUM = f"{LATIN}\x1b[31m\u202e", "=cmd|$$"
 
 
+@pytest.mark.slow
 def test_a_whole_run_over_such_names(colours, tmp_path, capsys):
     """Class folders and a file: a byte that is no UTF-8, ESC, a turn of direction, =cmd, $$."""
     root = colours(10).rename(tmp_path / "parted") / "train"

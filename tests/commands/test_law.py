@@ -59,6 +59,7 @@ def test_guesses_and_limits_by_flags(pendulum, tmp_path, capsys):
     assert "must be COLUMN=increasing or COLUMN=decreasing" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_template_by_its_flag(pendulum, tmp_path, capsys):
     flags = ["--template", "6.28*f(length)/g(gravity)", "--out", str(tmp_path / "out")]
     assert main(["law", str(pendulum), "--target", "period", *flags]) == 0

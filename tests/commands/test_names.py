@@ -40,6 +40,7 @@ def test_other_files_are_refused(text, tmp_path):
         read_names(file)
 
 
+@pytest.mark.slow
 def test_a_run_writes_names_and_the_next_one_reads_them(colours, tmp_path, capsys):
     own, flags = (
         str(colours(10) / "train"),

@@ -35,6 +35,7 @@ def formula(data: ArrayData, mode: str, *flags: str) -> Expression:
     return fit_features(data, args, QUIET).head.formula()
 
 
+@pytest.mark.slow
 def test_modes_take_the_size_of_the_path(digits):
     size = len(formula(digits, "path").features)
     assert size == 8
@@ -44,6 +45,7 @@ def test_modes_take_the_size_of_the_path(digits):
     assert len(formula(digits, "evolution", "--max-features", "20").features) > size
 
 
+@pytest.mark.slow
 def test_backprop_votes_on_forty(digits):
     voted = formula(digits, "backprop")
     assert voted == formula(digits, "backprop", "--max-features", "40")

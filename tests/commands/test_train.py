@@ -80,6 +80,7 @@ def test_configurations_explain_their_numbers(path):
     assert set(yaml.safe_load(text)) == {"trainer", "model", "data"}
 
 
+@pytest.mark.slow
 def test_mnist_pixels(tmp_path, capsys):
     """On the digits that pip installs; the formulas are printed after fitting."""
     found = dev("mnist_pixels.yaml", tmp_path)
@@ -100,6 +101,7 @@ def test_mnist_pixels_of_the_real_digits(data_folder, tmp_path, monkeypatch):
     assert len(found.model.head.formula()) == 3
 
 
+@pytest.mark.slow
 def test_mnist_pixels_learns(tmp_path):
     """A few epochs and not only a few batches, with a checkpoint at the end."""
     found = fit("mnist_pixels.yaml", tmp_path, "--trainer.max_epochs", "3",
@@ -109,6 +111,7 @@ def test_mnist_pixels_learns(tmp_path):
     assert len(list(tmp_path.rglob("*.ckpt"))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")
 def test_a_checkpoint_can_be_judged(few_digits, tmp_path):
     """The other commands, of the weights that fit left."""
@@ -132,6 +135,7 @@ def test_a_checkpoint_can_be_judged(few_digits, tmp_path):
             assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_seeds_are_set(few_digits, tmp_path):
     data = ["--data.init_args.data", str(few_digits)]
     first, again = (dev("mnist_pixels.yaml", tmp_path, *data).model.head for _ in range(2))
@@ -139,6 +143,7 @@ def test_seeds_are_set(few_digits, tmp_path):
     assert first.formula() == again.formula() != other.formula()
 
 
+@pytest.mark.slow
 def test_imagenet_binary(tmp_path, pictures):
     width = ["--model.in_features", "1280"]
     found = dev("imagenet_binary.yaml", tmp_path, *pictures, *LITE, *width)
@@ -147,6 +152,7 @@ def test_imagenet_binary(tmp_path, pictures):
     assert len(found.model.head.formula()) == 2
 
 
+@pytest.mark.slow
 def test_imagenet_finetune(tmp_path, pictures):
     both = ["--model.backbone", "efficientnet_lite0", *LITE]
     found = dev("imagenet_finetune.yaml", tmp_path, *pictures, *both)
@@ -159,6 +165,7 @@ def test_imagenet_finetune(tmp_path, pictures):
     assert not any(parameter.requires_grad for parameter in found.model.backbone.parameters())
 
 
+@pytest.mark.slow
 def test_essence_finetune(tmp_path, pictures):
     both = ["--model.backbone", "efficientnet_lite0", *LITE]
     found = dev("essence_finetune.yaml", tmp_path, *pictures, *both)
@@ -175,6 +182,7 @@ def paper(tmp_path: Path, pictures: list[str], *flags: str) -> Any:
     return fit("paper_backprop.yaml", tmp_path, *pictures, *LITE, *width, *flags)
 
 
+@pytest.mark.slow
 def test_paper_backprop(tmp_path, pictures):
     found = paper(tmp_path, pictures, "--trainer.fast_dev_run", "true")
     network = found.model.head.network
@@ -183,6 +191,7 @@ def test_paper_backprop(tmp_path, pictures):
     assert network.start_temperatures.tolist() == [1, 1, 1, 1, 10]
 
 
+@pytest.mark.slow
 def test_the_paper_does_not_anneal(tmp_path, pictures):
     """T = 1 and T_last = 10 from start to end (Table 3, line 25)."""
     found = paper(tmp_path, pictures, "--trainer.max_steps", "8", "--trainer.logger", "false",

@@ -31,6 +31,7 @@ def rows(text: str, count: int = 300, seed: int = 0) -> tuple[Expression, np.nda
     return law, x, law(x)[:, 0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", LAWS.values(), ids=LAWS)
 def test_a_law_is_found_and_holds_beyond_its_rows(text):
     law, x, y = rows(text)
@@ -40,6 +41,7 @@ def test_a_law_is_found_and_holds_beyond_its_rows(text):
     assert found.complexity <= 1.5 * law.complexity + 2
 
 
+@pytest.mark.slow
 def test_the_front_gets_longer_and_better():
     _, x, y = rows("x0*sin(x1) + 2*x1")
     front = fit_direct(x, y + 0.05 * np.random.default_rng(2).normal(size=len(y)))
@@ -48,6 +50,7 @@ def test_the_front_gets_longer_and_better():
     assert all(np.isfinite(errors)) and max(sizes) <= 30
 
 
+@pytest.mark.slow
 def test_noise_leaves_the_structure_and_the_error():
     _, x, y = rows("3.7*x0/(x1 + 2)")
     noise = 0.01 * y.std() * np.random.default_rng(3).normal(size=len(y))
@@ -68,6 +71,7 @@ def test_sizes_of_nature_do_not_matter():
     assert found.complexity == law.complexity
 
 
+@pytest.mark.slow
 def test_equal_data_equal_laws():
     _, x, y = rows("3.7*x0/(x1 + 2)")
     assert [law.formula for law in fit_direct(x, y)] == [law.formula for law in fit_direct(x, y)]
@@ -79,6 +83,7 @@ def test_what_tells_nothing_gives_nothing():
     assert fit_direct(x[:2], x[:2, 0]) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -97,6 +102,7 @@ def test_in_noise_a_structure_is_on_the_front_with_no_more_terms_than_it_has(tex
     assert found.complexity <= law.complexity + 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_law_whose_numbers_are_far_from_one(seed):
     random = np.random.default_rng(seed)
@@ -106,6 +112,7 @@ def test_a_law_whose_numbers_are_far_from_one(seed):
     assert found.error < 1e-9 and found.complexity <= 16
 
 
+@pytest.mark.slow
 def test_no_number_that_another_takes_over():
     _, x, y = rows("x0*(x1 + 2.5)/(x2 + 1.5)")
     found = fit_direct(x, y)[-1].formula
@@ -125,6 +132,7 @@ def test_targets_of_any_size_are_no_error(size):
         assert np.isfinite(law.error)
 
 
+@pytest.mark.slow
 def test_rows_far_from_the_origin_are_no_error():
     _, x, y = rows("x0*x1", count=60)
     assert all(np.isfinite(law.error) for law in fit_direct(x + 1e6, y, functions=300))

@@ -35,6 +35,7 @@ def test_elementary_rules(title):
         assert load(title)(window) == rule >> (4 * left + 2 * centre + right) & 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", [title for title in PROGRAMS if title.startswith("any ")])
 def test_any_elementary_rule(title):
     for row in bits(2048, 11):
@@ -56,6 +57,7 @@ def test_rules_in_the_manner_of_life(title):
     assert [load(title)(window) for window in windows.tolist()] == rule.of_windows(windows).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", [title for title in PROGRAMS if "new points" in title])
 def test_real_points(title):
     """The program is as accurate as its title says."""

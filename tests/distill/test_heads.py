@@ -32,6 +32,7 @@ def test_an_occamnet_of_logic_bases(rule):
     assert str(program) == str(circuit.program(BITS)[0])
 
 
+@pytest.mark.slow
 def test_an_occam_head():
     """A head of weighted sums, trained by gradients, as one comparison of whole numbers."""
     spec = FeatureSpec.booleans(5)
@@ -53,6 +54,7 @@ def test_an_occam_head():
     assert [int(predict(row)) for row in spec.rows().tolist()] == head.predict(x).tolist()
 
 
+@pytest.mark.slow
 def test_an_mlp_on_half_of_its_table_is_told_as_it_is():
     """The certificate says that the program is the network, be it the truth or not."""
     spec = FeatureSpec.booleans(6)

@@ -59,6 +59,7 @@ def test_every_mutant_of_an_index_that_changes_the_function_is_caught():
     assert caught >= 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("digits", "seed"), [(1, 0), (1, 1), (1, 3), *((2, seed) for seed in range(8)), (3, 2), (3, 5)]
 )

@@ -87,6 +87,7 @@ def test_life_from_a_circuit_has_eighteen_cells():
     check(circuit, WINDOW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 def test_outer_totalistic_rules(seed):
     alive = np.random.default_rng(seed).integers(0, 2, (2, 9))

@@ -11,6 +11,7 @@ from tests.essence.rules import CENTRE, bits, next_cell
 LIFE_WINDOWS = bits(9)
 
 
+@pytest.mark.slow
 def test_all_elementary_cellular_automata():
     windows = bits(3)
     circuits = []

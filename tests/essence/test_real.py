@@ -109,6 +109,7 @@ def test_significant_digits():
     assert all(float(f"{w:.2g}") == w for w in circuit.weights.flat)
 
 
+@pytest.mark.slow
 def test_options_are_chosen_by_cross_validation():
     x, y = blobs(0, 80)
     best, short = choose_real_options(x, y, penalties=(1.0, 10.0))
@@ -127,6 +128,7 @@ def test_options_are_chosen_by_cross_validation():
         choose_real_options(x, y, folds=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("truth", "formula"),
     [

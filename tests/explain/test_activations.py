@@ -85,6 +85,7 @@ def test_none_are_found_where_there_are_none(case):
     assert find_maps(case.backbone, case.pictures, case.data.arrays.test[0] + 0.1) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "layer"),
     [("resnet50", "layer4"), ("densenet121", "features"), ("efficientnet_lite0", "_swish")],
@@ -101,6 +102,7 @@ def test_maps_of_real_networks(data_folder, one_thread, name, layer):
     np.testing.assert_allclose(every.mean(axis=(2, 3)), x, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vit_b_16", "convnext_tiny"])
 def test_networks_with_layers_after_the_last_map_have_none(case, one_thread, name):
     """A class token is no spatial mean; ConvNeXt normalises after the mean."""

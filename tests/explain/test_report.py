@@ -301,6 +301,7 @@ def test_several_targets_per_row_are_refused(case, tmp_path):
 # --- real photographs ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_real_photographs_by_a_real_backbone(data_folder, one_thread, tmp_path):
     backbone = load_backbone("resnet50")
     splits, _ = photograph_splits(data_folder / "hymenoptera")

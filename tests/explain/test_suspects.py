@@ -159,6 +159,7 @@ def data_of(marked: bool, watched: bool = False) -> PictureRows:
     return data
 
 
+@pytest.mark.slow
 def test_pictures_are_looked_at_and_what_is_found_can_be_dropped():
     data = data_of(marked=True)
     head = fit_path(data, budgets=(2,)).select(2).head
@@ -222,6 +223,7 @@ def test_the_maps_of_a_page_are_kept(tmp_path):
     assert "Heat shows where the channel of 1 whose spatial mean" in first
 
 
+@pytest.mark.slow
 def test_the_report_warns_of_them(tmp_path):
     for marked in (True, False):
         data = data_of(marked)

@@ -49,6 +49,7 @@ def test_a_deep_chain_prints_and_evaluates():
 SPECIAL = (0.0, 1.0, -1.0, 0.25, -2.5, 3.0, math.inf, -math.inf, math.nan)
 
 
+@pytest.mark.slow
 @many
 @given(expressions(EXACT, dyadic, max_steps=12), st.integers(0, 2**32 - 1))
 def test_numpy_torch_module_and_python_agree_to_the_bit(expression, seed):
@@ -63,6 +64,7 @@ def test_numpy_torch_module_and_python_agree_to_the_bit(expression, seed):
     np.testing.assert_array_equal(np.array([scores(row) for row in x.tolist()]), wanted)
 
 
+@pytest.mark.slow
 @many
 @given(expressions(SMOOTH, small, all_nodes=True), st.integers(0, 2**32 - 1))
 def test_numpy_torch_module_and_python_agree(expression, seed):

@@ -40,6 +40,7 @@ def test_pickle_and_deepcopy_give_equal_expressions(expression):
         assert again.text() == expression.text()
 
 
+@pytest.mark.slow
 def test_random_expressions_use_all_operators():
     """The strategy above must reach every operator, or the round trips say little."""
     seen: set[str] = set()
@@ -163,6 +164,7 @@ def test_select_of_nothing_is_a_value_error():
         parse("x0").select([])
 
 
+@pytest.mark.slow
 @many
 @given(expressions(EXACT, dyadic, max_steps=6), st.data())
 def test_compose_is_the_function_of_the_function(outer, data):

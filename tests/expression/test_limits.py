@@ -87,6 +87,7 @@ def test_what_is_too_deep_is_refused_by_every_writer(operator, length):
         Expression.parse(text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operator", ["mul", "sin", "pow", "where", "div"])
 @pytest.mark.parametrize("length", [300, MAX_DEPTH])
 def test_what_is_written_is_read(operator, length):

@@ -22,6 +22,7 @@ from tests.expression.random_formulas import expressions
         ("(x0**2 + x0*x1)**0.5", "(x0*(x0 + x1))**0.5"),
         ("x0**1.5/(x1**0.5*(x0 + x1)**0.5)", "x0**1.5/(x1*(x0 + x1))**0.5"),
         ("x0/(1/x1 + x2/x3)", "x0/(1/x1 + x2/x3)"),
+        ("x0/(0.25*x1**2)", "4*x0/x1**2"),
     ],
 )
 def test_equal_factors_are_collected(text, short):

@@ -291,6 +291,7 @@ def test_models_without_a_classifier_to_replace(make, name, message):
         attach_head(make(), name=name)
 
 
+@pytest.mark.slow
 def test_classifier_of_a_headless_timm_model():
     timm = pytest.importorskip("timm")
     model = timm.create_model("resnet10t", pretrained=False, num_classes=0)

@@ -174,6 +174,7 @@ def test_the_temperature_is_stored_and_old_files_have_none():
     assert head.calibration == 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("offline", "one_thread")
 @pytest.mark.filterwarnings("ignore:.*in eval mode at the start of training")
 def test_a_fit_calibrates_on_rows_that_its_formulas_did_not_see(planted):

@@ -239,6 +239,7 @@ def test_it_takes_the_place_of_a_classifier(case):
     assert detach_head(model.eval()) is head and model[1] is linear
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("strict", [False, True])
 def test_an_exported_program_runs_the_formula(case, strict):
     head, x, _ = case
@@ -276,6 +277,7 @@ def test_a_compiled_model_runs_the_formula(case, backend):
     torch._dynamo.reset()
 
 
+@pytest.mark.slow
 @few
 def test_onnx(case, tmp_path):
     runtime = pytest.importorskip("onnxruntime")

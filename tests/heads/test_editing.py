@@ -44,6 +44,7 @@ def coefficients(head: OccamHead) -> dict[int, float]:
     return {f: values[f, 1] - values[f, 0] for f in formula.features}
 
 
+@pytest.mark.slow
 def test_an_edit_without_limits_changes_nothing(path):
     for point in path:
         edited = point.head.edit()
@@ -52,6 +53,7 @@ def test_an_edit_without_limits_changes_nothing(path):
         assert edited.cost == 0
 
 
+@pytest.mark.slow
 def test_to_drop_is_to_fit_without_the_columns():
     x, y = rows()
     left = [f for f in range(x.shape[1]) if f not in (2, 5)]
@@ -85,6 +87,7 @@ def test_what_is_forced_is_read_and_the_rest_is_the_best(path):
     assert len(path.select(2).head.edit(force=[0, 1, 3]).head.formula().features) == 3
 
 
+@pytest.mark.slow
 def test_a_sign_that_the_rows_give_changes_nothing_and_another_bars_the_feature(path):
     head = path.select(3).head
     signs = {f: "+" if c > 0 else "-" for f, c in coefficients(head).items()}
@@ -100,6 +103,7 @@ def test_a_sign_that_the_rows_give_changes_nothing_and_another_bars_the_feature(
         head.edit(sign={2: "-"}, force=[2])
 
 
+@pytest.mark.slow
 def test_limits_add_up_and_the_later_ones_hold(path):
     head = path.select(3).head
     twice = head.edit(drop=[2]).head.edit(drop=[8])
@@ -138,6 +142,7 @@ def test_the_dense_head_that_teaches_does_not_see_what_is_dropped():
     assert torch.equal(clean.sums([2])[2].weight, seen.sums([2])[2].weight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_class", [False, True])
 def test_three_classes(per_class):
     x, y = three_blobs()
@@ -160,6 +165,7 @@ def test_three_classes(per_class):
         head.edit(sign={0: "+"})
 
 
+@pytest.mark.slow
 def test_heads_that_voted_and_wholes_can_be_edited():
     fit = fit_head(rows(), max_features=3, restarts=1, steps=20, trainer=QUIET)
     edited = fit.edit(drop=[2, 8])
@@ -168,6 +174,7 @@ def test_heads_that_voted_and_wholes_can_be_edited():
     assert edited.before.accuracy > edited.after.accuracy
 
 
+@pytest.mark.slow
 def test_a_path_is_edited_at_all_sizes(path):
     edited = path.edit(drop=[2], force=[0, 1])
     assert [point.budget for point in edited] == [2, 3, 4]
@@ -190,6 +197,7 @@ def saved(head: OccamHead) -> SymbolicHead:
     return SymbolicHead.load(stream)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
     [copy.deepcopy, copy.copy, lambda head: pickle.loads(pickle.dumps(head)), saved],

@@ -82,6 +82,7 @@ def wanted(model: Model, x: Tensor) -> Tensor:
     return model[1].formula().torch()(x)
 
 
+@pytest.mark.slow
 @changes
 def test_eager(change):
     head, x, _ = fitted("sums")

@@ -233,6 +233,7 @@ print(model.classes, len(model.formula), model.transform.crop, model.predict([sy
 """
 
 
+@pytest.mark.slow
 def test_another_process_needs_the_file_only(file, tmp_path):
     picture = pictures(1)[0]
     picture.save(tmp_path / "picture.png")
@@ -356,6 +357,7 @@ CHANGES: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHANGES)
 def test_changed_descriptions_are_refused(file, name):
     rewritten(file, CHANGES[name])

@@ -110,6 +110,7 @@ FITS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", FITS)
 def test_a_fit_to_a_frame_has_its_columns(how):
     x, y = frame()
@@ -121,6 +122,7 @@ def test_a_fit_to_a_frame_has_its_columns(how):
     assert FITS[how](ArrayData((numbered, y))).head.names is None
 
 
+@pytest.mark.slow
 def test_checkpoints_hold_the_names(tmp_path):
     x, y = frame()
     for fit in (FITS["head"]((x, y)), FITS["evolution"]((x, y))):
@@ -130,6 +132,7 @@ def test_checkpoints_hold_the_names(tmp_path):
         assert again.head.eval().formula() == fit.head.formula()
 
 
+@pytest.mark.slow
 def test_a_head_can_be_named_by_the_arguments_of_a_fit():
     x, y = frame()
     fit = fit_head(
@@ -140,6 +143,7 @@ def test_a_head_can_be_named_by_the_arguments_of_a_fit():
     assert evolved.head.names == fit.head.names
 
 
+@pytest.mark.slow
 def test_edits_keep_the_names_and_go_by_them():
     path = fit_path(frame(), budgets=(1, 2))
     edited = path.select(2).head.edit(drop=["fur"]).head

@@ -63,6 +63,7 @@ def test_copies_have_the_same_formula_and_numbers(config, way):
     close(again(x).numpy(), again.formula()(x.double().numpy()), 1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", ["default", "tanh blocks", "phi_b", "comparisons"])
 def test_export_and_compilation_give_the_same_numbers(config):
     head = made(config)
@@ -82,6 +83,7 @@ def test_export_and_compilation_give_the_same_numbers(config):
     torch._dynamo.reset()
 
 
+@pytest.mark.slow
 def test_compiled_training_step_equals_eager():
     head = made("tanh blocks").train()
     x = torch.tensor(rows_of(head, 8), dtype=torch.float32)

@@ -61,6 +61,7 @@ def test_soft_network_is_the_nested_mean_of_its_sources(shape):
 SETS = sorted(BASIS_SETS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bases", SETS)
 @pytest.mark.parametrize("skip", [True, False])
 def test_hard_forward_is_the_expression(bases, skip):

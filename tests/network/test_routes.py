@@ -47,6 +47,7 @@ def test_probabilities_of_all_functions_of_an_output_sum_to_one(shape):
         assert total == pytest.approx(1, abs=1e-10)
 
 
+@pytest.mark.slow
 @shapes
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_most_probable_is_the_maximum_by_enumeration(shape, seed):
@@ -75,6 +76,7 @@ def test_ties_go_to_the_simpler_source():
     assert OccamNet(3, 2, BASES, depth=2).expression().text() == ["x0", "x0"]
 
 
+@pytest.mark.slow
 @shapes
 def test_sampled_frequencies_are_the_probabilities(shape):
     """Chi-square at 1e-4; with 16 shapes of two outputs a fresh seed fails about once in 300."""

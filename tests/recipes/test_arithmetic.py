@@ -16,6 +16,7 @@ WANTED = {"task", "method", "seed", "samples", "exact", "certificate", "program"
           "seconds"}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_rows_and_table(tmp_path, capsys):
     flags = ["--tasks", "majority", "adder step", "argmax", "--seeds", "0", "--lists", "10"]
     results = arithmetic.main([*flags, "--out", str(tmp_path / "run")])

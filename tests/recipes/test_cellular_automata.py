@@ -59,6 +59,7 @@ def test_noise_flips_the_share_of_labels_that_was_asked_for():
 # --- the methods ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", [
     elementary(30), elementary(255), elementary(0),
     without_repetition("named", LifeRule.parse("B2/S"), 60, seed=0),
@@ -90,6 +91,7 @@ def test_two_levels_take_the_majority_of_labels():
         assert predict(window) == (labels.mean() > 0.5)
 
 
+@pytest.mark.slow
 def test_a_two_level_form_is_called_the_minimum_only_if_that_is_proven():
     # Here the search for covers stops before there is a proof.
     row = by_two_level(without_repetition("totalistic", LifeRule.parse("B1234568/S0367"), 512, 0))

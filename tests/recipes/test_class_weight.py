@@ -23,6 +23,7 @@ def few_of_the_second(rows, generator):
     return x[kept], y[kept]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["backprop", "evolution", "path"])
 def test_a_rare_class_is_found_more_often(mode, planted):
     rows = planted(rows=600, features=12, informative=2, strength=1.0)

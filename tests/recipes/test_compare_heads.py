@@ -113,6 +113,7 @@ def test_counts_of_many_classes(planted, per_class):
 # --- the methods ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPARSE)
 def test_a_head_reads_what_it_says_and_finds_what_tells(name, planted):
     rows = planted(rows=240, features=40, informative=2, strength=3.0)
@@ -189,6 +190,7 @@ def test_a_formula_predicts_as_its_source_does():
     assert head.predict(x).tolist() == [0, 1, 0]
 
 
+@pytest.mark.slow
 def test_ours_by_backprop_keeps_to_the_count(planted, monkeypatch):
     rows = planted(rows=200, features=30, informative=2, strength=3.0)
     quick = formula_heads.fit_head

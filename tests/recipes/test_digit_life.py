@@ -112,6 +112,7 @@ def test_reading_knows_life_up_to_an_exchange_of_the_bits():
         assert digit_methods.reading(LIFE ^ (np.arange(512) == wrong)) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "flip"), [(0, 0), (1, 1), (2, 0)])
 @pytest.mark.parametrize("of_bits", [0.0, 0.01, 0.03])
 def test_the_chosen_circuit_is_life_although_bits_are_wrong(seed, of_bits, flip):

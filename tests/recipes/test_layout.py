@@ -67,6 +67,7 @@ def test_recovery_offers_the_suites_and_peers_that_there_are():
     assert tuple(import_module("recipes.others.own_environment").PEERS) == flags.PEERS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(path.stem for path in TOP))
 def test_help_loads_nothing_heavy(name):
     code = f"import sys\nfrom recipes.{name} import main\ntry:\n    main(['--help'])\nfinally:\n"

@@ -29,6 +29,7 @@ def test_error_bits_are_those_of_an_ideal_code():
     assert ways < noisy_labels.error_bits(np.arange(1000) < 100) < ways + 8
 
 
+@pytest.mark.slow
 def test_of_all_circuits_the_one_of_the_least_price_is_chosen():
     rows, labels = noisy_windows(3, 600, 0.04)
     circuit, fit = noisy_labels.choose(rows, labels)

@@ -85,6 +85,7 @@ def test_the_groups_are_as_many_as_the_rate_says(splits, backbone):
     assert np.bincount(clean.group_of).tolist() == [40, 0, 40]
 
 
+@pytest.mark.slow
 def test_what_a_seed_tells(splits, backbone):
     row = planting.on_seed(splits, backbone, 0, size=2, rate=0.95, cache=None)
     assert (row["corner"], row["found"], row["dropped"]) == ("lower right", True, 1)

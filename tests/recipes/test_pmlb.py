@@ -188,6 +188,7 @@ def test_gplearn_finds_a_product_and_says_how(tiny):
     assert fitted.seconds < 30  # exact, so it ended early
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["gplearn", "operon"])
 def test_more_time_never_raises_the_validation_error(method, tiny):
     pytest.importorskip({"operon": "pyoperon"}.get(method, method), reason=f"no {method}")

@@ -66,6 +66,7 @@ def test_slopes_are_those_of_all_weights(soft, counts):
     assert torch.allclose(curvature, spread.mean(dim=0), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("budget", [1, 2])
 def test_no_other_choice_of_weights_is_much_better(seed, budget):

@@ -94,6 +94,7 @@ def make(layout: Layout, *formulas) -> Function:
     return Function(tuple(nodes), roots, layout.num_inputs, (1.0, 2.0)[: layout.num_constants])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skip", [True, False])
 @pytest.mark.parametrize("depth", [1, 2, 3])
 @pytest.mark.parametrize("outputs", [1, 2, 3])

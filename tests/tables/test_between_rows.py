@@ -75,6 +75,7 @@ def test_an_exact_law_with_a_pole_between_rows_is_found():
     assert str(model.best_) == "x1/x0"
 
 
+@pytest.mark.slow
 def test_nothing_listed_explodes_on_fresh_rows():
     x, y = clean(lambda a, b, c: a / b, inputs=3)
     y = y + 0.3 * np.random.default_rng(0).normal(size=len(y))

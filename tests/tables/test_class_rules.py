@@ -34,6 +34,7 @@ def planted(seed: int, rows: int = 400):
     return x, np.where(random.random(rows) < 0.05, 1 - labels, labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_a_rule_of_two_of_twenty_inputs_is_found_as_itself(seed):
     x, labels = planted(seed)
@@ -63,6 +64,7 @@ def test_products_and_quotients_are_terms_where_they_are_allowed(law, inputs):
     assert all(node.children == () for f in plain for node in f.nodes[:-1])
 
 
+@pytest.mark.slow
 def test_three_classes_have_a_short_score_each():
     x, y = load_iris(return_X_y=True)
     model = OccamClassifier(max_functions=2000, random_state=0).fit(x, y)
@@ -76,6 +78,7 @@ def test_three_classes_have_a_short_score_each():
     assert [line.split(" = ")[0] for line in model.rule()] == ["0", "1", "2"]
 
 
+@pytest.mark.slow
 def test_a_long_formula_is_taken_only_where_it_is_clearly_better():
     random = np.random.default_rng(0)
     x = random.normal(size=(800, 16))
@@ -88,6 +91,7 @@ def test_a_long_formula_is_taken_only_where_it_is_clearly_better():
     assert OccamClassifier().max_complexity == 25
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::occamhead.tables.NoLawWarning")  # in most of the samples
 def test_noise_is_told_by_nothing():
     for seed in range(5):
@@ -117,6 +121,7 @@ def table_in_order(x, labels) -> SortedRows:
     return SortedRows(x, labels[:, None].astype(float), labels, np.full(len(x), 1 / len(x)))
 
 
+@pytest.mark.slow
 def test_rounding_costs_next_to_nothing():
     x, y = load_wine(return_X_y=True)
     for formula in rules(table(x, y), 60)[1:]:

@@ -18,8 +18,12 @@ from tests.tables.small import assert_same_fit, classifier, clean, noisy, regres
 
 # --- scikit-learn's contract -----------------------------------------------------------------
 
-# Of these, each fits many classifiers; the regressor's go with the quick ones.
-LONG = ("check_classifiers_", "check_classifier_", "check_estimators_dtypes", "check_array_api")
+# Each of these fits many tables, or long ones; the others see the same contract in a second or two.
+LONG = (
+    "check_array_api", "check_classifier", "check_dtype_object", "check_estimators_dtypes",
+    "check_estimators_nan_inf", "check_fit_idempotent", "check_pipeline_consistency",
+    "check_regressor", "check_sample_weight", "check_supervised",
+)  # fmt: skip
 CHECKS = [
     pytest.param(
         estimator,
@@ -54,6 +58,7 @@ def test_cross_validation_of_scikit_learn_runs_it():
     assert cross_val_score(regressor(), x, y, cv=3).min() == pytest.approx(1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [regressor, classifier])
 def test_a_pickled_copy_predicts_the_same(make):
     x, y = noisy()
@@ -73,6 +78,7 @@ def test_nothing_works_before_fit(make, method):
 # --- what an equal table is ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [regressor, classifier])
 def test_the_order_of_rows_does_not_matter_to_search_and_folds(make):
     x, y = noisy()
@@ -83,6 +89,7 @@ def test_the_order_of_rows_does_not_matter_to_search_and_folds(make):
     assert_same_fit(one, other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [regressor, classifier])
 def test_whole_weights_are_repetitions_to_search_and_folds(make):
     x, y = noisy()
@@ -95,6 +102,7 @@ def test_whole_weights_are_repetitions_to_search_and_folds(make):
     assert one.best_ != make(folds=3).fit(x, y).best_
 
 
+@pytest.mark.slow
 def test_equal_fractions_of_weight_change_nothing_and_unequal_ones_do():
     x, y = noisy()
     plain = regressor().fit(x, y)
@@ -106,6 +114,7 @@ def test_equal_fractions_of_weight_change_nothing_and_unequal_ones_do():
     np.testing.assert_allclose(model.predict(x), x[:, 0] * x[:, 1], rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_same_random_state_gives_the_same_formula_and_another_one_another():
     x, y = noisy()
     assert_same_fit(regressor().fit(x, y), regressor().fit(x, y))
@@ -136,6 +145,7 @@ def test_equations_are_a_pareto_front_with_one_chosen_row(make, seed):
     assert np.array_equal(model._evaluate(x), model.best_(x))
 
 
+@pytest.mark.slow
 def test_losses_are_mean_squared_errors_and_cross_entropies():
     x, y = noisy()
     model = regressor().fit(x, y)
@@ -161,6 +171,7 @@ def test_column_names_are_printed_and_kept_apart():
     np.testing.assert_allclose(model.predict(frame), y)
 
 
+@pytest.mark.slow
 def test_sympy_and_latex_of_several_outputs_are_lists():
     x, y = noisy()
     model = classifier(folds=0).fit(x, np.digitize(y, [2, 5]))

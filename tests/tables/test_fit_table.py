@@ -30,6 +30,7 @@ def test_a_formula_that_the_table_would_leave_out_is_listed_if_it_is_chosen(monk
 # --- limits ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_max_functions_is_kept_and_structures_are_searched_once(monkeypatch):
     sampled = []
 
@@ -48,6 +49,7 @@ def test_max_functions_is_kept_and_structures_are_searched_once(monkeypatch):
     assert sampled == [1500, 100, 100] and model.n_functions_ == 100
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.* s are used up")
 @pytest.mark.parametrize("make", [regressor, classifier])
 def test_the_time_budget_is_that_of_all_searches(make):
@@ -60,6 +62,7 @@ def test_the_time_budget_is_that_of_all_searches(make):
     assert 0.5 <= time.process_time() - began <= 1.2 * 1.5 + 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -88,6 +91,7 @@ def test_rows_that_are_not_finite(bad):
         regressor().fit(np.where(x > 2, bad, x), y)
 
 
+@pytest.mark.slow
 def test_tables_that_say_nothing():
     x, y = noisy()
     with pytest.raises(ValueError, match="0 sample"):
@@ -113,6 +117,7 @@ def test_a_constant_target_is_that_constant_and_said(value):
     np.testing.assert_allclose(model.predict(x), value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_few_rows_of_noise_are_a_constant_and_that_is_said(seed):
     random = np.random.default_rng([seed, 12])
@@ -122,6 +127,7 @@ def test_few_rows_of_noise_are_a_constant_and_that_is_said(seed):
     assert model.best_.features == ()
 
 
+@pytest.mark.slow
 def test_rows_that_nearly_all_are_outliers_are_said():
     random = np.random.default_rng(0)
     x = random.uniform(1, 5, (40, 1))
@@ -140,6 +146,7 @@ def test_one_row_with_weight_is_a_constant():
 # --- going on, and being stopped -------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_warm_start_keeps_the_law():
     # A kink, which no direct fit has.
     x, y = clean(lambda a, b: np.maximum(a, b) * b + np.sin(a))
@@ -173,6 +180,7 @@ def raise_interrupt() -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["search", "folds"])
 @pytest.mark.parametrize("make", [regressor, classifier])
 def test_ctrl_c_keeps_the_best_so_far(make, where, monkeypatch):
@@ -196,6 +204,7 @@ def test_ctrl_c_after_an_exact_formula_is_no_loss(monkeypatch):
     assert str(regressor(max_functions=20_000).fit(x, y).best_) == "x0*x1"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.* s are used up")
 def test_verbose_shows_a_bar_with_the_best_formula(capsys):
     x, y = clean(lambda a, b: a * b)

@@ -50,6 +50,7 @@ def test_an_interpolation_is_no_law():
     assert model.equations_[model.equations_.chosen].kind.item() == "linear model"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("loss", "functions"), [("squared", 5000), ("relative", 20_000), ("absolute", 5000)]
 )
@@ -63,6 +64,7 @@ def test_keplers_six_rows_are_his_law(loss, functions):
     assert model.best_.complexity <= 5
 
 
+@pytest.mark.slow
 def test_a_noisy_linear_table_is_not_worse_than_ridge():
     random = np.random.default_rng(0)
     x = random.normal(size=(2300, 6))
@@ -82,6 +84,7 @@ def test_a_linear_model_far_from_the_origin_keeps_its_precision():
     assert linear.loss.item() < 0.02
 
 
+@pytest.mark.slow
 def test_a_noisy_law_beats_ridge_on_fresh_rows():
     x, y = noisy(150)
     fresh, truth = noisy(500, seed=1, noise=0)
@@ -93,6 +96,7 @@ def test_a_noisy_law_beats_ridge_on_fresh_rows():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", [load_iris, load_breast_cancer, load_digits])
 def test_the_classifier_is_not_worse_than_logistic_regression(table):
     x, y = table(return_X_y=True)
@@ -106,6 +110,7 @@ def test_the_classifier_is_not_worse_than_logistic_regression(table):
 # --- probabilities ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [2, 3])
 def test_probabilities_are_those_of_the_scores_and_calibrated(classes):
     x, y = noisy(200)
@@ -127,6 +132,7 @@ def test_probabilities_are_those_of_the_scores_and_calibrated(classes):
         np.testing.assert_allclose(chances.mean(axis=0), shares, atol=0.02)
 
 
+@pytest.mark.slow
 def test_a_class_of_one_row_leaves_no_folds():
     x, y = noisy()
     labels = np.where(y > 3, "a", "b").astype(object)

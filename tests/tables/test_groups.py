@@ -30,6 +30,7 @@ def falling():
     return quick().fit(x, y, groups=np.array([f"run {g}" for g in groups])), x, y, groups
 
 
+@pytest.mark.slow
 def test_gravity_is_common_and_speed_and_height_are_of_each_fall(falling):
     model, x, y, groups = falling
     assert "4.905*x0**2" in str(model.best_)
@@ -59,6 +60,7 @@ def test_predict_asks_for_the_groups_it_knows(falling):
         model.predict(x[:2], groups=["run 0", "run 9"])
 
 
+@pytest.mark.slow
 def test_noise_leaves_the_law_of_decay_and_errors_that_cover_it():
     law = class_law("radioactive decay")
     x, y, groups = law.draw_groups(40, 4, seed=2, noise=0.02)
@@ -108,6 +110,7 @@ def test_numbers_are_eliminated_as_in_one_large_system():
     np.testing.assert_allclose([*errors[:, own], errors[0, common]], spread, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_group_of_one_row_gets_what_the_others_have_and_a_warning():
     x, y, groups = class_law("free fall").draw_groups(30, 4, seed=3)
     kept = (groups < 3) | (np.arange(len(x)) == len(x) - 1)

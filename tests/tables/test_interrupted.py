@@ -52,6 +52,7 @@ def interrupted(where: str, grouped: str = "") -> dict:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "kinds"),
     [
@@ -73,6 +74,7 @@ def test_the_best_so_far_of_every_stage_is_kept(where, kinds):
         assert found["error"] < 0.6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "where", ["grouped.py:_directly", "evolution.py:step", "group_choice.py:choose_form"]
 )

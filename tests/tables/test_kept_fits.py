@@ -26,6 +26,7 @@ def parts(folder):
     return sorted(str(file.relative_to(folder)) for file in folder.rglob("*.*"))
 
 
+@pytest.mark.slow
 def test_a_killed_fit_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
     undisturbed = everything(quick(None))
     die_in_each(quick, tmp_path, [9])
@@ -97,6 +98,7 @@ def test_a_damaged_part_is_computed_again(tmp_path, caplog):
     assert "damaged, computed again" in caplog.text and str(fold) in caplog.text
 
 
+@pytest.mark.slow
 def test_folds_side_by_side_give_the_same_formula():
     with parallel_config(backend="threading"):
         assert everything(quick(None, n_jobs=2)) == everything(quick(None, n_jobs=1))

@@ -16,6 +16,7 @@ def table_of(x, y):
     return sort_rows(x, y[:, None].astype(float), y, np.ones(len(x)))
 
 
+@pytest.mark.slow
 def test_more_rows_than_a_store_holds():
     random = np.random.default_rng(0)
     x = random.normal(size=(70_000, 3))
@@ -81,6 +82,7 @@ def test_a_law_of_two_of_many_inputs_in_noise_has_no_terms_of_others():
     assert str(model.best_) == "x3*x7"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 19])
 def test_of_inputs_that_tell_nothing_the_constant_is_left(seed):
     # In these samples the best of the inputs correlates with the target by .2 and more.

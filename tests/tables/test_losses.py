@@ -78,6 +78,7 @@ def with_outliers():
     return x, y
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "loss", ["absolute", "huber", "quantile", lambda y, p: np.log1p((y - p) ** 2)]
 )
@@ -87,12 +88,14 @@ def test_gross_outliers_do_not_move_a_line(loss):
     np.testing.assert_allclose(model.predict(grid), 2 * grid[:, 0] + 1, atol=0.15)
 
 
+@pytest.mark.slow
 def test_squares_are_moved_by_them():
     with pytest.warns(NoLawWarning, match="better than a constant"):
         model = regressor(loss="squared", max_functions=10_000, folds=3).fit(*with_outliers())
     assert model.predict([[0.0]])[0] > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quantile", [0.2, 0.5, 0.8])
 def test_a_quantile_is_that_of_a_linear_program(quantile):
     random = np.random.default_rng(0)
@@ -108,6 +111,7 @@ def upper(y, p):
     return np.where(y > p, 0.9, 0.1) * np.abs(p - y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"loss": "quantile", "quantile": 0.9}, {"loss": upper}])
 def test_the_law_of_a_quantile_of_skewed_noise_is_found(settings):
     random = np.random.default_rng(1)
@@ -121,6 +125,7 @@ def test_the_law_of_a_quantile_of_skewed_noise_is_found(settings):
     assert model.best_.complexity <= 9 and set(model.best_.features) == {0, 1}
 
 
+@pytest.mark.slow
 def test_relative_errors_weigh_small_targets():
     random = np.random.default_rng(0)
     x = random.uniform(0, 4, (200, 1))

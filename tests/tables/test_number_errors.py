@@ -96,6 +96,7 @@ def test_errors_of_absolute_values_are_those_of_a_median():
     assert slope == pytest.approx(theory, rel=0.1)
 
 
+@pytest.mark.slow
 def test_a_fit_says_what_its_numbers_are():
     random = np.random.default_rng(0)
     x = pd.DataFrame({"t": random.uniform(1, 5, 200)})
@@ -106,6 +107,7 @@ def test_a_fit_says_what_its_numbers_are():
     assert f"{table.number['-g/2']:g}" in str(model.best_)  # a suggestion, and nothing else
 
 
+@pytest.mark.slow
 def test_units_tell_which_constant_of_nature_it_is():
     random = np.random.default_rng(0)
     x = pd.DataFrame({"length": random.uniform(0.1, 2, 100)})
@@ -116,6 +118,7 @@ def test_units_tell_which_constant_of_nature_it_is():
     assert row["reads_as"] == "2*pi/sqrt(g)"
 
 
+@pytest.mark.slow
 def test_common_numbers_of_groups_have_errors():
     fall = next(law for law in load("class") if law.name == "free fall")
     x, y, run = fall.draw_groups(40, 5, seed=1, noise=0.01)

@@ -63,6 +63,7 @@ def test_what_cannot_be_undone():
     assert inverse(Expression.parse("max(x0, x2)", 3), 2, x, x[:, 0]) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "law", "noise"),
     [
@@ -96,6 +97,7 @@ def test_a_template_that_is_never_defined():
         OccamRegressor(**FAST, template="log(-1 - f(x0)**2)").fit(rows(), rows()[:, 0])
 
 
+@pytest.mark.slow
 def test_a_template_that_does_not_fit():
     x = rows()
     y = np.random.default_rng(2).normal(size=len(x))

@@ -73,6 +73,7 @@ def test_sums_of_products_are_found_exactly(name):
     assert np.nanmin(errors) < 1e-6
 
 
+@pytest.mark.slow
 def test_a_law_with_a_constant_of_nature_gets_the_unit_of_it():
     x, y = charges()
     model = OccamRegressor(units=COULOMB, **FAST).fit(x, y)
@@ -83,6 +84,7 @@ def test_a_law_with_a_constant_of_nature_gets_the_unit_of_it():
     assert model.equations_["units"].str.contains("m/F").any()
 
 
+@pytest.mark.slow
 def test_what_breaks_units_is_neither_listed_nor_chosen():
     law = law_of("test_18")
     x, y = law.draw(300, 0, noise=0.05)
@@ -98,6 +100,7 @@ def test_what_breaks_units_is_neither_listed_nor_chosen():
     np.testing.assert_allclose(model.predict(clean[0]), clean[1], rtol=0.05)
 
 
+@pytest.mark.slow
 def test_units_of_an_array_and_of_a_sequence_are_the_same():
     x, y = charges()
     by_name = OccamRegressor(units={"x0": "C", "x1": "C", "x2": "m", "y": "N"}, **FAST)
@@ -106,12 +109,14 @@ def test_units_of_an_array_and_of_a_sequence_are_the_same():
     assert a == b
 
 
+@pytest.mark.slow
 def test_without_units_nothing_is_said_of_them():
     x, y = charges()
     model = OccamRegressor(**FAST).fit(x, y)
     assert model.best_units_ is None and "units" not in model.equations_
 
 
+@pytest.mark.slow
 def test_a_column_of_unknown_unit_may_have_any():
     x, y = charges()
     model = OccamRegressor(units={"q1": "C", "q2": "C", "F": "N"}, **FAST).fit(x, y)
@@ -145,6 +150,7 @@ def test_the_name_of_the_target_goes_before_y():
     assert units.numbers(Expression.parse("2.5*x0")) == [(2.5, "s/m")]
 
 
+@pytest.mark.slow
 def test_what_is_left_of_a_law_is_found_among_its_groups():
     """Barometric: exp of the one group of five inputs with units, times one without."""
     law = law_of("I.40.1")

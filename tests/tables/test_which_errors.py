@@ -25,6 +25,7 @@ def test_newtons_law_of_many_decades_is_found_by_relative_errors_and_that_is_sai
     np.testing.assert_allclose(model.predict(fresh), sign * law, rtol=0.03)
 
 
+@pytest.mark.slow
 def test_errors_of_one_size_are_judged_as_they_are():
     random = np.random.default_rng(0)
     x = random.uniform(0.2, 4, (200, 1))

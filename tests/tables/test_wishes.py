@@ -28,6 +28,7 @@ def guessed(model):
 # --- guesses ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_guess_is_a_candidate_with_its_numbers_fitted():
     x = pd.DataFrame(rows(), columns=["t", "mass"])
     law = "3.7*sin(2.9*t + 0.4*t**2)/(mass + 2.2)"
@@ -71,6 +72,7 @@ def test_guesses_that_cannot_be_read(guesses, said):
     assert said in str(error.value)
 
 
+@pytest.mark.slow
 def test_a_guess_is_a_form_for_groups():
     fall = next(law for law in load("class") if law.name == "free fall")
     x, y, run = fall.draw_groups(20, 3, seed=1)
@@ -129,6 +131,7 @@ def test_what_leaves_a_range():
     assert limits.broken(Expression.parse("x0/x1", 2)) == "values not at most 1"
 
 
+@pytest.mark.slow
 def test_only_what_keeps_to_the_limits_is_listed():
     x = rows()
     y = x[:, 0] ** 2 * np.exp(-x[:, 1]) + 0.02 * np.random.default_rng(0).normal(size=len(x))
@@ -146,6 +149,7 @@ def test_only_what_keeps_to_the_limits_is_listed():
     assert clone(model).get_params()["bounds"] == (0, None)
 
 
+@pytest.mark.slow
 def test_what_is_near_is_found_where_the_law_is_ruled_out():
     x = rows()
     y = np.sin(2 * np.sin(x[:, 0])) + x[:, 1]
@@ -155,6 +159,7 @@ def test_what_is_near_is_found_where_the_law_is_ruled_out():
     assert read_limits(NAMES, nested={"sin": ["sin", "cos"]}).broken(model.best_) == ""
 
 
+@pytest.mark.slow
 def test_forms_of_groups_keep_to_the_limits():
     fall = next(law for law in load("class") if law.name == "free fall")
     x, y, run = fall.draw_groups(20, 3, seed=1)

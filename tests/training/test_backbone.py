@@ -68,6 +68,7 @@ def test_a_frozen_backbone_stays_as_it_is(resnet, make_trainer):
     assert len(trainer.optimizers[0].param_groups) == 1
 
 
+@pytest.mark.slow
 def test_fine_tuning_moves_the_weights_and_not_the_statistics(resnet, make_trainer):
     module = resnet(backbone_learning_rate=1e-4)
     module.train()
@@ -91,6 +92,7 @@ def test_gradients_reach_the_first_layer_through_the_head(resnet):
     assert all(p.grad is not None for p in module.parameters() if p.numel())
 
 
+@pytest.mark.slow
 def test_resuming_fine_tuning_goes_on_moving_the_backbone(resnet, make_trainer, tmp_path):
     straight, resumed, file = straight_and_resumed(make_trainer, resnet, pictures(16), tmp_path)
     stored = torch.load(file, weights_only=True)["state_dict"]
@@ -102,6 +104,7 @@ def test_resuming_fine_tuning_goes_on_moving_the_backbone(resnet, make_trainer, 
     assert not differing(weights(straight.lightning_module), found)
 
 
+@pytest.mark.slow
 def test_photographs_through_the_transform(resnet, resnet_file, make_trainer, colours, tmp_path):
     """From files to a formula: the head learns two colours over a frozen random network."""
     torch.manual_seed(0)
@@ -117,6 +120,7 @@ def test_photographs_through_the_transform(resnet, resnet_file, make_trainer, co
     assert torch.equal(loaded(x), module.eval()(x))
 
 
+@pytest.mark.slow
 def test_loading_needs_no_weights_beside_the_checkpoint(
     resnet, resnet_file, make_trainer, tmp_path
 ):

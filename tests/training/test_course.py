@@ -48,6 +48,7 @@ def found(head: torch.nn.Module, x: np.ndarray) -> float:
         return float((head(torch.from_numpy(x)).argmax(1)[93:] == 1).double().mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fit", [fit_head, fit_head_by_evolution])
 def test_a_balanced_fit_finds_the_rare_class(fit):
     x, y = rare_rows()
@@ -153,6 +154,7 @@ def test_a_model_is_fitted_in_one_call():
     assert model[1] is classifier
 
 
+@pytest.mark.slow
 def test_a_class_without_rows_must_be_named():
     torch.manual_seed(0)
     x = torch.randn(60, 3)

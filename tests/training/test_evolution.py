@@ -255,6 +255,7 @@ def test_numbers_below_one_are_refused(two, name):
         fit_head_by_evolution(two.data(), **{name: 0})
 
 
+@pytest.mark.slow
 def test_a_fitness_that_is_not_known_is_named(two):
     with pytest.raises(ValueError, match=r"fitness must be one of .*gaussian.*'best'"):
         fitted(two.data(), fitness="best")

@@ -72,6 +72,7 @@ def test_on_one_batch_it_is_the_search_itself(make_trainer):
     assert trainer.callback_metrics["train_error"] == pytest.approx(search.archive.least.mean())
 
 
+@pytest.mark.slow
 def test_it_finds_a_law_from_batches_and_stops(make_trainer):
     module = law(steps_per_batch=10)
     trainer = make_trainer(max_epochs=200)
@@ -192,6 +193,7 @@ def test_labels_out_of_range(make_trainer):
 # --- command line, devices ------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*number of training batches .* is smaller than")
 @pytest.mark.usefixtures("offline")
 def test_the_configuration_of_the_paper(tmp_path, capsys, monkeypatch):
@@ -297,6 +299,7 @@ def test_two_ranks_share_the_search_of_one(tmp_path, loader):
 # --- checkpoints ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [128, 32])
 def test_half_and_half_is_the_whole(make_trainer, tmp_path, size):
     """On one batch again and again, and on batches of some rows each."""

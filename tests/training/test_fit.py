@@ -35,6 +35,7 @@ def formula_accuracy(fit, rows) -> float:
     return float(np.mean(scores.argmax(axis=1) == rows[1]))
 
 
+@pytest.mark.slow
 def test_fitting_warns_of_nothing(planted):
     with warnings.catch_warnings():
         warnings.filterwarnings("error", ".*in eval mode at the start of training")
@@ -61,6 +62,7 @@ def test_planted_features_are_found(planted, seed):
     assert abs(fit.validation_accuracy - reached) < 0.15
 
 
+@pytest.mark.slow
 def test_few_features_suffice_where_few_inform(planted):
     data = planted(informative=2, strength=4.0)
     fit = quick(data.data(), max_features=2, steps=150)
@@ -68,6 +70,7 @@ def test_few_features_suffice_where_few_inform(planted):
     assert formula_accuracy(fit, data.test) > data.bayes - 0.03
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [1, 7])
 def test_the_formulas_use_at_most_so_many_features(planted, most):
     data = planted(rows=150, features=60, classes=3, informative=6)
@@ -77,6 +80,7 @@ def test_the_formulas_use_at_most_so_many_features(planted, most):
     assert not fit.head.training and not fit.head.soft_eval
 
 
+@pytest.mark.slow
 def test_no_limit_skips_the_vote(planted):
     data = planted(rows=150, features=60)
     limited, free = (quick(data.data(), max_features=most) for most in (5, None))
@@ -106,6 +110,7 @@ def test_a_screen_wider_than_the_rows_is_all_of_them(planted):
     assert formula_accuracy(fit, data.test) > data.bayes - 0.1
 
 
+@pytest.mark.slow
 def test_three_classes(planted):
     data = planted(rows=600, features=60, classes=3, informative=6, seed=1)
     fit = fit_head(data.data(), max_features=12, restarts=2, steps=200, trainer=QUIET)
@@ -127,6 +132,7 @@ def test_learning_from_the_labels(planted):
     assert taught.head.formula() != fit.head.formula()
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_the_same_formula(planted):
     data = planted(rows=150, features=60)
     first, again, other = (quick(data.data(), seed=seed).head.formula() for seed in (3, 3, 4))
@@ -134,6 +140,7 @@ def test_equal_seeds_give_the_same_formula(planted):
     assert first.text() != other.text()
 
 
+@pytest.mark.slow
 def test_test_rows_are_not_touched(planted):
     """Nor do they have to make sense: other features, wrong labels, another number of them."""
     data = planted(rows=150, features=60)
@@ -149,6 +156,7 @@ def test_test_rows_are_not_touched(planted):
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_validation_rows_count(planted):
     """They choose the penalties, and are learnt from at the end."""
     data = planted(rows=150, features=60)
@@ -166,6 +174,7 @@ def test_numbers_below_one_are_refused(planted, name, value):
         fit_head(data.data(), **{name: value}, trainer=QUIET)
 
 
+@pytest.mark.slow
 def test_one_restart_and_other_bases(planted):
     data = planted(rows=200, features=20)
     fit = quick(
@@ -178,6 +187,7 @@ def test_one_restart_and_other_bases(planted):
     assert "tanh" in " ".join(fit.head.formula().text())
 
 
+@pytest.mark.slow
 def test_a_constant_feature_does_no_harm(planted):
     data = planted(rows=200, features=20)
     for x, _ in (data.train, data.validation, data.test):
@@ -189,6 +199,7 @@ def test_a_constant_feature_does_no_harm(planted):
     assert all(np.isfinite(fit.losses))
 
 
+@pytest.mark.slow
 def test_the_module_holds_the_head_and_can_be_saved(planted, tmp_path):
     data = planted(rows=150, features=60)
     fit = quick(data.data())
@@ -202,6 +213,7 @@ def test_the_module_holds_the_head_and_can_be_saved(planted, tmp_path):
     assert torch.equal(loaded(x), fit.head(x))
 
 
+@pytest.mark.slow
 def test_labels_without_signal_give_no_false_confidence():
     """Coin tosses: the formula's scores are flat and its validation accuracy is near a half."""
     generator = np.random.default_rng(0)

@@ -48,6 +48,7 @@ def change(file, **arguments):
     torch.save(content, file)
 
 
+@pytest.mark.slow
 def test_a_flipped_bit_is_refused_or_changes_nothing(fitted):
     """300 flips, as were injected when other weights came of 117."""
     module, file = fitted

@@ -20,6 +20,7 @@ pytestmark = [
 PATHS = "tests.training.kept_paths"
 
 
+@pytest.mark.slow
 def test_a_killed_path_goes_on_and_ends_as_if_it_had_not_been(tmp_path):
     undisturbed = everything(blocks(None))
     die_in_each(blocks, tmp_path, [4])
@@ -52,6 +53,7 @@ def test_a_path_that_had_ended_is_not_trained_again(tmp_path, monkeypatch):
     assert everything(blocks(tmp_path)) == first
 
 
+@pytest.mark.slow
 def test_budgets_that_ctrl_c_left_out_are_fitted_when_the_path_goes_on(tmp_path, monkeypatch):
     undisturbed = everything(CASES["per class"](None))
     more, count = Growth._with_more, [0]

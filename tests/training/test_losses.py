@@ -226,6 +226,7 @@ def test_the_refit_reaches_least_squares_or_the_optimum(loss):
 # --- the whole fit -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @both
 def test_a_fit_finds_the_planted_features_and_generalises(loss):
     data, fit = fitted(loss)

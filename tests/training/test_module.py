@@ -202,6 +202,7 @@ def test_a_teacher_s_statistics_do_not_follow_the_batches(make_trainer):
 # --- heads side by side -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_equal_seeds_give_equal_heads_and_restarts_differ(planted, make_trainer):
     data = planted(rows=120, features=10, informative=3)
 

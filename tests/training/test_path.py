@@ -180,6 +180,7 @@ def test_saliency_is_the_squared_derivative_by_a_gate():
     torch.testing.assert_close(of_weight, wanted_weight)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_class", [True, False])
 def test_budgets_hold_and_what_is_pruned_stays_pruned(planted, per_class):
     x, y = as_rows(planted(rows=200, features=20, informative=3, classes=3).train)
@@ -239,6 +240,7 @@ def test_each_class_has_features_of_its_own(planted):
     assert 2 < point.features <= 6
 
 
+@pytest.mark.slow
 def test_blocks_solve_what_no_sum_of_features_can():
     """Whether two numbers have the same sign, among eight numbers."""
     rng = np.random.default_rng(0)

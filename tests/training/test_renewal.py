@@ -96,6 +96,7 @@ def test_the_backbone_learns_through_the_soft_circuit(resnet_file, make_trainer)
     assert loss() < 0.9 * before
 
 
+@pytest.mark.slow
 def test_a_checkpoint_holds_the_head(resnet_file, make_trainer, tmp_path):
     module = module_of(resnet_file)
     trainer = make_trainer(max_epochs=2, callbacks=[RefitHead()])
@@ -108,6 +109,7 @@ def test_a_checkpoint_holds_the_head(resnet_file, make_trainer, tmp_path):
     assert torch.equal(loaded(x), module.eval()(x))
 
 
+@pytest.mark.slow
 def test_rows_are_limited(resnet_file, make_trainer):
     module = module_of(resnet_file)
     make_trainer(max_epochs=1, callbacks=[RefitHead(max_rows=10)]).fit(module, **pictures())

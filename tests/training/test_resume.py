@@ -62,6 +62,7 @@ def test_there_are_checkpoints_in_the_middle_of_epochs_and_at_their_ends(whole):
     assert len(whole[1]) == STEPS // 2 + EPOCHS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(STEPS // 2 + EPOCHS))
 def test_every_checkpoint_leads_to_the_same_weights_and_text(whole, tmp_path, number):
     other = trained(tmp_path, resume=whole[1][number], seed=99)

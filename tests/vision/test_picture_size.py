@@ -46,6 +46,7 @@ def test_the_features_are_those_of_the_scaled_picture():
     assert tensor.shape == (3, 64, 64)
 
 
+@pytest.mark.slow
 def test_a_network_of_one_size_only_is_a_value_error(tmp_path):
     models = pytest.importorskip("torchvision").models
     file = tmp_path / "vit.pth"

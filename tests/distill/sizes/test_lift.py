@@ -252,6 +252,7 @@ def step_programs(*labels):
     return [distill(fit_circuit(STEP.rows(), y), STEP)[0] for y in labels]
 
 
+@pytest.mark.slow
 def test_an_adder_learned_from_eight_rows():
     total = STEP.rows().sum(axis=1)
     found = lift_step(*step_programs(total % 2, total // 2), STEP, {8: table(8, bits_of_sum)})

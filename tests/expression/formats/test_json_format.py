@@ -16,6 +16,7 @@ many = settings(max_examples=250, deadline=None, derandomize=True)
 parse = Expression.parse
 
 
+@pytest.mark.slow
 @many
 @given(expressions(odd_names=True))
 def test_json_reads_back_to_an_equal_expression(expression):

@@ -56,6 +56,7 @@ def test_residues_round_down_in_every_language(tmp_path):
         np.testing.assert_array_equal(scores, wanted, err_msg=language)
 
 
+@pytest.mark.slow
 @few
 @given(expressions(EXACT, dyadic, max_steps=12, odd_names=True), st.integers(0, 2**32 - 1))
 def test_exact_formulas_agree_to_the_bit(tmp_path, formula, seed):
@@ -67,6 +68,7 @@ def test_exact_formulas_agree_to_the_bit(tmp_path, formula, seed):
         np.testing.assert_array_equal(classes, highest(wanted), err_msg=language)
 
 
+@pytest.mark.slow
 @few
 @given(expressions(ALL, small, all_nodes=True), st.integers(0, 2**32 - 1))
 def test_random_formulas_agree(tmp_path, formula, seed):

@@ -100,6 +100,7 @@ def test_a_whole_output_that_is_used_again():
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(formula=expressions(odd_names=True))
 def test_every_formula_is_well_formed(formula):

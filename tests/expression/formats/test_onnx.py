@@ -20,6 +20,7 @@ from tests.expression.formats.machines import SPECIAL, all_operators, highest, m
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_every_operator_at_every_singular_point_in_onnx(tmp_path, dtype):
     pytest.importorskip("onnxscript")
@@ -61,6 +62,7 @@ def pictures(count: int) -> torch.Tensor:
     return torch.randn(count, 3, 8, 8, generator=torch.Generator().manual_seed(count))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("example", [(3, 8, 8), pictures(1)])
 def test_backbone_and_formula_in_onnx(tmp_path, backbone, example):
     pytest.importorskip("onnxscript")
@@ -95,6 +97,7 @@ def test_an_attached_head_in_onnx(tmp_path):
     np.testing.assert_allclose(scores, wanted, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_onnx_tells_the_formula_and_the_classes(tmp_path):
     pytest.importorskip("onnxscript")
     onnx = pytest.importorskip("onnx")
@@ -109,6 +112,7 @@ def test_onnx_tells_the_formula_and_the_classes(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["f.onnx"]  # no file of weights beside it
 
 
+@pytest.mark.slow
 def test_onnx_in_float64_has_the_printed_numbers(tmp_path):
     pytest.importorskip("onnxscript")
     formula = Expression.parse("0.1*x0 + 1234.567*x1 - 0.3774")
@@ -133,6 +137,7 @@ def test_torch_export_with_any_batch(backbone, whole):
         assert torch.equal(program.module()(x).argmax(1), model(x).argmax(1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("whole", [False, True])
 def test_torch_compile_without_a_graph_break(backbone, whole):
     """With dynamo and autograd's tracer; what inductor makes of it is the slow test below."""
@@ -147,6 +152,7 @@ def test_torch_compile_without_a_graph_break(backbone, whole):
             assert torch.equal(compiled(x).argmax(1), model(x).argmax(1))
 
 
+@pytest.mark.slow
 def test_onnx_adds_up_without_a_race(tmp_path):
     """A scatter-add is one in onnxruntime: of some sixty runs one or two had wrong scores."""
     onnx = pytest.importorskip("onnx")

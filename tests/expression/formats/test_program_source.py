@@ -73,6 +73,7 @@ def programs(draw: st.DrawFn) -> Expression:
     return builder.build(outputs, 4, names)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None, derandomize=True)
 @given(programs())
 def test_the_program_computes_the_formula(expression):

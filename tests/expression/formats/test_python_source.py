@@ -54,6 +54,7 @@ def test_predict_is_argmax(values):
     np.testing.assert_array_equal(namespace["scores"](values), values)
 
 
+@pytest.mark.slow
 @many
 @given(st.text(max_size=20), st.lists(st.text(max_size=10), min_size=2, max_size=2))
 def test_any_comment_and_class_name_leave_the_source_whole(comment, classes):

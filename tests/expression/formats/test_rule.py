@@ -110,6 +110,7 @@ def test_every_language_gives_the_class_of_its_scores(tmp_path, text):
         assert np.isnan(above).any() and (above == 0).any() and np.isinf(above).any()
 
 
+@pytest.mark.slow
 @few
 @given(expressions(EXACT, dyadic, max_steps=12, odd_names=True), st.integers(0, 2**32 - 1))
 def test_every_language_gives_the_same_bits(tmp_path, formula, seed):
@@ -148,6 +149,7 @@ def test_odd_names_break_no_file(tmp_path, classes):
         np.testing.assert_array_equal(found, highest(scores), err_msg=language)
 
 
+@pytest.mark.slow
 def test_onnx(tmp_path):
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxscript")

@@ -141,6 +141,7 @@ def test_any_text_is_read_or_a_value_error(text):
     assert parsed_again(expression) == expression
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     ["(" * 25000 + "x0" + ")" * 25000, "sin(" * 12000 + "x0" + ")" * 12000,

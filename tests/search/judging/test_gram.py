@@ -58,6 +58,7 @@ def test_a_twice_used_constant_is_no_weight():
     assert sum_places(get_basis("tied2")) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fitness", ["error", "gaussian", "accuracy", "cross_entropy"])
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("weighted", [False, True])

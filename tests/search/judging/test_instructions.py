@@ -52,6 +52,7 @@ def arguments_of(arity: int, dtype: type) -> np.ndarray:
     return np.ascontiguousarray(rows.T)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", NAMES)
 def test_nodes_are_the_formula(name, dtype):
@@ -95,6 +96,7 @@ def test_the_result_of_a_block_does_not_depend_on_its_place():
     assert np.array_equal(compute(basis, arguments), basis.formula(arguments.T)[:, 0])
 
 
+@pytest.mark.slow
 def test_graphs_children_first_and_what_is_left_out():
     bases = [get_basis(name) for name in ("mul", "add_constant", "cube", "neg")]
     instructions = compile_bases(bases)

@@ -32,6 +32,7 @@ def judged_on(network, x, y, count=80, **settings):
     return evaluator, judged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["compiled", "torch"])
 @pytest.mark.parametrize("inputs", [1, 2, 3])
 def test_applications_are_compositions_of_the_formula(inputs, backend):

@@ -125,6 +125,7 @@ def test_values_of_bases_of_constants(name):
     np.testing.assert_allclose(found, wanted, rtol=1e-13, equal_nan=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_derivatives_are_those_of_torch(name):
     basis = get_basis(name)

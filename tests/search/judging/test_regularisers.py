@@ -180,6 +180,7 @@ def test_phi_is_blind_to_order():
     assert 10 < trivial < 140
 
 
+@pytest.mark.slow
 def test_phi_knows_every_basis():
     generator = np.random.default_rng(2)
     bases = [*get_bases(list(BASES)), *get_bases(["max4", "min9", "add9"])]

@@ -123,6 +123,7 @@ def improbability(seen: np.ndarray, wanted: dict[tuple[int, ...], float]) -> flo
     return chisquare(observed[start:], np.array(expected[start:]) * scale).pvalue
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 def test_functions_are_as_frequent_as_they_are_probable(name):
     network = NETS[name]
@@ -131,6 +132,7 @@ def test_functions_are_as_frequent_as_they_are_probable(name):
     assert improbability(draw(network, 30_000), wanted) > ODDS
 
 
+@pytest.mark.slow
 def test_one_sample_of_each_of_many_steps_is_as_frequent():
     network = NETS["plain"]
     wiring, _, cumulative = tables(network)
