@@ -31,7 +31,8 @@ def replaced(path: str | Path) -> Iterator[Path]:
         flush(part)
         os.replace(part, path)
     except OSError as error:
-        if error.filename is None:  # as where there is no room
+        # As where there is no room; what has no number is not of a file, but of a download.
+        if error.filename is None and error.errno is not None:
             error.filename = str(path)
         raise
     finally:
