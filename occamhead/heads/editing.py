@@ -19,7 +19,7 @@ from occamhead.heads.nec import nec_of
 from occamhead.heads.occam import OccamHead
 from occamhead.heads.sums import HeldOut, folds, hold_out, kept_sums, sum_path
 from occamhead.heads.threshold import Goal, cut
-from occamhead.heads.writing import write_head
+from occamhead.heads.writing import SHAPES, write_head
 from occamhead.network.bases import get_basis
 from occamhead.rows.arrays import ArrayDataModule, as_data, view_rows
 from occamhead.rows.dense import Weights, choose_dense_head
@@ -176,21 +176,17 @@ def shaped(rows: Rows, shape: str | None) -> Rows:
 
     Args:
         rows: Features and labels.
-        shape: A basis of one argument without constants, such as "sqrt"; None leaves the features
-            as they are.
+        shape: One of :data:`occamhead.heads.writing.SHAPES`; None leaves the features as they are.
 
     Raises:
-        ValueError: If there is no such basis, or it has no finite value for a feature.
+        ValueError: If there is no such shape, or it has no finite value for a feature.
     """
     if shape is None:
         return rows
-    basis = get_basis(shape)
-    if basis.arity != 1 or basis.start:
-        raise ValueError(
-            "shape: wanted a basis of one argument without constants, such as 'sqrt', got"
-            f" {shape!r}"
-        )
-    x = basis(rows[0].unsqueeze(-1))
+    if shape not in SHAPES:
+        raise ValueError(f"shape must be one of {', '.join(SHAPES)}, 'auto' or None, got {shape!r}")
+    basis, number = SHAPES[shape]
+    x = get_basis(basis)(rows[0].unsqueeze(-1), torch.tensor([number]))
     if not x.isfinite().all():
         row, column = (~x.isfinite()).nonzero()[0].tolist()
         raise ValueError(

@@ -11,6 +11,9 @@ from torch import Tensor
 from occamhead.heads.occam import OccamHead
 from occamhead.rows.objective import Rows
 
+# Functions of a feature that sums may add up: a basis of one constant, and the constant.
+SHAPES = {"sqrt": ("pow_constant", 0.5)}
+
 
 @dataclass(frozen=True)
 class Sums:
@@ -19,7 +22,7 @@ class Sums:
     Args:
         weight: [classes, features], zero where a class does not read a feature.
         bias: [classes].
-        shape: The function, a basis of one argument without constants; None for the features.
+        shape: The function, one of :data:`SHAPES`; None for the features.
     """
 
     weight: Tensor
@@ -88,8 +91,9 @@ def write_head(
         bases = [[f"affine{terms}"]]
         constants = [torch.cat([scores.bias.view(-1, 1, 1), weights], dim=2)]
         if scores.shape is not None:
-            bases.insert(0, [scores.shape] * terms)
-            constants.insert(0, torch.empty(classes, 0))
+            basis, number = SHAPES[scores.shape]
+            bases.insert(0, [basis] * terms)
+            constants.insert(0, torch.full((classes, terms), number))
             paths.append(torch.arange(terms).expand(classes, -1))
     paths.append(torch.zeros(classes, 1, dtype=torch.long))
     head = OccamHead(

@@ -80,10 +80,10 @@ def fit_path(
         budgets: Most features, each at least 1; a budget of more than there are is all.
         per_class: Whether budgets count the features of a class rather than those of all: of sums
             in the mean, as the field counts them (NEC), and of nodes at most.
-        shape: Function of each feature that sums add up: a basis of one argument without constants,
-            such as "sqrt" for features of a ReLU network; None adds up the features. "auto" takes
-            the roots if, on rows held out and in the mean of the budgets, they are better by more
-            than a standard error; if a feature is negative, there are none.
+        shape: Function of each feature that sums add up: "sqrt", for features of a ReLU network;
+            None adds up the features. "auto" takes the roots if, on rows held out and in the mean
+            of the budgets, they are better by more than a standard error; if a feature is
+            negative, there are none.
         nodes: Nodes of each class; 0 for weighted sums.
         terms: Most features that a node reads.
         family: What a node is, see :data:`occamhead.network.bases.FAMILIES`.

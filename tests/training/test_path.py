@@ -396,8 +396,7 @@ def test_auto_takes_the_features_where_one_is_negative():
     ("shape", "shift", "message"),
     [
         ("sqrt", 0.5, "sqrt has no finite value for -"),
-        ("add", 0.0, "a basis of one argument without constants, such as 'sqrt', got 'add'"),
-        ("root", 0.0, "basis 'root'"),
+        ("root", 0.0, "shape must be one of sqrt, 'auto' or None, got 'root'"),
     ],
 )
 def test_a_shape_that_does_not_suit_is_refused(shape, shift, message):
