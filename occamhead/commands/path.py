@@ -43,14 +43,14 @@ def _say(path: ParetoPath, chosen: PathPoint) -> None:
     """All sizes, and what a larger one than the chosen would give.
 
     NEC is the number of features that a class reads in the mean, "most" that of the class that
-    reads most.
+    reads most; two classes share one score, and so all features.
     """
+    many = len(chosen.nec.per_class) > 2
     lines = [
         (
             point.budget,
             point.features,
-            f"{point.nec.mean:.1f}",
-            point.features_per_class,
+            *((f"{point.nec.mean:.1f}", point.nec.most) if many else ()),
             point.operations,
             f"{point.validation_accuracy:.1%}",
             between(point.rates.accuracy_interval),
@@ -59,11 +59,9 @@ def _say(path: ParetoPath, chosen: PathPoint) -> None:
         for point in path
     ]
     say()
-    say_table(
-        ("budget", "features", "NEC", "most", "operations", "held out", "95 % interval", ""),
-        lines,
-        (),
-    )
+    nec = ("NEC", "most") if many else ()
+    titles = ("budget", "features", *nec, "operations", "held out", "95 % interval", "")
+    say_table(titles, lines, ())
     larger = [point for point in path if point.budget > chosen.budget]
     best = max(larger, key=lambda point: point.validation_accuracy, default=chosen)
     if best.validation_accuracy > chosen.validation_accuracy:

@@ -266,9 +266,11 @@ def say_results(out: Path, task: Task, results: dict[str, Any]) -> None:
     say(f"formula: balanced accuracy {results['balanced_accuracy']:.1%}; found of {recalls}")
     if task.paper:
         say(f"paper: {task.paper.source}; baseline there {task.paper.baseline:.1%}")
+    nec = ""
+    if len(results["features_per_class"]) > 2:  # two share one score, and so all features
+        nec = f" (NEC {results['nec']:.1f}, at most {results['nec_max']} a class)"
     say(
-        f"{results['features_used']} features (NEC {results['nec']:.1f}, at most"
-        f" {results['nec_max']} a class), {results['operations']} operations,"
+        f"{results['features_used']} features{nec}, {results['operations']} operations,"
         f" formula.py agrees with the model on {results['agreement']:.0%} of the test pictures"
     )
     say(
