@@ -45,14 +45,18 @@ def factored(expression: Expression, x: NDArray[np.float64]) -> Expression:
 
 def _cost(expression: Expression) -> tuple[int, int]:
     """The length of a form, and how many of its divisors are multiples of something."""
-    nodes, multiples = expression.nodes, 0
-    for node in nodes:
-        match node:
-            case Apply("div", (_, divisor)):
-                match nodes[divisor]:
-                    case Affine(0.0, (_,)):
-                        multiples += 1
-    return expression.complexity, multiples
+    nodes = expression.nodes
+    divisors = [
+        nodes[node.children[1]]
+        for node in nodes
+        if isinstance(node, Apply) and node.operator == "div"
+    ]
+    multiples = [
+        each
+        for each in divisors
+        if isinstance(each, Affine) and not each.constant and len(each.terms) == 1
+    ]
+    return expression.complexity, len(multiples)
 
 
 def _written(expression: Expression, roots: bool) -> Expression:

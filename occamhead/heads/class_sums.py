@@ -12,21 +12,20 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from occamhead.heads.limits import Limits
+from occamhead.heads.sum_rows import SumRows
 from occamhead.heads.writing import Sums
 from occamhead.rows.allotted import Growth
 from occamhead.rows.dense import fit_dense_head, teach
-from occamhead.rows.objective import Rows, standardisation
-from occamhead.rows.sparse_softmax import Solution, SparseSoftmax
+from occamhead.rows.objective import Rows
+from occamhead.rows.sparse_softmax import Solution, SparseSoftmax, standardised_columns
 
 # Penalty of the squared weights, for the scores of a dense head and for labels.
 RIDGE = 1e-3
-BLOCK = 4096
 
 
-class ClassSums:
+class ClassSums(SumRows):
     """Sums for each budget on some rows; each class has features of its own.
 
     Beside the features it keeps one copy of them, standardised.
@@ -49,44 +48,20 @@ class ClassSums:
         limits: Limits | None = None,
         start: nn.Linear | None = None,
     ) -> None:
-        features, labels = rows
-        self.classes = classes
-        self.limits = limits or Limits()
-        self.standardisation = standardisation(features)
-        self.allowed = self.limits.allowed(features.shape[1])
-        shares = F.one_hot(labels, classes).float()
-        if weight is not None:
-            shares = shares * weight.unsqueeze(1)
-        # A class that is not among the rows counts as half a row.
-        self.bias = shares.mean(dim=0).clamp_min(0.5 / len(shares)).log()
-        targets = labels
+        super().__init__(rows, classes, weight, limits)
+        features, targets = self.readable(rows[0]), rows[1]
         if penalty is not None:
-            seen = features
-            if self.allowed is not None:
-                seen, start = features[:, self.allowed], None
-            dense = fit_dense_head((seen, labels), classes, penalty, start, weight_of_rows=weight)
-            targets = teach(dense, seen, labels)
-        self.model = SparseSoftmax(self._columns(features), targets, classes, RIDGE, weight)
-
-    def _columns(self, features: Tensor) -> Tensor:
-        """The features that may be read, standardised, [features, rows]."""
-        mean, scale = self.standardisation
-        chosen = slice(None) if self.allowed is None else self.allowed
-        columns = torch.empty(len(mean[chosen]), len(features))
-        for first in range(0, len(features), BLOCK):
-            rows = features[first : first + BLOCK, chosen]
-            columns[:, first : first + BLOCK] = ((rows - mean[chosen]) / scale[chosen]).T
-        return columns
+            start = start if self.allowed is None else None
+            seen = features, targets
+            dense = fit_dense_head(seen, classes, penalty, start, weight_of_rows=weight)
+            targets = teach(dense, *seen)
+        mean, scale = map(self.readable, self.standardisation)
+        columns = standardised_columns(features, mean, scale)
+        self.model = SparseSoftmax(columns, targets, classes, RIDGE, weight)
 
     def ridge(self, budget: int) -> float:
         """Penalty of the weights of a budget."""
         return RIDGE
-
-    def scores(self, sums: Sums, features: Tensor) -> Tensor:
-        """What sums say of other rows, [rows, classes]."""
-        used = sums.weight.any(dim=0).nonzero().flatten()
-        mean, scale = (each[used] for each in self.standardisation)
-        return (features[:, used] - mean).div_(scale) @ sums.weight[:, used].T + sums.bias
 
     def supports(self, budgets: Sequence[int]) -> dict[int, Tensor]:
         """For each budget which weights may differ from zero, [features that may be read, classes].
@@ -123,7 +98,7 @@ class ClassSums:
             # The loss is convex: where the best weight has the wrong sign, the best with the right
             # one is 0. So it is none, and the weights are allotted anew without it.
             barred = wrong if barred is None else barred | wrong
-        return {budget: self._full(made) for budget, made in found.items()}
+        return {budget: Sums(self.full(made.weight), made.bias) for budget, made in found.items()}
 
     def _path(
         self, budgets: Sequence[int], barred: Tensor | None, near: Mapping[int, Tensor]
@@ -133,7 +108,7 @@ class ClassSums:
         forced = None
         if self.limits.force:
             forced = torch.zeros(self.classes, len(self.model.z), dtype=torch.bool)
-            forced[:, [self._place(feature) for feature in self.limits.force]] = True
+            forced[:, [self.place(feature) for feature in self.limits.force]] = True
         growth = Growth(self.model, barred, forced, near)
         found: dict[int, Solution] = {}
         # Shown on a terminal, and only where it takes long enough to be read.
@@ -152,33 +127,10 @@ class ClassSums:
                 warnings.warn(f"interrupted; of {len(budgets)} budgets: {done}", stacklevel=2)
         return found
 
-    def _full(self, made: Solution) -> Sums:
-        """Weights of all features, of which those that may not be read have none."""
-        if self.allowed is None:
-            return Sums(made.weight, made.bias)
-        full = torch.zeros(self.classes, len(self.standardisation[1]))
-        return Sums(full.index_copy(1, torch.tensor(self.allowed), made.weight), made.bias)
-
-    def _place(self, feature: int) -> int:
-        """Where a feature stands among those that may be read."""
-        return feature if self.allowed is None else self.allowed.index(feature)
-
     def _wrong(self, weight: Tensor) -> Tensor:
         """The weights whose sign the limits do not allow, [classes, features]."""
         wrong = torch.zeros_like(weight, dtype=torch.bool)
-        for feature, label, sign in self.limits.sign:
-            if self.allowed is not None and feature not in self.allowed:
-                continue
-            place = self._place(feature)
-            column = weight[:, place]
-            # What all classes have in common says nothing, if they all read the feature.
-            common = float(column.mean()) if column.all() else 0.0
-            if sign * (float(column[label]) - common) < 0:
-                wrong[label, place] = True
-                if feature in self.limits.force:
-                    raise ValueError(
-                        f"feature {feature} is to be read with a sign that the rows do not give it:"
-                        " with that sign its best coefficient is 0; leave it out of force, or of"
-                        " sign"
-                    )
+        for _, place, label in self.wrong_signs(weight):
+            self.check_not_forced(place)
+            wrong[label, place] = True
         return wrong

@@ -68,7 +68,7 @@ class Origin:
         feature_names, hints: Names of the features, and what they look at, if known.
         penalty: Ridge penalty of the dense head that teaches; None learns from the labels.
         per_class: Whether each class has features of its own.
-        dense: The dense head of train under that penalty, if it was fitted.
+        dense: The dense head of train under that penalty, of the features themselves.
         shape: The function of each feature that is added up, see :func:`shaped`.
         folds: Folds that are held out in turn; 1 holds out the validation rows alone, None takes 5
             on up to 5000 rows, else 1.
@@ -104,10 +104,12 @@ class Origin:
     def of(cls, data: ArrayDataModule, **options: Any) -> Origin:
         """The rows of a data module, with a penalty chosen by its validation rows."""
         train, validation = view_rows(data.arrays.train), view_rows(data.arrays.validation)
-        _, penalty = choose_dense_head(train, validation, data.num_classes)
+        dense, penalty = choose_dense_head(train, validation, data.num_classes)
         names = data.class_names, data.feature_names, data.feature_hints
         both = (None, None), None
-        return cls(train, validation, *both, data.num_classes, *names, penalty, **options)
+        return cls(
+            train, validation, *both, data.num_classes, *names, penalty, dense=dense, **options
+        )
 
     def together(self) -> Rows:
         """Training and validation rows."""
@@ -128,17 +130,20 @@ class Origin:
         Raises:
             ValueError: If a feature has to be read with a sign that the rows do not give it.
         """
-        raw = self.together()
-        together = shaped(raw, self.shape)
+        seen = replace(
+            self, train=shaped(self.train, self.shape),
+            validation=shaped(self.validation, self.shape),
+        )  # fmt: skip
+        together = seen.together()
         count = self.folds or (5 if len(together[1]) <= FEW_ROWS else 1)
         if count == 1:
-            rows = shaped(self.train, self.shape), shaped(self.validation, self.shape)
-            splits = iter([(*rows, self.weights)])
+            splits = iter([(seen.train, seen.validation, self.weights)])
         else:
             splits = folds(together, count, self.seed, self.weight)
         how = self.classes, self.per_class, self.penalty
-        held_out = hold_out(splits, self.classes, sizes, *how[1:], self.limits, kept, self.dense)
-        path = sum_path(together, *how, self.weight, self.limits, self.dense)
+        start = self.dense if self.shape is None else None
+        held_out = hold_out(splits, self.classes, sizes, *how[1:], self.limits, kept, start)
+        path = sum_path(together, *how, self.weight, self.limits, start)
         sums = kept_sums(path, held_out, kept)
         found = {}
         for size in sums:
@@ -148,7 +153,7 @@ class Origin:
                 made, held = cut(made, said, held, self.goal, firm=size > 1)
             made = replace(made, shape=self.shape)
             head = write_head(made, path.standardisation, ALL, self.names)
-            choose_digits(head, [raw[0]], self.digits)
+            choose_digits(head, [self.train[0], self.validation[0]], self.digits)
             head.names, head.hints = self.feature_names, self.hints
             head.calibrate(held.scores, held.labels)
             counts = Counter(itertools.chain.from_iterable(held.features))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 import torch
@@ -18,10 +19,11 @@ from torch.nn import functional as F
 from occamhead.heads.calibration import share_out
 from occamhead.heads.class_sums import ClassSums
 from occamhead.heads.limits import Limits
+from occamhead.heads.sum_rows import SumRows
 from occamhead.heads.writing import Sums
 from occamhead.rows.best_subsets import best_subsets, fit_weights
 from occamhead.rows.dense import Weights, fit_dense_head, teach
-from occamhead.rows.objective import Rows, standardisation
+from occamhead.rows.objective import Rows
 from occamhead.rows.weights import scaled
 from occamhead.saving import NOWHERE, Kept
 from occamhead.saving.kept import plain
@@ -72,7 +74,7 @@ class HeldOut:
         return tuple(frozenset(m.any(dim=0).nonzero().flatten().tolist()) for m in self.masks)
 
 
-class SumPath:
+class SumPath(SumRows):
     """Sums for each budget on some rows, of features that all classes share.
 
     Args:
@@ -91,24 +93,14 @@ class SumPath:
         weight: Tensor | None = None,
         limits: Limits | None = None,
     ) -> None:
-        features, labels = rows
-        self.weight = weight
-        self.classes = classes
-        self.limits = limits or Limits()
-        self.standardisation = standardisation(features)
-        self.z = self.standardised(features)
-        self.allowed = self.limits.allowed(features.shape[1])
-        scale = self.standardisation[1]
-        if self.allowed is not None:
-            features, self.z = features[:, self.allowed], self.z[:, self.allowed]
-            scale = scale[self.allowed]
+        super().__init__(rows, classes, weight, limits)
+        features, labels = self.readable(rows[0]), rows[1]
+        mean, scale = map(self.readable, self.standardisation)
+        self.z = (features - mean).div_(scale)
         # In single precision: a product of tens of thousands of rows is the costly part.
-        self.covariance = (self._weighed(self.z).T @ self.z / len(self.z)).double()
-        shares = F.one_hot(labels, classes).to(self.z)
-        mean = self._weighed(shares).mean(dim=0)
-        # A class that is not among the rows counts as half a row.
-        self.bias = mean.clamp_min(0.5 / len(shares)).log()
-        self.labels = (self.z.T @ self._weighed(shares - mean) / len(self.z)).double()
+        self.covariance = (self.weighed(self.z).T @ self.z / len(self.z)).double()
+        shares = F.one_hot(labels, classes).to(self.z) - self.shares
+        self.labels = (self.z.T @ self.weighed(shares) / len(self.z)).double()
         self.targets = {LABELS: labels}
         self.teacher: Tensor | None = None
         if penalty is not None:
@@ -117,21 +109,6 @@ class SumPath:
             weight = dense.weight.T * scale.unsqueeze(1)
             # Scores that all classes share tell nothing.
             self.teacher = (weight - weight.mean(dim=1, keepdim=True)).double()
-
-    def standardised(self, features: Tensor) -> Tensor:
-        """Other rows in the units of these."""
-        mean, scale = self.standardisation
-        return (features - mean).div_(scale)
-
-    def scores(self, sums: Sums, features: Tensor) -> Tensor:
-        """What sums say of other rows, [rows, classes]."""
-        used = sums.weight.any(dim=0).nonzero().flatten()
-        mean, scale = (each[used] for each in self.standardisation)
-        return (features[:, used] - mean).div_(scale) @ sums.weight[:, used].T + sums.bias
-
-    def _weighed(self, values: Tensor) -> Tensor:
-        """Values [rows, n], each row times its weight."""
-        return values if self.weight is None else values * self.weight.unsqueeze(1)
 
     def aim(self, budget: int) -> Aim:
         """What the sums of a budget are to come near.
@@ -178,7 +155,7 @@ class SumPath:
         Source: the signal-to-noise ratio of Golub et al. 1999 (Science 286:531).
         """
         shares = F.one_hot(self.targets[LABELS], 2).to(self.z)
-        shares = self._weighed(shares) / self._weighed(shares).sum(dim=0).clamp_min(1e-9)
+        shares = self.weighed(shares) / self.weighed(shares).sum(dim=0).clamp_min(1e-9)
         means = shares.T @ self.z
         deviations = (shares.T @ self.z.square() - means.square()).clamp_min(0.0).sqrt()
         ratio = (means[1] - means[0]).abs() / (deviations.sum(dim=0) + FLOOR)
@@ -192,15 +169,11 @@ class SumPath:
     ) -> dict[int, Tensor]:
         """Best subsets as masks."""
         masks = {b: torch.zeros(len(gram), self.classes, dtype=torch.bool) for b in budgets}
-        forced = [self._place(feature) for feature in self.limits.force]
+        forced = [self.place(feature) for feature in self.limits.force]
         found = best_subsets(gram, moments, budgets, forced=forced, barred=barred)
         for budget, subset in found.items():
             masks[budget][subset] = True
         return masks
-
-    def _place(self, feature: int) -> int:
-        """Where a feature stands among those that may be read."""
-        return feature if self.allowed is None else self.allowed.index(feature)
 
     def sums(self, budgets: Sequence[int]) -> dict[int, Sums]:
         """The sums of each budget, on standardised features.
@@ -222,21 +195,15 @@ class SumPath:
         barred: list[int] = []
         while True:
             weight, bias = self._weights(mask, self.aim(budget))
-            place = self._most_wrong(weight)
-            if place is None:
+            wrong = max(self.wrong_signs(weight.T), key=itemgetter(0), default=None)
+            if wrong is None:
                 break
-            feature = place if self.allowed is None else self.allowed[place]
-            if feature in self.limits.force:
-                raise ValueError(
-                    f"feature {feature} is to be read with a sign that the rows do not give it:"
-                    " with that sign its best coefficient is 0; leave it out of force, or of sign"
-                )
+            place = wrong[1]
+            self.check_not_forced(place)
             barred.append(place)
             mask = self.supports(budgets, barred)[budget]
-        if self.allowed is not None:
-            full = torch.zeros(len(self.standardisation[1]), self.classes)
-            weight = full.index_copy(0, torch.tensor(self.allowed), weight)
-        return _share(weight, bias) if self.classes == 2 else Sums(weight.T, bias)
+        weight = self.full(weight.T)
+        return _share(weight, bias) if self.classes == 2 else Sums(weight, bias)
 
     def _weights(self, mask: Tensor, aim: Aim) -> tuple[Tensor, Tensor]:
         """Weights [features that may be read, classes] where the mask is set, and intercepts."""
@@ -246,20 +213,6 @@ class SumPath:
         start = 1e-6 * mask[columns].to(self.z)
         part, bias = fit_weights(rows, start, self.bias, aim.ridge, self.weight)
         return torch.zeros(len(mask), self.classes).index_copy(0, columns, part), bias
-
-    def _most_wrong(self, weight: Tensor) -> int | None:
-        """The place of the feature whose weight is farthest on the wrong side, if any is."""
-        worst, place = 0.0, None
-        for feature, label, sign in self.limits.sign:
-            if self.allowed is not None and feature not in self.allowed:
-                continue
-            row = weight[self._place(feature)]
-            # What all classes have in common says nothing, if they all read the feature.
-            common = row.mean() if row.all() else 0.0
-            wrong = -sign * float(row[label] - common)
-            if wrong > worst:
-                worst, place = wrong, self._place(feature)
-        return place
 
 
 def sum_path(
@@ -395,6 +348,6 @@ def folds(
 
 def _share(weight: Tensor, bias: Tensor) -> Sums:
     """Two scores of which each has the evidence for its own class, with the same difference."""
-    difference, offset = weight[:, 1] - weight[:, 0], bias[1] - bias[0]
+    difference, offset = weight[1] - weight[0], bias[1] - bias[0]
     halves = torch.stack([-difference, difference]).clamp_min(0.0)
     return Sums(halves, torch.stack([torch.zeros_like(offset), offset]))

@@ -58,7 +58,7 @@ class Growth:
         """
         mask = self._first()
         now = self.model.fit(Solution(mask.float() * 0, bias, mask, 0.0), mask, STEPS)
-        for budget, counts in self._plan(budgets):
+        for budget, counts, _ in self._plan(budgets):
             for count in counts:
                 now = self.model.fit(now, self._with_more(now, count - int(now.mask.sum())), STEPS)
                 done(STEPS * (SHARED + count))
@@ -77,14 +77,10 @@ class Growth:
 
     def work(self, budgets: Sequence[int]) -> int:
         """What a path to these budgets costs at most, in weights times iterations."""
-        exchange = LAST_STEPS + STEPS // 2
-        total, before = 0, int(self._first().sum())
-        for budget, counts in self._plan(budgets):
+        exchange, total = LAST_STEPS + STEPS // 2, 0
+        for budget, counts, goal in self._plan(budgets):
             total += sum(STEPS * (SHARED + count) for count in counts)
-            before = counts[-1] if counts else before
-            if budget in self.near:
-                before = int(self.near[budget].sum())
-            total += (LAST_STEPS + len(self._exchanges(budget)) * exchange) * (SHARED + before)
+            total += (LAST_STEPS + len(self._exchanges(budget)) * exchange) * (SHARED + goal)
         return total
 
     def _exchanges(self, budget: int) -> tuple[float, ...]:
@@ -97,8 +93,8 @@ class Growth:
             return self.forced.clone()
         return torch.zeros(self.model.classes, len(self.model.z), dtype=torch.bool)
 
-    def _plan(self, budgets: Sequence[int]) -> Iterator[tuple[int, list[int]]]:
-        """For each budget, fewest first, how many weights there are after each step to it."""
+    def _plan(self, budgets: Sequence[int]) -> Iterator[tuple[int, list[int], int]]:
+        """For each budget, fewest first, how many weights there are after each step, and at it."""
         first, classes = self._first(), self.model.classes
         room = first.numel() if self.barred is None else int((first | ~self.barred).sum())
         count = int(first.sum())
@@ -106,11 +102,12 @@ class Growth:
             counts: list[int] = []
             if budget in self.near:
                 count = int(self.near[budget].sum())
-            while count < min(budget * classes, room) and budget not in self.near:
-                step = max(classes // 4, round(GROWTH * count), 1)
-                count = min(count + step, budget * classes, room)
-                counts.append(count)
-            yield budget, counts
+            else:
+                while count < min(budget * classes, room):
+                    step = max(classes // 4, round(GROWTH * count), 1)
+                    count = min(count + step, budget * classes, room)
+                    counts.append(count)
+            yield budget, counts, count
 
     def _with_more(self, now: Solution, count: int) -> Tensor:
         """The mask with those weights besides that promise to lower the loss most."""

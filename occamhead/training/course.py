@@ -71,7 +71,7 @@ class Ground:
         penalty = self.penalty if distil else None
         return Origin(
             *rows, self.classes, self.data.class_names, self.data.feature_names,
-            self.data.feature_hints, penalty, seed=seed, digits=digits, **how,
+            self.data.feature_hints, penalty, dense=self.dense, seed=seed, digits=digits, **how,
         )  # fmt: skip
 
     def dense_on_all(self) -> nn.Linear:

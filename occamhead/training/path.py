@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -229,21 +230,17 @@ def _sum_points(
     **how: Any,
 ) -> list[PathPoint]:
     """Weighted sums of these sizes; see :func:`fit_path` and, for `how`, :class:`Origin`."""
-    if shape == "auto":
-        tried = [
-            _sum_points(
-                ground, sizes, distil, seed, select, threshold, digits, kept.part(str(each)),
-                each, **how,
-            )
-            for each in _shapes_to_try(ground)
-        ]  # fmt: skip
-        return _clearly_best(tried, select)
-    how |= {"shape": shape, "dense": ground.dense if shape is None else None}
     if ground.classes == 2:
         how["goal"] = goal_of(threshold, select, ground.data.class_names)
     origin = ground.origin(distil, seed, digits, budgets=sizes, **how)
     assert origin is not None
-    return points_of(origin.fit(sizes, kept))
+    if shape != "auto":
+        return points_of(replace(origin, shape=shape).fit(sizes, kept))
+    tried = [
+        points_of(replace(origin, shape=each).fit(sizes, kept.part(str(each))))
+        for each in _shapes_to_try(ground)
+    ]
+    return _clearly_best(tried, select)
 
 
 def _shapes_to_try(ground: Ground) -> list[str | None]:

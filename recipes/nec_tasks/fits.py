@@ -7,10 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from occamhead.rows.objective import Rows, minimise, standardisation
-from occamhead.rows.sparse_softmax import Solution, SparseSoftmax
+from occamhead.rows.sparse_softmax import Solution, SparseSoftmax, standardised_columns
 
-# Rows that are standardised at once.
-BLOCK = 4096
 # Weights of a class in the mean from which products of whole matrices are quicker.
 DENSE = 60
 
@@ -27,10 +25,7 @@ class Standardised:
         features, self.labels = rows
         self.classes, self.features = classes, features.shape[1]
         self.mean, self.scale = standardisation(features)
-        self.columns = torch.empty(self.features, len(features))
-        for first in range(0, len(features), BLOCK):
-            block = (features[first : first + BLOCK] - self.mean).div_(self.scale)
-            self.columns[:, first : first + BLOCK] = block.T
+        self.columns = standardised_columns(features, self.mean, self.scale)
 
     @property
     def z(self) -> Tensor:
