@@ -1,9 +1,12 @@
-"""What the tests of training share: planted rows, small pictures, real data, and no network."""
+"""What the tests share: planted rows, small pictures, real data, no network, and a time limit."""
 
 from __future__ import annotations
 
+import datetime
+import hashlib
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +21,36 @@ from occamhead.rows.arrays import ArrayData
 
 # Read before any test sees to it that recipes do not find it.
 REAL_DATA = os.environ.get("OCCAMHEAD_DATA")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--minutes", type=float,
+        help="begin no test after these minutes; which files come first changes from day to day",
+    )  # fmt: skip
+
+
+class TimeLimit:
+    """Skips what there is no time for, and lets each file have its turn on some day."""
+
+    def __init__(self, minutes: float) -> None:
+        self.minutes = minutes
+        self.ends = time.monotonic() + 60 * minutes
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        today = datetime.date.today().isoformat()
+        items.sort(key=lambda item: hashlib.sha256(f"{today} {item.path.name}".encode()).digest())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self) -> None:
+        if time.monotonic() > self.ends:
+            pytest.skip(f"the {self.minutes:g} minutes are over")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    minutes = config.getoption("--minutes")
+    if minutes is not None:
+        config.pluginmanager.register(TimeLimit(minutes))
 
 
 @pytest.fixture

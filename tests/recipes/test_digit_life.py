@@ -165,6 +165,4 @@ def test_life_is_found_from_2000_boards_and_its_program_keeps_up_with_the_mlp(tm
     # The program was ahead by 0.2 points, with a standard error of as much: rounding that differs
     # from one machine to another may turn the sign in one run of seven, but hardly ever cost 0.5.
     assert accuracy["essence"] >= accuracy["mlp"] - 0.005 and accuracy["mlp"] > 0.92
-    for own in zip(*of.values(), strict=True):
-        assert sum(row["seconds"] for row in own) <= 60
     assert all(row["tokens"] <= 25 for row in of["essence"] if row["exact"])

@@ -135,6 +135,8 @@ def test_a_dead_process_ends_the_job_and_torchrun_goes_on(tmp_path):
     """The search of torchrun's second attempt ends as one that nobody killed."""
     (tmp_path / "search.py").write_text(DYING)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    # A second attempt in the store of the first may meet its dead addresses (PyTorch's #135712).
+    environment["TORCH_DISABLE_SHARE_RDZV_TCP_STORE"] = "1"
 
     def run(folder, restarts, processes):
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone",
