@@ -64,6 +64,7 @@ import pytorch_lightning as pl
 import torch
 from occamhead import OccamModule
 from occamhead.rows.arrays import ArrayData
+from occamhead.training.shares import share_of
 
 torch.set_num_threads(1)
 generator = np.random.default_rng(0)
@@ -82,7 +83,8 @@ class Watched(OccamModule):
     seen: list[int] = []
 
     def training_step(self, batch, batch_idx):
-        self.seen += batch[0][:, 0].int().tolist()
+        (x, *_), _ = share_of(batch, self.trainer)
+        self.seen += x[:, 0].int().tolist()
         return super().training_step(batch, batch_idx)
 
 
@@ -118,7 +120,7 @@ def test_two_ranks_share_the_rows_and_agree(tmp_path):
         assert not seen[0] & seen[1]
         assert seen[0] | seen[1] == set(range(64))
     assert first["seen"][:32] != first["seen"][32:], "epochs are shuffled"
-    assert first["steps"] == second["steps"] == 8
+    assert first["steps"] == second["steps"] == 16, "batches are those of one process"
     assert first["formula"] == second["formula"]
     assert first["weights"] == second["weights"]
     for name in ("val_formula_accuracy", "val_soft_accuracy", "val_formula_loss"):
