@@ -77,13 +77,14 @@ def nec_of(head: Any) -> Nec:
     if isinstance(formula, Expression):
         reads = [set(formula[k].features) for k in range(len(formula))]
     else:
-        reads = [set(row.nonzero().flatten().tolist()) for row in _weight_of(formula)]
+        reads = [set(row.nonzero().flatten().tolist()) for row in weight_of(formula)]
     if of_classes and len(reads) <= 2:
         return Nec((len(set().union(*reads)),) * 2)
     return Nec(tuple(len(features) for features in reads))
 
 
-def _weight_of(head: Any) -> Tensor:
+def weight_of(head: Any) -> Tensor:
+    """The weights of a linear layer, [classes, features]; errors as :func:`nec_of` has them."""
     weight = getattr(head, "weight", None)
     if not isinstance(head, nn.Module) or not isinstance(weight, Tensor) or weight.dim() != 2:
         found = "" if weight is None else f" with weight {list(getattr(weight, 'shape', ()))}"
