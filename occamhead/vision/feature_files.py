@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,30 @@ from numpy.typing import NDArray
 
 from occamhead.rows.arrays import ArrayDataModule, LabelledArrays, Rows
 from occamhead.rows.intake import set_aside
+from occamhead.vision.named_pictures import PictureNames, named_pictures
+from occamhead.vision.pictures import Splits
 from occamhead.vision.sources import find
+from occamhead.vision.synsets import class_words
 
 ARRAYS = ("x", "y", "files", "classes")
 TRAIN, TEST = "train", "val"
 # Rows that are turned into float32 at once.
 BLOCK = 1024
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What a file of features and the one beside it hold.
+
+    Args:
+        arrays: The rows.
+        pictures: Names of the pictures of each split, in the order of its rows.
+        folders: Names of the classes as they stand in the file.
+    """
+
+    arrays: LabelledArrays
+    pictures: Splits
+    folders: tuple[str, ...]
 
 
 def stored_features(
@@ -27,8 +46,9 @@ def stored_features(
     """Read the features of a file; those of the file beside it are the test rows.
 
     A file has the arrays `x` [rows, features], of floating-point numbers, `y` [rows], whole numbers
-    from 0, `files` [rows], names of the pictures, and `classes`, names of the classes. Of what is
-    read a single copy as float32 is made.
+    from 0, `files` [rows], names of the pictures, and `classes`, names of the classes; those that
+    are numbers of WordNet are called by their words. Of what is read a single copy as float32 is
+    made.
 
     Args:
         path: File of the rows to learn from, also looked for below $OCCAMHEAD_DATA. A fifth of each
@@ -42,9 +62,14 @@ def stored_features(
         ValueError: If a file is no such file, an array is missing or of the wrong shape or dtype,
             a class has no row to learn from, or the two files differ in classes or features.
     """
+    return read_stored(path, test, seed).arrays
+
+
+def read_stored(path: str | Path, test: str | Path | None = None, seed: int = 0) -> Stored:
+    """As :func:`stored_features`, with the names of the pictures."""
     file = find(path, "features")
     other = _beside(file) if test is None else find(test, "features")
-    x, y, classes = _read(file)
+    x, y, files, classes = _read(file)
     counts = np.bincount(y, minlength=len(classes))
     if len(bare := np.flatnonzero(counts < 2)):
         raise ValueError(
@@ -53,9 +78,12 @@ def stored_features(
             f"{f' and too few of {len(bare) - 1} others' if len(bare) > 1 else ''}; leave such"
             " classes out of `classes`, and number the labels anew"
         )
-    train, validation = (_part(x, y, rows) for rows in set_aside(y, seed, 1))
+    words = class_words(classes)
+    own, held_out = set_aside(y, seed, 1)
+    train, validation = (_part(x, y, rows) for rows in (own, held_out))
+    of_train, of_validation = (PictureNames(files[r], y[r], words) for r in (own, held_out))
     del x
-    x, y, of_test = _read(other)
+    x, y, files, of_test = _read(other)
     if of_test != classes:
         names = sorted(set(of_test) ^ set(classes))
         differ = f"{names[0]} is in one only" if names else "in another order"
@@ -69,15 +97,24 @@ def stored_features(
             " take both of the same backbone"
         )
     rows = _part(x, y, np.arange(len(y)))
-    return LabelledArrays(train, validation, rows, classes, f"features in {file}")
+    return Stored(
+        LabelledArrays(train, validation, rows, words, f"features in {file}"),
+        Splits(of_train, of_validation, PictureNames(files, y, words)),
+        classes,
+    )
 
 
 class StoredFeatures(ArrayDataModule):
     """Features in a file, as data to fit a head to; see :func:`stored_features`.
 
+    After `setup`, `named` has the names of the pictures of each split, and `pictures` the same with
+    the pictures of the test rows themselves, or None where it is not said where they are.
+
     Args:
         path, test, seed: See :func:`stored_features`.
         batch_size: Rows per batch.
+        pictures: Where the pictures of the test rows are, a folder or a .tar, as
+            :func:`occamhead.vision.named_pictures.named_pictures` finds them; for the report alone.
     """
 
     def __init__(
@@ -86,12 +123,36 @@ class StoredFeatures(ArrayDataModule):
         test: str | Path | None = None,
         seed: int = 0,
         batch_size: int = 128,
+        pictures: str | Path | None = None,
     ) -> None:
         super().__init__(batch_size)
         self._source = (path, test, seed)
+        self._place = pictures
+        self._stored: Stored | None = None
+        self._pictures: Splits | None = None
 
     def make_arrays(self) -> LabelledArrays:
-        return stored_features(*self._source)
+        self._stored = read_stored(*self._source)
+        if self._place is not None:
+            named = self._stored.pictures
+            test = named_pictures(
+                self._place, named.test.names, named.test.labels, self._stored.arrays.classes,
+                self._stored.folders,
+            )  # fmt: skip
+            self._pictures = replace(named, test=test)
+        return self._stored.arrays
+
+    @property
+    def named(self) -> Splits:
+        """The names of the pictures of each split, in the order of its rows."""
+        if self._stored is None:
+            raise RuntimeError("StoredFeatures: call setup() first")
+        return self._stored.pictures
+
+    @property
+    def pictures(self) -> Splits | None:
+        """The same with the pictures of the test rows, if it is known where they are."""
+        return self._pictures
 
 
 def _beside(file: Path) -> Path:
@@ -106,8 +167,10 @@ def _beside(file: Path) -> Path:
     return other
 
 
-def _read(file: Path) -> tuple[NDArray[np.floating], NDArray[np.int64], tuple[str, ...]]:
-    """The features as they are, the labels, and the names of the classes."""
+def _read(
+    file: Path,
+) -> tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.str_], tuple[str, ...]]:
+    """The features as they are, the labels, the names of the pictures, and those of the classes."""
     x, y, files, classes = _arrays(file)
     if x.ndim != 2 or not x.size or not np.issubdtype(x.dtype, np.floating):
         raise ValueError(
@@ -122,7 +185,7 @@ def _read(file: Path) -> tuple[NDArray[np.floating], NDArray[np.int64], tuple[st
             )
     if not np.issubdtype(y.dtype, np.integer):
         raise ValueError(f"{file}: wanted whole numbers as labels y, got {y.dtype}")
-    return x, y.astype(np.int64), _names(file, classes, y)
+    return x, y.astype(np.int64), files.astype(str), _names(file, classes, y)
 
 
 def _arrays(file: Path) -> list[NDArray[Any]]:
