@@ -22,12 +22,18 @@ from occamhead.explain.features import Feature, explain_features
 from occamhead.explain.suspects import Suspect
 from occamhead.explain.views import PhotographViews, Views
 from occamhead.expression import Expression
+from occamhead.heads.nec import Nec, nec_of
 
 if TYPE_CHECKING:
     from torch import nn
 
     from occamhead.heads.base import SymbolicHead
     from occamhead.rows.arrays import ArrayDataModule
+
+
+# Of so many classes or more the page has a card for each class, rather than one for each feature
+# and a grid of confusions.
+MANY = 20
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,11 @@ class Material:
     @property
     def classes(self) -> tuple[str, ...]:
         return self.data.classes
+
+    @property
+    def many(self) -> bool:
+        """Whether each class has a card."""
+        return len(self.classes) >= MANY
 
     @property
     def noun(self) -> str:
@@ -94,6 +105,18 @@ class Material:
         with np.errstate(invalid="ignore"):
             margins: NDArray[np.float64] = highest[:, -1] - highest[:, -2]
         return np.where(np.isnan(margins), np.inf, margins)
+
+    @cached_property
+    def confusions(self) -> NDArray[np.int64]:
+        """Test rows of each class that are called each class, [class, called]."""
+        counts = np.zeros((len(self.classes), len(self.classes)), dtype=np.int64)
+        np.add.at(counts, (self.y, self.predicted), 1)
+        return counts
+
+    @cached_property
+    def nec(self) -> Nec:
+        """How many features each class reads."""
+        return nec_of(self.head)
 
     @property
     def right(self) -> NDArray[np.bool_]:

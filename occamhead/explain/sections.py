@@ -127,8 +127,7 @@ def _comparison(material: Material, paper: tuple[float, str] | None) -> Markup:
 
 def _confusion(material: Material) -> list[Markup]:
     classes = material.classes
-    counts = np.zeros((len(classes), len(classes)), dtype=int)
-    np.add.at(counts, (material.y, material.predicted), 1)
+    counts = material.confusions
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     rows = []
     for k, name in enumerate(classes):

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from occamhead.vision import Backbone, Pictures
 
-SIDE = 128  # pixels of a thumbnail
+SIDE, SMALL = 128, 80  # pixels of a thumbnail, and of one among hundreds
+CHUNK = 256  # pictures whose maps are held at once
 MARK = (230, 74, 25)
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
@@ -37,6 +38,9 @@ class Views(ABC):
     pixelated = False
     """Whether the pictures are so small that their pixels are shown as squares."""
 
+    kind = "JPEG"
+    """How they are written."""
+
     shape: tuple[int, ...] | None = None
     """Of the picture whose pixels the features are, [height, width, ...]; None if they are not."""
 
@@ -52,12 +56,16 @@ class Views(ABC):
         """What the marks mean, in a sentence or two."""
 
     @abstractmethod
+    def image(self, row: int, feature: int | None = None, side: int = SIDE) -> Image.Image:
+        """The picture of a row, of at most so many pixels a side, with a mark where a feature is."""
+
     def plain(self, row: int) -> str:
         """Data URI of the picture of a row."""
+        return data_uri(self.image(row), self.kind)
 
-    @abstractmethod
     def marked(self, row: int, feature: int) -> str:
         """The same with a mark where the feature is."""
+        return data_uri(self.image(row, feature), self.kind)
 
     def describe(self, feature: int) -> str:
         """Where the feature always is, in words; empty where that depends on the picture."""
@@ -68,13 +76,13 @@ class PixelViews(Views):
     """Pictures whose pixels are the features: pixel i is feature i."""
 
     pixelated = True
+    kind = "PNG"
 
     def __init__(self, pictures: Pictures) -> None:
         super().__init__(pictures)
         self.shape = np.asarray(pictures.picture(0)).shape
         self.height, self.width = self.shape[:2]
         self.channels = self.shape[2] if len(self.shape) == 3 else 1
-        self._scale = max(1, SIDE // max(self.height, self.width))
 
     @property
     def legend(self) -> str:
@@ -91,23 +99,17 @@ class PixelViews(Views):
             f"{colour}pixel in row {row}, column {column} of {self.height} × {self.width}, from 0"
         )
 
-    def _large(self, row: int) -> Image.Image:
-        from PIL import Image
+    def image(self, row: int, feature: int | None = None, side: int = SIDE) -> Image.Image:
+        from PIL import Image, ImageDraw
 
-        size = (self.width * self._scale, self.height * self._scale)
-        return self.pictures.picture(row).convert("RGB").resize(size, Image.Resampling.NEAREST)
-
-    def plain(self, row: int) -> str:
-        return data_uri(self._large(row), "PNG")
-
-    def marked(self, row: int, feature: int) -> str:
-        from PIL import ImageDraw
-
-        image, scale = self._large(row), self._scale
-        top, left = (scale * place for place in self._place(feature))
-        box = [left - 2, top - 2, left + scale + 1, top + scale + 1]
-        ImageDraw.Draw(image).rectangle(box, outline=MARK, width=2)
-        return data_uri(image, "PNG")
+        scale = max(1, side // max(self.height, self.width))
+        size = (self.width * scale, self.height * scale)
+        image = self.pictures.picture(row).convert("RGB").resize(size, Image.Resampling.NEAREST)
+        if feature is not None:
+            top, left = (scale * place for place in self._place(feature))
+            box = [left - 2, top - 2, left + scale + 1, top + scale + 1]
+            ImageDraw.Draw(image).rectangle(box, outline=MARK, width=2)
+        return image
 
 
 class PhotographViews(Views):
@@ -135,7 +137,7 @@ class PhotographViews(Views):
             self._black, self._white = (_blank(backbone, pictures, shade) for shade in (0, 255))
         self._heat: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._largest: dict[int, float] = {}
-        self._seen: dict[int, Image.Image] = {}
+        self._seen: dict[tuple[int, int], Image.Image] = {}
 
     def _find(self, backbone: Backbone, features: Any) -> ActivationMaps | None:
         def found() -> Arrays:
@@ -164,34 +166,33 @@ class PhotographViews(Views):
         find = self.maps
 
         def made() -> Arrays:
-            rows, channels = (sorted({pair[i] for pair in pairs}) for i in (0, 1))
-            maps = find(self.pictures, rows, channels)
-            heat = [maps[rows.index(row), channels.index(channel)] for row, channel in pairs]
-            return {"heat": np.stack(heat)}
+            heat: dict[tuple[int, int], NDArray[np.float32]] = {}
+            every = sorted({row for row, _ in pairs})
+            for start in range(0, len(every), CHUNK):
+                rows = every[start : start + CHUNK]
+                mine = [pair for pair in pairs if rows[0] <= pair[0] <= rows[-1]]
+                channels = sorted({channel for _, channel in mine})
+                maps = find(self.pictures, rows, channels)
+                for row, channel in mine:
+                    heat[row, channel] = maps[rows.index(row), channels.index(channel)].copy()
+            return {"heat": np.stack([heat[pair] for pair in pairs])}
 
         kept = self._keep([*self._key, find.layer, find.activation, str(pairs)], made)
         for (row, channel), heat in zip(pairs, kept["heat"], strict=True):
             self._heat[row, channel] = heat
             self._largest[channel] = max(self._largest.get(channel, 0.0), float(heat.max()))
 
-    def plain(self, row: int) -> str:
-        return data_uri(self._picture(row), "JPEG")
-
-    def marked(self, row: int, feature: int) -> str:
-        if self.maps is None:
-            return self.plain(row)
+    def image(self, row: int, feature: int | None = None, side: int = SIDE) -> Image.Image:
+        if (row, side) not in self._seen:
+            self._seen[row, side] = self._thumbnail(row, side)
+        image = self._seen[row, side]
+        if self.maps is None or feature is None:
+            return image
         if (row, feature) not in self._heat:
             self.prepare([(row, feature)])
-        image = self._picture(row)
-        heat = self._heat[row, feature] / (self._largest[feature] or 1.0)
-        return data_uri(warmed(image, heat), "JPEG")
+        return warmed(image, self._heat[row, feature] / (self._largest[feature] or 1.0))
 
-    def _picture(self, row: int) -> Image.Image:
-        if row not in self._seen:
-            self._seen[row] = self._thumbnail(row)
-        return self._seen[row]
-
-    def _thumbnail(self, row: int) -> Image.Image:
+    def _thumbnail(self, row: int, side: int) -> Image.Image:
         from PIL import Image
 
         if self.backbone is None:
@@ -202,9 +203,10 @@ class PhotographViews(Views):
             shades = (tensor - self._black) / (self._white - self._black)
             levels = np.clip(np.nan_to_num(shades) * 255, 0, 255).round().astype(np.uint8)
             image = Image.fromarray(levels.transpose(1, 2, 0))
-        image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-        if max(image.size) < SIDE:
-            factor = SIDE / max(image.size)
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+        # Small ones stay as they are: there are hundreds, and a browser enlarges them as well.
+        if max(image.size) < side == SIDE:
+            factor = side / max(image.size)
             size = (round(image.width * factor), round(image.height * factor))
             image = image.resize(size, Image.Resampling.BICUBIC)
         return image
@@ -242,11 +244,17 @@ def warmed(image: Image.Image, heat: NDArray[np.float32]) -> Image.Image:
     return Image.fromarray(blended.round().astype(np.uint8))
 
 
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "JPEG": {"quality": 78, "optimize": True},
+    "PNG": {"optimize": True},
+    "WEBP": {"quality": 70, "method": 6},
+}
+
+
 def data_uri(image: Image.Image, kind: str) -> str:
-    """A picture as text that stands for it in a page."""
+    """A picture as text that stands for it in a page: JPEG, PNG or WEBP."""
     stream = io.BytesIO()
-    options = {"quality": 78, "optimize": True} if kind == "JPEG" else {"optimize": True}
-    image.save(stream, kind, **options)
+    image.save(stream, kind, **_OPTIONS[kind])
     text = base64.b64encode(stream.getvalue()).decode("ascii")
     return f"data:image/{kind.lower()};base64,{text}"
 
