@@ -95,7 +95,7 @@ def _worked(title: str, row: int, example: Example, material: Material) -> Marku
         tag("div", *sums, class_="columns"),
         _all_scores(example) if len(classes) > 2 else "",
         _flips(example, classes),
-        _nodes(example),
+        "" if material.many else _nodes(example),
         class_="card",
     )
 

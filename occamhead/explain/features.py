@@ -98,7 +98,7 @@ def explain_features(
     before = scores.argmax(axis=-1)
     generator = np.random.default_rng(seed)
     orders = [generator.permutation(len(rows)) for _ in range(shuffles)]
-    users = _users(formula)
+    users = users_of(formula)
     features = []
     for i, index in enumerate(used):
         values = columns[i]
@@ -156,7 +156,8 @@ def _scores(formula: Expression, columns: Sequence[NDArray[np.float64]]) -> NDAr
     return np.stack([np.broadcast_to(result, rows) for result in results], axis=-1)
 
 
-def _users(formula: Expression) -> dict[int, tuple[tuple[int, float | None], ...]]:
+def users_of(formula: Expression) -> dict[int, tuple[tuple[int, float | None], ...]]:
+    """Of each feature the classes whose formula reads it, as :class:`Feature` has them."""
     users: dict[int, list[tuple[int, float | None]]] = {i: [] for i in formula.features}
     for k, output in enumerate(formula.outputs):
         own: dict[int, float | None] = dict.fromkeys(formula[k].features)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from occamhead.explain.material import Material
+from collections.abc import Sequence
+
+from occamhead.explain.material import MANY, Material
 from occamhead.explain.words import count, in_words, listed, percent
 from occamhead.expression.formats.markup import Markup, tag
 from occamhead.expression.formats.mathml import mathml_rules
@@ -21,7 +23,7 @@ def opening(material: Material) -> list[Markup]:
     size = f"{count(len(formula.features), 'feature')} and {count(formula.operations, 'operation')}"
     said = (
         f"These {in_words(len(classes))} formulas of {size} are the classifier: they tell"
-        f" {listed(classes)} apart, and are right on "
+        f" {told_apart(classes)} apart, and are right on "
     )
     first: list[Markup] = []
     if rule_of(formula) is not None:
@@ -34,7 +36,21 @@ def opening(material: Material) -> list[Markup]:
         f" ({percent(right / rows)}; 95 % interval {between(right, rows)}).",
         class_="lede",
     )
-    return [*first, lede, *_warned(material)]
+    return [*first, lede, *_nec(material), *_warned(material)]
+
+
+def told_apart(classes: Sequence[str]) -> str:
+    """The classes by name, or how many they are."""
+    return listed(classes) if len(classes) < MANY else f"{len(classes):,} classes"
+
+
+def _nec(material: Material) -> list[Markup]:
+    """The features of a class; two share one score, and so have the same."""
+    if len(material.classes) < 3:
+        return []
+    nec = material.nec
+    said = f"A class reads {nec.mean:.1f} features in the mean (NEC), and at most {nec.most}."
+    return [tag("p", said)]
 
 
 def _warned(material: Material) -> list[Markup]:

@@ -5,19 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from occamhead.checks import check_counts
 from occamhead.explain.cards import features_section
 from occamhead.explain.cases import examples_section, mistakes_section
 from occamhead.explain.charts import Point
-from occamhead.explain.material import Material, check_data, check_names
-from occamhead.explain.opening import opening, warnings_section
+from occamhead.explain.class_cards import (
+    apart_section,
+    classes_section,
+    confusions_part,
+    shared_section,
+)
+from occamhead.explain.finding import script
+from occamhead.explain.many import Many
+from occamhead.explain.material import MANY, Material, check_data, check_names
+from occamhead.explain.opening import opening, told_apart, warnings_section
 from occamhead.explain.sections import accuracy_section, formulas_section, made_section
 from occamhead.explain.style import STYLE
 from occamhead.explain.suspects import suspects_in
 from occamhead.explain.views import Keep, made_anew, views_of
-from occamhead.explain.words import listed
 from occamhead.expression.formats.markup import Markup, join, tag
 from occamhead.heads.base import SymbolicHead
 from occamhead.saving import write_whole
@@ -28,6 +35,9 @@ if TYPE_CHECKING:
     from occamhead.rows.arrays import ArrayDataModule
     from occamhead.training.results import Fit
     from occamhead.vision import Backbone, Pictures
+
+Sections: TypeAlias = Mapping[str, tuple[list[Markup], bool]]
+"""The parts of each section, and whether its figures come from the weights of a backbone."""
 
 
 def report(
@@ -45,9 +55,12 @@ def report(
     examples: int = 4,
     most_cards: int = 12,
 ) -> Path:
-    """Write one self-contained HTML page about a head: no script, no request to a network.
+    """Write one self-contained HTML page about a head: no request to a network, and no script.
 
-    Every figure is that of the formulas on the test rows, so make the page last.
+    Every figure is that of the formulas on the test rows, so make the page last. Of 20 classes or
+    more (:data:`occamhead.explain.material.MANY`) it has a card for each class rather than one for
+    each feature, what classes share and which are one feature apart; a few lines of script make the
+    box that finds classes among them, without which the page is the same.
 
     Args:
         path: The page; its folder must exist.
@@ -65,7 +78,7 @@ def report(
         title: The page's title; by default the classes.
         examples: Pictures at each end of a feature.
         most_cards: Cards that are shown at once, of the most important features. The others are
-            folded; a feature that changes no decision has none.
+            folded; a feature that changes no decision has none. Not of many classes.
 
     Returns:
         The path.
@@ -98,6 +111,7 @@ def report(
     check_names(names, own.in_features)
     formula = own.formula(names)
     check_data(formula, data)
+    many = len(data.classes) >= MANY
     material = Material(
         head=own,
         formula=formula,
@@ -106,29 +120,62 @@ def report(
         views=views_of(pictures, backbone, data.arrays.test[0], _keeper(data)),
         examples=examples,
         notice=backbone.notice if backbone else None,
-        suspects=suspects_in(formula, data),
+        # Of many classes it would take maps of too many pictures.
+        suspects=None if many else suspects_in(formula, data),
     )
     path_points = () if isinstance(head, SymbolicHead) or head.path is None else head.path.points
+    points = curve or path_points
     all_facts = {"Data": data.description, **(facts or {}), "Made by": _maker()}
-    sections = {
-        "Formulas": (formulas_section(material), False),
-        **({} if material.suspects is None else {"Warnings": (warnings_section(material), True)}),
-        "Accuracy": (accuracy_section(material, paper, curve or path_points), True),
-        "Features": (features_section(material, most_cards), True),
+    of_classes = Many(material, examples) if many else None
+    sections: Sections = {
+        **(_few(material, paper, points, most_cards) if of_classes is None
+           else _many(of_classes, paper, points)),
         "By numbers": (examples_section(material), True),
         "Mistakes": (mistakes_section(material), True),
         "How it was made": (made_section(material, all_facts), False),
-    }
+    }  # fmt: skip
     notice = _notice(material.notice)
     shown = [
         _section(name, [*parts, *(notice if noted else [])])
         for name, (parts, noted) in sections.items()
     ]
-    title = title or f"Told apart by formulas: {listed(data.classes)}"
-    page = _page(title, [*opening(material), *notice, _contents(sections)], shown)
+    title = title or f"Told apart by formulas: {told_apart(data.classes)}"
+    sheet = None if of_classes is None else of_classes.sheet
+    page = _page(
+        title,
+        [*opening(material), *notice, _contents(sections)],
+        shown,
+        style=() if sheet is None else [sheet.style()],
+        script=() if of_classes is None else [script()],
+    )
     target = Path(path)
     write_whole(target, page)
     return target
+
+
+def _few(
+    material: Material, paper: tuple[float, str] | None, points: Sequence[Point], most_cards: int
+) -> Sections:
+    """The formulas and a card for each feature."""
+    warned = material.suspects is not None
+    return {
+        "Formulas": (formulas_section(material), False),
+        **({"Warnings": (warnings_section(material), True)} if warned else {}),
+        "Accuracy": (accuracy_section(material, paper, points), True),
+        "Features": (features_section(material, most_cards), True),
+    }
+
+
+def _many(many: Many, paper: tuple[float, str] | None, points: Sequence[Point]) -> Sections:
+    """A card for each class."""
+    material = many.material
+    return {
+        "Accuracy": (accuracy_section(material, paper, points, confusions_part(many)), True),
+        "Classes": (classes_section(many), True),
+        "Shared features": (shared_section(many), False),
+        "One feature apart": (apart_section(many), False),
+        "Formulas": (formulas_section(material), False),
+    }
 
 
 def _keeper(data: ArrayDataModule) -> Keep:
@@ -160,7 +207,13 @@ def _section(name: str, parts: Sequence[Markup]) -> Markup:
     return tag("section", tag("h2", name, id=identifier), *parts, aria_labelledby=identifier)
 
 
-def _page(title: str, head: Sequence[Markup], sections: Sequence[Markup]) -> str:
+def _page(
+    title: str,
+    head: Sequence[Markup],
+    sections: Sequence[Markup],
+    style: Sequence[Markup],
+    script: Sequence[Markup],
+) -> str:
     # An empty icon: a browser would ask the server for one.
     metas = [
         tag("meta", charset="utf-8"),
@@ -168,7 +221,8 @@ def _page(title: str, head: Sequence[Markup], sections: Sequence[Markup]) -> str
         Markup('<link rel="icon" href="data:,">'),
         tag("title", title),
         Markup(f"<style>{STYLE}</style>"),
+        *style,
     ]
-    body = [tag("header", tag("h1", title), *head), tag("main", *sections)]
+    body = [tag("header", tag("h1", title), *head), tag("main", *sections), *script]
     page = tag("html", tag("head", *metas), tag("body", *body), lang="en")
     return "<!DOCTYPE html>\n" + join([page, "\n"])

@@ -17,6 +17,7 @@ from occamhead.expression import Expression
 from occamhead.expression.formats.drawing import picture_of
 from occamhead.expression.formats.markup import Markup, join, tag
 from occamhead.expression.formats.rule import rule_of
+from occamhead.heads.nec import nec_of
 from occamhead.rows.arrays import as_rows
 from occamhead.rows.metrics import ClassRates
 
@@ -33,7 +34,11 @@ def formulas_section(material: Material) -> list[Markup]:
     formula, classes = material.formula, material.classes
     text = "\n\n".join(formula.rule(classes))
     python = formula.python(f"The class of the highest score: {', '.join(classes)}", classes)
-    first = []
+    first: list[Markup] = []
+    plain = folded("As plain text", _source(text, "The formulas as text"))
+    code = folded("As Python, to copy into a file", _source(python, "The formulas as Python"))
+    if material.many:
+        return [plain, code]
     long = formula.operations > MOST_READ
     if rule_of(formula) is None:
         wins = tag("p", "The class with the highest score wins.", class_="small")
@@ -43,19 +48,30 @@ def formulas_section(material: Material) -> list[Markup]:
     return [
         *first,
         folded("As a graph", *_graph(material), opened=few or (long and len(first) > 0)),
-        folded("As plain text", _source(text, "The formulas as text")),
-        folded("As Python, to copy into a file", _source(python, "The formulas as Python")),
+        plain,
+        code,
     ]
 
 
 def accuracy_section(
-    material: Material, paper: tuple[float, str] | None, points: Sequence[Point]
+    material: Material,
+    paper: tuple[float, str] | None,
+    points: Sequence[Point],
+    confusions: Sequence[Markup] | None = None,
 ) -> list[Markup]:
-    """The formulas beside other classifiers, what other sizes reach, and the confusions."""
+    """The formulas beside other classifiers, what other sizes reach, and the confusions.
+
+    Args:
+        material: What the page is about.
+        paper: An accuracy to compare with, and where it stands.
+        points: Formulas of several sizes.
+        confusions: What to say of the confusions; None shows a grid of them.
+    """
     parts = [_comparison(material, paper)]
     if points:
         parts += _sizes(material, points)
-    return [*parts, tag("h3", "Confusions"), *_confusion(material)]
+    shown = _confusion(material) if confusions is None else confusions
+    return [*parts, tag("h3", "Confusions"), *shown]
 
 
 def made_section(material: Material, facts: Mapping[str, str]) -> list[Markup]:
@@ -170,6 +186,8 @@ def _found(classes: Sequence[str], counts: NDArray[np.int64]) -> list[Markup]:
 def _sizes(material: Material, points: Sequence[Point]) -> list[Markup]:
     ordered = sorted(points, key=lambda point: point.features)
     chosen = _chosen(material.formula, ordered)
+    # Two classes share one score: its features are those of the formulas.
+    nec = len(material.classes) > 2
     lines = []
     for point in ordered:
         rates = getattr(point, "rates", None)
@@ -177,23 +195,26 @@ def _sizes(material: Material, points: Sequence[Point]) -> list[Markup]:
         size = f"{point.features}"
         name = tag("strong", f"{size}, this page") if point is chosen else size
         accuracy = percent(point.validation_accuracy)
-        lines.append((name, accuracy, interval, str(point.operations)))
-    texts = [
-        (str(point.features), "; ".join(point.formula.rule(material.classes))) for point in ordered
-    ]
-    titles = ("Features", "Held out", "95 % interval", "Operations")
+        own = [f"{nec_of(point.formula).mean:.1f}"] if nec else []
+        lines.append((name, *own, accuracy, interval, str(point.operations)))
+    titles = ("Features", *(["NEC"] if nec else []), "Held out", "95 % interval", "Operations")
     said = "Formulas of one fit, judged on rows held out of it, not on test rows."
+    if nec:
+        said += " NEC: the features that a class reads, in the mean."
     mark = None if chosen is None else chosen.features
-    return [
+    parts = [
         tag("h3", "Accuracy against size"),
         tag("p", said, class_="small"),
         scrolled(table(titles, lines), "Accuracy of each size"),
         tag("figure", curve(ordered, mark), class_="chart wide"),
-        folded(
-            "The formulas of all sizes",
-            scrolled(table(("Features", "Formulas"), texts), "The formulas of all sizes"),
-        ),
     ]
+    if material.many:
+        return parts
+    texts = [
+        (str(point.features), "; ".join(point.formula.rule(material.classes))) for point in ordered
+    ]
+    listed = scrolled(table(("Features", "Formulas"), texts), "The formulas of all sizes")
+    return [*parts, folded("The formulas of all sizes", listed)]
 
 
 def _chosen(formula: Expression, points: Sequence[Point]) -> Point | None:

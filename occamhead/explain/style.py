@@ -100,6 +100,31 @@ svg .dot { fill: var(--bar); } svg .dot.chosen { fill: var(--red); }
 .mistakes { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1rem;
   list-style: none; padding: 0; }
 .mistakes img { max-width: 160px; }
+.find { display: flex; flex-wrap: wrap; gap: .5rem .75rem; align-items: center; margin: 1rem 0;
+  font-size: .92rem; }
+html:has(.classes) { scroll-behavior: auto; }
+.find[hidden], [data-find][hidden] { display: none; }
+.find input { font: inherit; font-size: 1rem; flex: 1 1 12rem; max-width: 24rem;
+  padding: .35rem .6rem; color: var(--ink); background: var(--paper);
+  border: 1px solid var(--soft); border-radius: 6px; }
+.find output { color: var(--soft); }
+.names { columns: 13rem; padding-left: 1.1rem; font-size: .92rem; }
+.classes { display: grid; gap: 1rem; align-items: start;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 27rem), 1fr)); }
+.classes .card { margin: 0; padding-bottom: .5rem; content-visibility: auto;
+  contain-intrinsic-size: auto 34rem; }
+.classes .card:target { border-color: var(--blue); }
+.sum { overflow-x: auto; } .sum p { margin: .4rem 0; line-height: 1.7; font-size: .92rem; }
+.reads { list-style: none; padding: 0; margin: .6rem 0; }
+.reads li { display: grid; grid-template-columns: 13.2rem minmax(0, 1fr); gap: .1rem .9rem;
+  margin: .55rem 0; font-size: .88rem; line-height: 1.4; }
+.reads li > :only-child { grid-column: 1 / -1; }
+.reads .small { font-size: .78rem; }
+.reads .plus { color: var(--blue); } .reads .minus { color: var(--red); }
+.few { display: grid; grid-template-columns: repeat(4, 3rem); gap: .3rem; align-content: start; }
+.i { aspect-ratio: 1; border-radius: 4px; background: var(--tint) center / cover no-repeat; }
+.shared { columns: auto; } .apart { padding-left: 1.1rem; font-size: .92rem; }
+.apart li { margin: .3rem 0; }
 dl { display: grid; grid-template-columns: minmax(7rem, max-content) minmax(0, 1fr);
   gap: .35rem 1.5rem; font-size: .92rem; }
 dt { color: var(--soft); } dd { margin: 0; }
@@ -121,10 +146,16 @@ footer { padding-top: 2rem; padding-bottom: 3rem; }
     text-align: left; }
   .stacked .whole { white-space: normal; }
   .stacked td:empty { display: none; }
+  .reads li { grid-template-columns: minmax(0, 1fr); }
+  .few { grid-template-columns: repeat(4, 3.6rem); }
   .confusion th, .confusion td { padding: .25rem; min-width: 0; font-size: .72rem; }
   table { font-size: .86rem; } th, td { padding-right: .7rem; } }
 @media print { body { font-size: 10.5pt; } header, main, footer { max-width: none; padding: 0; }
-  nav, summary, .unprinted { display: none; }
+  nav, summary, .unprinted, .find { display: none; }
+  .classes { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .classes .card { content-visibility: visible; }
+  .reads li { grid-template-columns: 9rem minmax(0, 1fr); }
+  .few { grid-template-columns: repeat(4, 2rem); }
   .sides { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); }
   .scroll, pre { overflow: visible; max-height: none; }
   details::details-content { content-visibility: visible; block-size: auto; }

@@ -41,6 +41,9 @@ class Views(ABC):
     kind = "JPEG"
     """How they are written."""
 
+    marks = True
+    """Whether it is known where a feature is."""
+
     shape: tuple[int, ...] | None = None
     """Of the picture whose pixels the features are, [height, width, ...]; None if they are not."""
 
@@ -135,6 +138,7 @@ class PhotographViews(Views):
                          pictures.fingerprint(), sha256(head).hexdigest()]  # fmt: skip
             self.maps = self._find(backbone, features)
             self._black, self._white = (_blank(backbone, pictures, shade) for shade in (0, 255))
+        self.marks = self.maps is not None
         self._heat: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._largest: dict[int, float] = {}
         self._seen: dict[tuple[int, int], Image.Image] = {}
@@ -247,7 +251,7 @@ def warmed(image: Image.Image, heat: NDArray[np.float32]) -> Image.Image:
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "JPEG": {"quality": 78, "optimize": True},
     "PNG": {"optimize": True},
-    "WEBP": {"quality": 70, "method": 6},
+    "WEBP": {"quality": 70, "method": 4},
 }
 
 
