@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
     quieten()
     with results_run(args, "compare_heads") as run:
-        backbone = None if args.pixels else backbone_of(args)
+        backbone = None if args.pixels or args.stored else backbone_of(args)
         arrays = {seed: read(args, backbone, seed) for seed in args.seeds}
         first = arrays[args.seeds[0]]
         say(f"data: {first.description}")
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             "task": "compare_heads",
             "data": first.description,
             "classes": list(first.classes),
-            "backbone": backbone.name if backbone else "pixels",
+            "backbone": backbone.name if backbone else "pixels" if args.pixels else "made before",
             "weights": backbone.weights if backbone else "none",
             "notice": backbone.notice if backbone else None,
             "counts": counts,

@@ -29,13 +29,22 @@ def main(argv: Sequence[str] | None = None) -> dict[str, object]:
     parser.add_argument(
         "--classes", nargs=2, metavar="CLASS", help="two class folders; by default the only two"
     )
+    parser.add_argument(
+        "--features",
+        metavar="FILE",
+        help="features that were made before, NAME_train.npz, of two classes or more; --data, a"
+        " folder or a .tar, has the photographs for --report",
+    )
     args = parser.parse_args(argv)
     # What takes seconds to load comes after the flags, so that --help does not wait for it.
     from occamhead.commands.run import run
+    from occamhead.commands.stored import stored_task
     from occamhead.vision import photograph_splits
     from occamhead.vision.sources import MINIVAN_AND_PORCUPINE
     from occamhead.vision.synsets import class_words
 
+    if args.features:
+        return run(stored_task(args, "imagenet_binary", args.data), args)
     splits, source = photograph_splits(args.data, args.classes, seed=args.seed)
     own = args.data is None and {*splits.test.classes} == {*class_words(MINIVAN_AND_PORCUPINE)}
     paper = PAPER.get(args.mode) if own else None

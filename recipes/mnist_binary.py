@@ -36,6 +36,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, object]:
                 parser.error(f"--{flag} needs --features {args.backbone or 'BACKBONE'}")
         if args.mode == "finetune":
             parser.error("--mode finetune needs --features BACKBONE: pixels have nothing to tune")
+    elif args.features.endswith(".npz"):
+        parser.error(
+            "--features names what reads the digits, pixels or a backbone; a file of features is"
+            " read by occamhead photos, recipes.imagenet_binary and recipes.nec"
+        )
     else:
         args.backbone = args.features
     # What takes seconds to load comes after the flags, so that --help does not wait for it.

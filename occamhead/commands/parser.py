@@ -32,7 +32,7 @@ class _Help(argparse.RawDescriptionHelpFormatter):
     """Help that fits a screen of 24 lines of 80 columns."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=26, width=80)
+        super().__init__(prog, max_help_position=27, width=80)
 
     def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
         if action.nargs == "+" and isinstance(action.metavar, str):
@@ -75,8 +75,10 @@ def _photos(parser: argparse.ArgumentParser) -> None:
     add("--classes", nargs="+", metavar="NAME", help="class folders to use; default: all")
     add("--class-weight", choices=("balanced",), metavar="balanced",
         help="where one class is rare")  # fmt: skip
-    add("--names", metavar="FILE", help="names of features: an edited names.yaml of another run")
-    add("--backbone", metavar="NAME", help="network that reads the photographs; default resnet50")
+    add("--names", metavar="FILE", help="of features: an edited names.yaml of another run")
+    add("--features", metavar="FILE", help="NAME_train.npz, made before; FOLDER or .tar: pictures")
+    add("--per-class", type=positive, metavar="N", help="features of a class in the mean; for many")
+    add("--backbone", metavar="NAME", help="reads the photographs; default resnet50")
     add("--weights", metavar="FILE", help="its weights; default: torchvision's, downloaded")
     add("--seed", type=int, default=0, metavar="N", help="of the split; default 0")
     add("--save-model", action="store_true", help="also write backbone and rule as one file")
@@ -141,8 +143,7 @@ COMMANDS: dict[str, tuple[Adder, str, str, str, str]] = {
         _photos,
         "FOLDER [options]",
         "tell classes of photographs apart by a short rule",
-        "FOLDER holds a folder of photographs per class, two or more, or train/ and val/\n"
-        "with these; what is not parted is, by the seed. Nothing is opened or asked.",
+        "FOLDER has a folder of photographs per class, or train/ and val/ with these.",
         "occamhead photos pets --max-features 4",
     ),
     "law": (

@@ -20,12 +20,14 @@ from occamhead.commands.path import path_rows
 from occamhead.commands.printed import defined_by
 from occamhead.commands.results import PAGE, Run
 from occamhead.explain.example import spread_of
+from occamhead.explain.material import MANY
 from occamhead.expression.formats.rule import rule_of
 from occamhead.heads.calibration import expected_calibration_error
 from occamhead.heads.naming import said
 from occamhead.heads.nec import nec_of
 from occamhead.rows.arrays import as_rows
 from occamhead.rows.metrics import accuracy, rates_of, wilson_interval
+from occamhead.vision.named_pictures import PictureNames
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -71,7 +73,7 @@ def write(
         "task": task.name,
         "mode": mode,
         "classes": list(classes),
-        "backbone": backbone.name if backbone else "pixels",
+        "backbone": backbone.name if backbone else "pixels" if task.pixels else "made before",
         "weights": backbone.weights if backbone else "none",
         "notice": backbone.notice if backbone else None,
         "data": task.source,
@@ -131,7 +133,10 @@ def write_page(
     """Write the page that explains the formulas with the test pictures."""
     from occamhead.explain import report
 
-    features = f"{backbone.name}: {backbone.weights}" if backbone else "pixels, 0 black to 1 white"
+    features = f"{backbone.name}: {backbone.weights}" if backbone else "made before"
+    if task.pixels:
+        features = "pixels, 0 black to 1 white"
+    shown = task.splits.test
     facts = {
         "Data": task.source,
         "Features": features,
@@ -147,7 +152,7 @@ def write_page(
         out / PAGE,
         fit,
         data,
-        pictures=task.splits.test,
+        pictures=None if isinstance(shown, PictureNames) else shown,
         backbone=backbone,
         paper=paper,
         facts=facts,
@@ -244,7 +249,8 @@ def _save(
 def say_results(out: Path, task: Task, results: dict[str, Any]) -> None:
     """Print the formulas and the table."""
     say()
-    for line in results["rule"]:
+    many = len(results["classes"]) >= MANY
+    for line in [] if many else results["rule"]:
         say(f"{line}\n")
     say(f"test accuracy on {results['n_test']} pictures, and its 95 % interval")
     titles = ["formula", "soft network", "dense head", f"always {results['majority_class']}"]
@@ -263,7 +269,8 @@ def say_results(out: Path, task: Task, results: dict[str, Any]) -> None:
         f"{name} {recall:.1%} ({between(results['recall_intervals'][name])})"
         for name, recall in results["recalls"].items()
     )
-    say(f"formula: balanced accuracy {results['balanced_accuracy']:.1%}; found of {recalls}")
+    found = "" if many else f"; found of {recalls}"
+    say(f"formula: balanced accuracy {results['balanced_accuracy']:.1%}{found}")
     if task.paper:
         say(f"paper: {task.paper.source}; baseline there {task.paper.baseline:.1%}")
     nec = ""

@@ -19,6 +19,7 @@ from occamhead.commands.output import quieten, say
 from occamhead.commands.results import MODEL, PAGE, Run, results_run
 from occamhead.commands.task import Task
 from occamhead.explain.looking import Look
+from occamhead.explain.material import MANY
 from occamhead.expression.formats.drawing import check_drawing
 from occamhead.heads.model_file import save_model
 from occamhead.heads.naming import as_names
@@ -68,21 +69,15 @@ def _run(
     names: Mapping[str, str] | None,
 ) -> dict[str, Any]:
     check_drawing()
-    backbone = None if task.pixels else backbone_of(args)
+    backbone = backbone_of(args) if task.needs_backbone else None
     say(f"data: {task.source}")
-    say("features: " + (f"{backbone.name}, {backbone.weights}" if backbone else "pixels"))
+    if task.rows is None:
+        say("features: " + (f"{backbone.name}, {backbone.weights}" if backbone else "pixels"))
     if skipped := task.splits.train.skipped + task.splits.test.skipped:
         say(f"skipped {len(skipped)} unreadable pictures: {', '.join(skipped)}")
 
     start = time.perf_counter()
-    look = Look(task.splits) if backbone and args.report and args.mode != "finetune" else None
-    rows = PictureRows(
-        task.splits, task.source, backbone, args.cache, progress=sys.stderr.isatty(), watch=look
-    )
-    rows.setup()
-    if look is not None:
-        look.keep(rows)
-    data: ArrayDataModule = rows
+    data: ArrayDataModule = task.rows or _rows(task, args, backbone)
     feature_seconds = time.perf_counter() - start
     start = time.perf_counter()
     trainer: dict[str, Any] = {
@@ -132,6 +127,20 @@ def _run(
     elif args.report:
         say(f"explained in {run.final / PAGE}")
     return results
+
+
+def _rows(task: Task, args: argparse.Namespace, backbone: Backbone | None) -> PictureRows:
+    """The features of the pictures; a page of few classes has seen them pass."""
+    few = len(task.splits.train.classes) < MANY
+    seen = few and backbone and args.report and args.mode != "finetune"
+    look = Look(task.splits) if seen else None
+    rows = PictureRows(
+        task.splits, task.source, backbone, args.cache, progress=sys.stderr.isatty(), watch=look
+    )
+    rows.setup()
+    if look is not None:
+        look.keep(rows)
+    return rows
 
 
 def fit_features(

@@ -10,6 +10,7 @@ from occamhead.columns import aligned
 from occamhead.commands.results import PAGE
 from occamhead.explain.example import Spread
 from occamhead.explain.features import Feature, explain_features
+from occamhead.explain.material import MANY
 from occamhead.rows.arrays import ArrayDataModule
 from occamhead.training.results import Fit
 
@@ -35,6 +36,11 @@ def summary(
     classes = data.classes
     formula = fit.head.formula()
     lines = [_headline(results, classes)]
+    places = f"report: {out / PAGE}    code: {out / 'formula.py'}"
+    if len(classes) >= MANY:
+        used, most = results["features_used"], results["nec_max"]
+        said = f"{used} features in all; of a class {results['nec']:.1f} in the mean (NEC)"
+        return [*lines, f"  {said}, at most {most}", places]
     lines += [f"  {line}" for line in formula.rule(classes)]
     features = explain_features(
         formula, Spread.of(data.arrays.train[0]), *data.arrays.test, examples=1, shuffles=1
@@ -44,7 +50,7 @@ def summary(
     lines += [f"  {line}" for line in aligned(cells[:MOST_FEATURES], left=range(4))]
     if len(features) > MOST_FEATURES:
         lines.append(f"  and {len(features) - MOST_FEATURES} more")
-    return [*lines, f"report: {out / PAGE}    code: {out / 'formula.py'}"]
+    return [*lines, places]
 
 
 def _headline(results: Mapping[str, Any], classes: Sequence[str]) -> str:

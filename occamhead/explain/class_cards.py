@@ -26,13 +26,13 @@ def classes_section(many: Many) -> list[Markup]:
         said += (
             f" Beside each feature that a class reads: the test {noun}s in which it is highest, and"
             " the classes in which it is highest in the mean; what moves the score most comes"
-            f" first.{f' {views.legend}' if views.marks else ''}"
+            f" first.{f' {views.legend}' if views.shape else ''}"
         )
     cards = [_card(many, k) for k in range(len(classes))]
     return [
         tag("p", said, class_="small"),
         search_box("Find a class or feature"),
-        folded(f"All {len(classes):,} classes by name", names),
+        folded(f"All {len(classes):,} classes by name", names, printed=False),
         tag("div", *cards, class_="classes"),
     ]
 
@@ -211,7 +211,7 @@ def confusions_part(many: Many) -> list[Markup]:
         *parts,
         tag("p", f"Balanced accuracy, the mean of what is found of each class: {mean}."),
         folded("How much of each class is found, the least first",
-               scrolled(table(titles, found), "Found of each class")),
+               scrolled(table(titles, found), "Found of each class"), printed=False),
     ]  # fmt: skip
 
 

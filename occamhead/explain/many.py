@@ -88,15 +88,12 @@ class Many:
     @cached_property
     def with_pictures(self) -> dict[int, tuple[int, ...]]:
         """The features that have pictures, and the test rows where they are highest."""
-        views = self.material.views
-        if views is None:
+        if self.material.views is None:
             return {}
         shown = sorted({feature for own in self.reads for feature, _ in own[:SHOWN]})
         each = min(self.examples, max(2, PICTURES // max(1, len(shown))))
         x = self.material.x
-        found = {feature: extremes(-x[:, feature], each) for feature in shown}
-        views.prepare((row, feature) for feature, rows in found.items() for row in rows)
-        return found
+        return {feature: extremes(-x[:, feature], each) for feature in shown}
 
     def pictures(self, feature: int) -> Markup:
         """The pictures in which a feature is highest; nothing where it has none."""

@@ -35,8 +35,9 @@ def formulas_section(material: Material) -> list[Markup]:
     text = "\n\n".join(formula.rule(classes))
     python = formula.python(f"The class of the highest score: {', '.join(classes)}", classes)
     first: list[Markup] = []
-    plain = folded("As plain text", _source(text, "The formulas as text"))
-    code = folded("As Python, to copy into a file", _source(python, "The formulas as Python"))
+    few, said = not material.many, "As Python, to copy into a file"
+    plain = folded("As plain text", _source(text, "The formulas as text"), printed=few)
+    code = folded(said, _source(python, "The formulas as Python"), printed=few)
     if material.many:
         return [plain, code]
     long = formula.operations > MOST_READ
@@ -44,10 +45,10 @@ def formulas_section(material: Material) -> list[Markup]:
         wins = tag("p", "The class with the highest score wins.", class_="small")
         shown = shown_formulas(material)
         first = [wins, folded("As mathematics", shown)] if long else [shown, wins]
-    few = len(formula.features) <= SMALL_GRAPH
+    small = len(formula.features) <= SMALL_GRAPH
     return [
         *first,
-        folded("As a graph", *_graph(material), opened=few or (long and len(first) > 0)),
+        folded("As a graph", *_graph(material), opened=small or (long and len(first) > 0)),
         plain,
         code,
     ]

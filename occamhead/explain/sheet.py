@@ -19,20 +19,23 @@ class Sheet:
     def __init__(self, views: Views) -> None:
         self._views = views
         self._names: dict[str, str] = {}
-        self._shown: dict[tuple[int, int], str] = {}
+        self._shown: dict[tuple[int, int | None], str] = {}
         self._kind = _kind(views)
 
     def show(self, row: int, feature: int, said: str) -> Markup:
-        """The picture of a row with a mark where the feature is.
+        """The picture of a row; with a mark where the feature is, if that is a pixel.
+
+        Of a photograph so small the map of a feature would cover what is to be seen.
 
         Args:
             row, feature: Which picture.
             said: What is in it, for who cannot see it and for who points at it.
         """
-        if (row, feature) not in self._shown:
-            uri = data_uri(self._views.image(row, feature, SMALL), self._kind)
-            self._shown[row, feature] = self._names.setdefault(uri, f"i{len(self._names)}")
-        name = self._shown[row, feature]
+        mark = None if self._views.shape is None else feature
+        if (row, mark) not in self._shown:
+            uri = data_uri(self._views.image(row, mark, SMALL), self._kind)
+            self._shown[row, mark] = self._names.setdefault(uri, f"i{len(self._names)}")
+        name = self._shown[row, mark]
         return tag("span", class_=f"i {name}", role="img", aria_label=said, title=said)
 
     def style(self) -> Markup:

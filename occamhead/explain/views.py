@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from occamhead.vision import Backbone, Pictures
 
 SIDE, SMALL = 128, 80  # pixels of a thumbnail, and of one among hundreds
-CHUNK = 256  # pictures whose maps are held at once
 MARK = (230, 74, 25)
 
 Arrays: TypeAlias = Mapping[str, NDArray[Any]]
@@ -40,9 +39,6 @@ class Views(ABC):
 
     kind = "JPEG"
     """How they are written."""
-
-    marks = True
-    """Whether it is known where a feature is."""
 
     shape: tuple[int, ...] | None = None
     """Of the picture whose pixels the features are, [height, width, ...]; None if they are not."""
@@ -138,7 +134,6 @@ class PhotographViews(Views):
                          pictures.fingerprint(), sha256(head).hexdigest()]  # fmt: skip
             self.maps = self._find(backbone, features)
             self._black, self._white = (_blank(backbone, pictures, shade) for shade in (0, 255))
-        self.marks = self.maps is not None
         self._heat: dict[tuple[int, int], NDArray[np.float32]] = {}
         self._largest: dict[int, float] = {}
         self._seen: dict[tuple[int, int], Image.Image] = {}
@@ -170,16 +165,10 @@ class PhotographViews(Views):
         find = self.maps
 
         def made() -> Arrays:
-            heat: dict[tuple[int, int], NDArray[np.float32]] = {}
-            every = sorted({row for row, _ in pairs})
-            for start in range(0, len(every), CHUNK):
-                rows = every[start : start + CHUNK]
-                mine = [pair for pair in pairs if rows[0] <= pair[0] <= rows[-1]]
-                channels = sorted({channel for _, channel in mine})
-                maps = find(self.pictures, rows, channels)
-                for row, channel in mine:
-                    heat[row, channel] = maps[rows.index(row), channels.index(channel)].copy()
-            return {"heat": np.stack([heat[pair] for pair in pairs])}
+            rows, channels = (sorted({pair[i] for pair in pairs}) for i in (0, 1))
+            maps = find(self.pictures, rows, channels)
+            heat = [maps[rows.index(row), channels.index(channel)] for row, channel in pairs]
+            return {"heat": np.stack(heat)}
 
         kept = self._keep([*self._key, find.layer, find.activation, str(pairs)], made)
         for (row, channel), heat in zip(pairs, kept["heat"], strict=True):

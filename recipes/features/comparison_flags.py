@@ -35,10 +35,25 @@ def parsed(description: str | None, argv: Sequence[str] | None) -> argparse.Name
         parser.error("pixels take no --backbone, no --weights and no --picture-size")
     if args.data == "digits" and args.classes:
         parser.error("--data digits takes all ten, and no --classes")
+    args.stored = bool(args.data) and args.data.endswith(".npz")
+    if args.stored and (
+        args.pixels or args.backbone or args.weights or args.picture_size or args.classes
+    ):
+        parser.error(
+            "features that are there already take no --pixels, --backbone, --weights,"
+            " --picture-size or --classes"
+        )
     args.methods = args.methods or list(PER_CLASS if args.per_class else METHODS)
     if args.per_class and (others := [name for name in args.methods if name not in PER_CLASS]):
         parser.error(f"--per-class goes with {', '.join(PER_CLASS)}, not {', '.join(others)}")
     return args
+
+
+def _count(text: str) -> int:
+    """A number of features, which elsewhere is the name of a file."""
+    if text.endswith(".npz"):
+        raise argparse.ArgumentTypeError(f"counts features; name the file by --data {text}")
+    return positive(text)
 
 
 def _add_flags(parser: argparse.ArgumentParser) -> None:
@@ -46,7 +61,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "--data",
         help="folder of photographs, also looked for below $OCCAMHEAD_DATA; mnist; digits; or, with"
-        " --pixels, the folder of MNIST",
+        " --pixels, the folder of MNIST; or features that are computed already, NAME_train.npz",
     )
     add_backbone(parser)
     add("--pixels", action="store_true", help="take the pixels of MNIST as features")
@@ -55,7 +70,7 @@ def _add_flags(parser: argparse.ArgumentParser) -> None:
     add(
         "--features",
         nargs="+",
-        type=positive,
+        type=_count,
         default=[1, 2, 4, 8, 16, 32],
         metavar="COUNT",
         help="most features in all",

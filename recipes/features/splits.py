@@ -9,13 +9,21 @@ import numpy as np
 
 from occamhead.checks import needs
 from occamhead.rows.arrays import LabelledArrays
-from occamhead.vision import Backbone, featurise, mnist_splits, photograph_splits
+from occamhead.vision import (
+    Backbone,
+    featurise,
+    mnist_splits,
+    photograph_splits,
+    stored_features,
+)
 
 
 def read(args: argparse.Namespace, backbone: Backbone | None, seed: int) -> LabelledArrays:
     """Features of the split of one seed; the data's own test rows are those of every seed."""
     if args.data == "digits":
         return small_digits(seed)
+    if args.data and args.data.endswith(".npz"):
+        return stored_features(args.data, seed=seed)
     if args.pixels or args.data == "mnist":
         digits = [int(digit) for digit in args.classes or range(10)]
         folder = None if args.data == "mnist" else args.data
