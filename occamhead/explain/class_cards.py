@@ -6,7 +6,7 @@ from occamhead.explain.finding import search_box
 from occamhead.explain.many import NAMED, SHOWN, Many
 from occamhead.explain.opening import between
 from occamhead.explain.parts import folded, scrolled, table
-from occamhead.explain.words import count, number, percent, signed
+from occamhead.explain.words import count, percent, signed
 from occamhead.expression.formats.markup import Markup, join, tag
 from occamhead.expression.formats.mathml import mathml_lines
 from occamhead.heads.neighbours import Neighbours, one_feature_apart
@@ -124,7 +124,7 @@ def shared_section(many: Many) -> list[Markup]:
     )
     alone = len(many.users) - len(shared)
     if not shared:
-        return [tag("p", f"None of the {count(alone, 'feature')}: each is read by one class alone.")]
+        return [tag("p", f"None: each of {alone:,} is read by one class alone.")]
     said = (
         f"Of the {len(many.users):,} features {len(shared):,} {_are(len(shared))} read by several"
         f" classes, {alone:,} by one alone."

@@ -37,7 +37,7 @@ def search_box(label: str) -> Markup:
     return tag(
         "div",
         tag("label", label, for_="find"),
-        Markup('<input type="search" id="find" autocomplete="off">'),
+        tag("input", type="search", id="find", autocomplete="off"),
         tag("output", for_="find"),
         class_="find",
         role="search",

@@ -47,8 +47,7 @@ class Many:
             for k, coefficient in users:
                 found[k].append((feature, coefficient))
         return [
-            sorted(own, key=lambda read: -abs(read[1] or 0.0) * deviation[read[0]])
-            for own in found
+            sorted(own, key=lambda read: -abs(read[1] or 0.0) * deviation[read[0]]) for own in found
         ]
 
     @cached_property
@@ -93,7 +92,7 @@ class Many:
         shown = sorted({feature for own in self.reads for feature, _ in own[:SHOWN]})
         each = min(self.examples, max(2, PICTURES // max(1, len(shown))))
         x = self.material.x
-        return {feature: extremes(-x[:, feature], each) for feature in shown}
+        return {feature: extremes(-x[:, feature].astype(np.float64), each) for feature in shown}
 
     def pictures(self, feature: int) -> Markup:
         """The pictures in which a feature is highest; nothing where it has none."""

@@ -56,7 +56,7 @@ class Views(ABC):
 
     @abstractmethod
     def image(self, row: int, feature: int | None = None, side: int = SIDE) -> Image.Image:
-        """The picture of a row, of at most so many pixels a side, with a mark where a feature is."""
+        """The picture of a row, at most so many pixels a side, marked where a feature is."""
 
     def plain(self, row: int) -> str:
         """Data URI of the picture of a row."""

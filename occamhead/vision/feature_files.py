@@ -81,7 +81,8 @@ def read_stored(path: str | Path, test: str | Path | None = None, seed: int = 0)
     words = class_words(classes)
     own, held_out = set_aside(y, seed, 1)
     train, validation = (_part(x, y, rows) for rows in (own, held_out))
-    of_train, of_validation = (PictureNames(files[r], y[r], words) for r in (own, held_out))
+    named = PictureNames(files, y, words)
+    of_train, of_validation = named.subset(own), named.subset(held_out)
     del x
     x, y, files, of_test = _read(other)
     if of_test != classes:
@@ -169,7 +170,7 @@ def _beside(file: Path) -> Path:
 
 def _read(
     file: Path,
-) -> tuple[NDArray[np.floating], NDArray[np.int64], NDArray[np.str_], tuple[str, ...]]:
+) -> tuple[NDArray[np.floating], NDArray[np.int64], list[str], tuple[str, ...]]:
     """The features as they are, the labels, the names of the pictures, and those of the classes."""
     x, y, files, classes = _arrays(file)
     if x.ndim != 2 or not x.size or not np.issubdtype(x.dtype, np.floating):
@@ -185,7 +186,7 @@ def _read(
             )
     if not np.issubdtype(y.dtype, np.integer):
         raise ValueError(f"{file}: wanted whole numbers as labels y, got {y.dtype}")
-    return x, y.astype(np.int64), files.astype(str), _names(file, classes, y)
+    return x, y.astype(np.int64), [str(name) for name in files], _names(file, classes, y)
 
 
 def _arrays(file: Path) -> list[NDArray[Any]]:

@@ -60,7 +60,7 @@ class PictureBytes(Pictures):
             return as_rgb(image)
 
     def subset(self, indices: Sequence[int] | NDArray[np.int64]) -> PictureBytes:
-        files, names = ([each[i] for i in indices] for each in (self.files, self.names))
+        files, names = [self.files[i] for i in indices], [self.names[i] for i in indices]
         return PictureBytes(files, names, self.labels[indices], self.classes, self.skipped)
 
     def fingerprint(self) -> str:

@@ -15,7 +15,7 @@ from occamhead import Expression
 from occamhead.rows.dense import fit_dense_head
 from occamhead.training.results import Fit
 
-VOID = {"br", "hr", "img", "link", "meta"}
+VOID = {"br", "hr", "img", "input", "link", "meta"}
 
 
 class Page(HTMLParser):

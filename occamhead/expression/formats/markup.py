@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Iterable
 
-_VOID = frozenset({"br", "hr", "img", "meta"})
+_VOID = frozenset({"br", "hr", "img", "input", "meta"})
 # What HTML has no place for, control characters other than the white ones; and what would turn the
 # direction of all that follows.
 _CONTROL = re.compile(
