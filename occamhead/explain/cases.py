@@ -93,7 +93,7 @@ def _worked(title: str, row: int, example: Example, material: Material) -> Marku
         tag("h3", title),
         tag("div", *figure, tag("p", " ".join(facts)), class_="beside"),
         tag("div", *sums, class_="columns"),
-        _all_scores(example) if len(classes) > 2 else "",
+        _all_scores(example, not material.many) if len(classes) > 2 else "",
         _flips(example, classes),
         "" if material.many else _nodes(example),
         class_="card",
@@ -150,10 +150,11 @@ def _bar(size: float) -> Markup:
     return tag("span", tag("span", class_=kind, style=f"width:{width}"), class_="balance")
 
 
-def _all_scores(example: Example) -> Markup:
+def _all_scores(example: Example, printed: bool) -> Markup:
     rows = [(score.name, number(score.value)) for score in example.scores]
     shown = table(("Class", "Score"), rows)
-    return folded("The scores of all classes", scrolled(shown, "The scores of all classes"))
+    title = "The scores of all classes"
+    return folded(title, scrolled(shown, title), printed=printed)
 
 
 def _flip_sentences(example: Example, classes: tuple[str, ...]) -> list[str]:

@@ -153,9 +153,7 @@ footer { padding-top: 2rem; padding-bottom: 3rem; }
 @media print { body { font-size: 10.5pt; } header, main, footer { max-width: none; padding: 0; }
   nav, summary, .unprinted, .find { display: none; }
   .classes { grid-template-columns: repeat(2, minmax(0, 1fr)); }
-  .classes .card { content-visibility: visible; }
-  .reads li { grid-template-columns: 9rem minmax(0, 1fr); }
-  .few { grid-template-columns: repeat(4, 2rem); }
+  .classes .card { content-visibility: visible; zoom: .68; }
   .sides { grid-template-columns: minmax(0, 3fr) minmax(0, 2fr); }
   .scroll, pre { overflow: visible; max-height: none; }
   details::details-content { content-visibility: visible; block-size: auto; }

@@ -32,7 +32,9 @@ class Case:
         generator = np.random.default_rng(0)
         labels = np.arange(6 * CLASSES) % CLASSES
         x = generator.uniform(0, 1, (len(labels), CLASSES + 3)).astype(np.float32)
-        x[np.arange(len(labels)), labels] += np.where(generator.uniform(size=len(labels)) < 0.8, 1, 0)
+        x[np.arange(len(labels)), labels] += np.where(
+            generator.uniform(size=len(labels)) < 0.8, 1, 0
+        )
         weight = torch.zeros(CLASSES, CLASSES + 3)
         weight[:, :CLASSES] = 2 * torch.eye(CLASSES)
         weight[::3, CLASSES] = 0.5
