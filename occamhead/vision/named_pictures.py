@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from occamhead.vision.decoding import as_rgb
+from occamhead.vision.decoding import UNREADABLE, as_rgb
 from occamhead.vision.pictures import PictureFiles, Pictures
 from occamhead.vision.sources import find
 
@@ -56,8 +56,14 @@ class PictureBytes(Pictures):
         self.files = tuple(files)
 
     def picture(self, index: int) -> Image.Image:
-        with Image.open(io.BytesIO(self.files[index])) as image:
-            return as_rgb(image)
+        try:
+            with Image.open(io.BytesIO(self.files[index])) as image:
+                return as_rgb(image)
+        except UNREADABLE as reason:
+            raise ValueError(
+                f"{self.names[index]}: no picture that can be read ({reason}); mend it, or leave"
+                " the photographs out"
+            ) from reason
 
     def subset(self, indices: Sequence[int] | NDArray[np.int64]) -> PictureBytes:
         files, names = [self.files[i] for i in indices], [self.names[i] for i in indices]

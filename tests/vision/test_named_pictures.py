@@ -76,6 +76,16 @@ def test_links_out_of_an_archive_are_no_pictures(folder):
         named_pictures(file, ["a.png"], np.zeros(1, np.int64), ("ant",), ("n1",))
 
 
+def test_a_damaged_picture_is_named(folder):
+    (folder / "val/n1/a.png").write_bytes(b"no picture")
+    with tarfile.open(folder.with_suffix(".tar"), "w") as archive:
+        archive.add(folder, "photos")
+    place = folder.with_suffix(".tar")
+    found = named_pictures(place, ["a.png"], np.zeros(1, np.int64), ("ant",), ("n1",))
+    with pytest.raises(ValueError, match=r"n1/a\.png: no picture that can be read"):
+        found.picture(0)
+
+
 def test_stored_features_know_their_pictures(place, tmp_path):
     rows = {"x": np.ones((6, 3), np.float16), "y": np.arange(6) % 2, "classes": FOLDERS}
     np.savez(tmp_path / "f_train.npz", files=[f"{i}.png" for i in range(6)], **rows)
