@@ -158,7 +158,7 @@ def test_own_basis_is_in_the_formula(bases):
 def test_readme_is_short_and_has_the_two_commands():
     text = README.read_text()
     assert len(text.splitlines()) <= 150
-    command = r"^python3 -m venv .* -m (?:pytest|recipes\.imagenet_binary)$"
+    command = r"^python3 -m venv .* -m (?:pytest -n 2 --dist loadfile|recipes\.imagenet_binary)$"
     assert len(re.findall(command, text, re.MULTILINE)) == 2
 
 

@@ -14,7 +14,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,8 +183,31 @@ def _by_input(predict: Predict, spec: FeatureSpec) -> Table:
     coordinates = tuple(
         Coordinate.whole(((1, i),), d.low, d.high) for i, d in enumerate(spec.domains)
     )
-    values = np.asarray(predict(spec.rows())).astype(np.int64)
+    values = classes_said(predict, spec.rows())
     return Table(coordinates, values.reshape([len(c) for c in coordinates]))
+
+
+def classes_said(predict: Predict, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The classes that a callable gives rows [rows, inputs], as int64, [rows].
+
+    Raises:
+        ValueError: If it gives anything but one whole number for each row.
+    """
+    said: NDArray[Any] = np.asarray(predict(rows))
+    if said.shape != (len(rows),) or said.dtype.kind not in "biuf":
+        raise ValueError(
+            f"the callable must give one class, a whole number, for each of {len(rows)} rows, got"
+            f" shape {said.shape} of dtype {said.dtype}; take the argmax of scores, and number"
+            " the classes"
+        )
+    bad = ~(np.abs(said.astype(np.float64)) < LARGEST) | (said != np.floor(said))
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(
+            f"the callable must give classes as whole numbers below 2**52, got {said[row]} for"
+            f" {rows[row].tolist()}; round it, or take the argmax of scores"
+        )
+    return said.astype(np.int64)
 
 
 def _tabulate(circuit: Circuit, system: System, coordinates: tuple[Coordinate, ...]) -> Table:

@@ -41,8 +41,8 @@ def distill(network: Circuit | Predict, spec: FeatureSpec) -> tuple[Expression, 
         :attr:`Certificate.lossless`.
 
     Raises:
-        ValueError: If a callable has too many inputs to be tabulated, circuit and spec differ in
-            their number of inputs, or the circuit is of real inputs.
+        ValueError: If a callable has too many inputs to be tabulated or gives no classes, circuit
+            and spec differ in their number of inputs, or the circuit is of real inputs.
 
     Example:
         >>> from occamhead.distill import FeatureSpec, distill
@@ -75,7 +75,8 @@ def distill(network: Circuit | Predict, spec: FeatureSpec) -> tuple[Expression, 
     # Of a program that has the network's layers these are compared as well.
     inner = subconcepts if program is own else None
     certificate = prove(program, network, spec, subconcepts=inner)
-    assert certificate.wrong == 0, f"{program} {certificate}"
+    if certificate.wrong:
+        raise RuntimeError(f"{program} {certificate}: a fault of occamhead, please report it")
     return program, certificate
 
 

@@ -21,6 +21,7 @@ from occamhead.distill.collapse import (
     System,
     blocks,
     circuit_cuts,
+    classes_said,
     cut_coordinates,
     cuts,
     directions,
@@ -176,7 +177,7 @@ def _compare(
     for start in range(0, len(rows), _AT_ONCE):
         part = rows[start : start + _AT_ONCE]
         predict = network.predict if isinstance(network, Circuit) else network
-        differ = classes_of(checked[0], part) != np.asarray(predict(part))
+        differ = classes_of(checked[0], part) != classes_said(predict, part)
         if len(checked) > 1 and isinstance(network, Circuit):
             inner = np.asarray(checked[1](part)) != network.subconcepts(part)
             differ |= inner.any(axis=-1)

@@ -58,6 +58,14 @@ class FeatureSpec:
                 f"a name and a domain per input are needed, got {len(self.names)} names and"
                 f" {len(self.domains)} domains"
             )
+        if wrong := [domain for domain in self.domains if not isinstance(domain, Int)]:
+            raise ValueError(
+                f"a domain is Bool() or Int(low, high), got {wrong[0]!r}; of values with gaps"
+                " declare the range from the least to the largest"
+            )
+        if len(set(self.names)) < len(self.names):
+            double = next(name for name in self.names if self.names.count(name) > 1)
+            raise ValueError(f"names of inputs must differ, {double!r} is there twice")
 
     @classmethod
     def booleans(cls, names: int | Sequence[str]) -> FeatureSpec:

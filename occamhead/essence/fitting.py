@@ -78,6 +78,11 @@ def fit_circuit(
     if strategy not in _CUTS:
         raise ValueError(f"strategy must be one of {', '.join(_CUTS)}, got {strategy!r}")
     patterns = pool(x, y, classes=classes, min_support=min_support, min_purity=min_purity)
+    if patterns.num_contradicted:
+        log.warning(
+            "%d of %d rows contradict others of the same inputs and are outvoted by these",
+            patterns.num_contradicted, patterns.num_rows,
+        )  # fmt: skip
     deadline = time.process_time() + time_limit
     if distances is None:
         return _shortest(patterns, _CUTS[strategy], deadline)

@@ -23,6 +23,8 @@ class Patterns:
         purity: Share of a pattern's rows that carry its label, [patterns].
         num_classes: Number of classes.
         num_dropped: Patterns that were left out for want of support or purity.
+        num_rows: Rows that were pooled.
+        num_contradicted: Rows that carry another label than most of the same inputs.
     """
 
     points: NDArray[np.int64]
@@ -31,6 +33,8 @@ class Patterns:
     purity: NDArray[np.float64]
     num_classes: int
     num_dropped: int
+    num_rows: int
+    num_contradicted: int
 
     def seen_through(self, forms: NDArray[np.int64]) -> Patterns | None:
         """The patterns of linear forms, [forms, inputs], in the place of the inputs.
@@ -58,6 +62,8 @@ class Patterns:
             purity=np.bincount(place, self.support * self.purity) / support,
             num_classes=self.num_classes,
             num_dropped=self.num_dropped,
+            num_rows=self.num_rows,
+            num_contradicted=self.num_contradicted,
         )
 
 
@@ -94,8 +100,9 @@ def pool(
             f" {min_purity}"
         )
     distinct, place = np.unique(points, axis=0, return_inverse=True)
-    counts = np.zeros((len(distinct), num_classes), dtype=np.int64)
-    np.add.at(counts, (place.reshape(-1), labels), 1)
+    there, which = np.unique(labels, return_inverse=True)
+    counts = np.zeros((len(distinct), len(there)), dtype=np.int64)
+    np.add.at(counts, (place.reshape(-1), which), 1)
     support = counts.sum(axis=1)
     purity = counts.max(axis=1) / support
     kept = (support >= min_support) & (purity >= min_purity)
@@ -107,11 +114,13 @@ def pool(
         )
     return Patterns(
         points=distinct[kept],
-        labels=counts.argmax(axis=1)[kept],
+        labels=there[counts.argmax(axis=1)][kept],
         support=support[kept],
         purity=purity[kept],
         num_classes=num_classes,
         num_dropped=int((~kept).sum()),
+        num_rows=len(points),
+        num_contradicted=int(len(points) - counts.max(axis=1).sum()),
     )
 
 
@@ -152,9 +161,10 @@ def class_labels(y: ArrayLike, rows: int, classes: int | None) -> NDArray[np.int
     labels: NDArray[Any] = np.asarray(y)
     if labels.shape != (rows,):
         raise ValueError(f"{rows} rows need as many labels, got shape {labels.shape}")
-    if labels.dtype.kind not in "biu":
+    if labels.dtype.kind not in "biuf" or (labels.dtype.kind == "f" and (labels % 1 != 0).any()):
         raise ValueError(
-            f"labels must be class numbers, got dtype {labels.dtype}; encode them from 0"
+            f"labels must be class numbers from 0, got {labels[:1].tolist()[0]!r} of dtype"
+            f" {labels.dtype}; number them by np.unique(y, return_inverse=True)[1]"
         )
     limit = np.iinfo(np.int64).max if classes is None else classes
     bad = np.flatnonzero((labels < 0) | (labels >= limit))

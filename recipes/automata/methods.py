@@ -69,7 +69,8 @@ def by_two_level(sample: Sample) -> dict[str, Any]:
     bound = "" if cover.is_minimum else f" than {cover.at_least}, and this {cover.tokens}"
     certificate = f"no two-level form has fewer tokens{bound}"
     program = (
-        f'def predict(x):\n    """{certificate.capitalize()}."""\n    {", ".join(names)} = x\n'
+        f'def predict(x: list[int]):\n    """{certificate.capitalize()}."""\n'
+        f"    {', '.join(names)} = x\n"
         f"    return {cover.text(names)}\n"
     )
     row = _row(sample, "two_level", cover.holds(every).astype(np.int64), seconds, program)

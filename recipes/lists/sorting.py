@@ -57,7 +57,7 @@ def rows_of(task: str, seed: int) -> list[dict[str, Any]]:
 
 def printed(formula: Expression) -> str:
     """One program for all places of the sorted list, a function each."""
-    lines = ['def predict(x):\n    """Found by an OccamNet; nothing is certified."""\n']
+    lines = ['def predict(x: list[int]):\n    """Found by an OccamNet; nothing is certified."""\n']
     for place, name in enumerate(NAMES):
         _, body = to_program(formula[place].simplified()).split('"""\n', 1)
         lines.append(f"    def {name}(x):\n{textwrap.indent(body, '    ')}")

@@ -9,6 +9,7 @@ from occamhead.distill import Bool, FeatureSpec, Int, distill, prove, source
 from occamhead.distill.programs import own_layers
 from occamhead.essence import Circuit, fit_circuit
 from occamhead.expression import Apply, Expression
+from occamhead.expression.formats.program_source import to_program
 from occamhead.expression.formats.program_tokens import body_tokens
 from recipes.others.two_level import smallest_cover
 from tests.distill.printed import predict_of
@@ -198,8 +199,31 @@ def test_too_large_to_certify_is_said_and_never_called_lossless():
         (lambda: FeatureSpec.window(4), "odd side of at least 3, got 4"),
         (lambda: FeatureSpec(("a",), ()), "got 1 names and 0 domains"),
         (lambda: distill(one_sum([1, 1], 0.5), FeatureSpec.integers(0, 2**60, 2)), "beyond 2"),
+        (
+            lambda: FeatureSpec(("a",), ((1, 2, 5),)),
+            r"Int\(low, high\), got \(1, 2, 5\)",
+        ),
+        (lambda: FeatureSpec.booleans(["a", "b", "a"]), "'a' is there twice"),
+        (lambda: distill(lambda x: x.sum(1) / 3, CELLS), r"got 0\.333.* for \[0, 0, 1\]"),
+        (lambda: distill(lambda x: (x.sum(1) > 1)[:, None], CELLS), r"got shape \(8, 1\)"),
+        (lambda: distill(lambda x: x.sum(1) * 10**17, CELLS), "below 2"),
+        (lambda: distill(lambda x: ["no"] * len(x), CELLS), "take the argmax of scores"),
     ],
 )
 def test_what_does_not_fit_is_said(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("one", "other"), [("\u00b5", "\u03bc"), ("\u00aa", "a")])
+def test_names_that_python_reads_as_one_stay_two_inputs(one, other):
+    """The micro sign is the Greek mu to Python, the feminine ordinal an a."""
+    spec = FeatureSpec((one, other, "z"), (Int(0, 3),) * 3)
+    check(lambda x: (x[:, 0] + x[:, 1] - x[:, 2] > 1) & (x[:, 2] != 2), spec)
+
+
+def test_a_program_says_which_numbers_it_takes():
+    _, text = check(lambda x: 3 * x[:, 0] - 2 * x[:, 1] >= 2, FeatureSpec.integers(0, 9, 2))
+    assert text.startswith("def predict(x: list[int]):")
+    real = Expression.parse("0.5 * x0 - x1 > 0")
+    assert to_program(real).startswith("def predict(x: list[float]):")

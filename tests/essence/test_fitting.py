@@ -157,3 +157,16 @@ def test_a_fit_is_given_up_when_its_time_is_over():
         fit_circuit(x, y, time_limit=0.0)
     # What separates at once needs no cut, so that there is nothing to give up.
     assert (fit_circuit(x, x[:, 3], time_limit=0.0).predict(x) == x[:, 3]).all()
+
+
+def test_labels_may_be_far_apart_or_floats():
+    x = np.arange(4000)[:, None] % 2000
+    circuit = fit_circuit(x, np.where(x[:, 0] < 1000, 0, 10**6))
+    assert circuit.classes == 10**6 + 1
+    assert circuit.predict([[3], [1999]]).tolist() == [0, 10**6]
+    assert fit_circuit([[0], [1]], [0.0, 1.0]).predict([[1], [0]]).tolist() == [1, 0]
+
+
+def test_rows_that_contradict_others_are_counted(caplog):
+    fit_circuit([[0, 0], [0, 0], [0, 0], [0, 1]], [0, 0, 1, 1])
+    assert "1 of 4 rows contradict others" in caplog.text

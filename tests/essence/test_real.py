@@ -157,7 +157,7 @@ def test_an_occamnet_finds_one_formula_for_many_planes(truth, formula):
         ({"x": [1.0, 2.0]}, r"table \[rows, inputs\]"),
         ({"x": [["a", "b"], ["c", "d"]]}, "must be numbers"),
         ({"y": [1, 1]}, "all 2 rows are of class 1; give rows of two classes"),
-        ({"y": [0.0, 1.0]}, "class numbers"),
+        ({"y": [0.0, 1.5]}, "class numbers"),
         ({"y": [0, 1, 1]}, "2 rows need as many labels"),
         ({"subconcepts": 1}, "from 2, one per class, to 2"),
         ({"subconcepts": 9}, "got 9"),

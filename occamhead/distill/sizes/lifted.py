@@ -86,4 +86,4 @@ def source_of(rule: SizeRule, comment: str = "") -> str:
     """Stand-alone Python of a rule."""
     sentence = f"{comment[:1].upper()}{comment[1:]}."
     body = "".join(f"    {line}\n" for line in rule.lines())
-    return f'def predict(x):\n    """{sentence}"""\n{body}'
+    return f'def predict(x: list[int]):\n    """{sentence}"""\n{body}'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keyword
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from occamhead.distill.prove import classes_of
 from occamhead.distill.sizes.rules import Answer, class_node, slices
 from occamhead.distill.spec import FeatureSpec
 from occamhead.expression import Expression, ExpressionBuilder
+from occamhead.expression.formats.program_names import is_free
 
 _TAKEN = {"x", "m", "found", "step", "put_out", "len", "zip"}
 
@@ -34,11 +34,8 @@ class Recurrence:
     spec: FeatureSpec
 
     def __post_init__(self) -> None:
-        free = (
-            name.isidentifier() and not keyword.iskeyword(name) and name not in _TAKEN
-            for name in self.spec.names
-        )
-        if self.spec.num_inputs < 2 or not all(free):
+        free = all(is_free(name, _TAKEN) for name in self.spec.names)
+        if self.spec.num_inputs < 2 or not free:
             raise ValueError(
                 "a step reads at least one entry and the state, under Python names that its"
                 f" program does not use itself, got {', '.join(self.spec.names)}; rename them"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from occamhead.expression.graph import Graph
@@ -67,7 +68,7 @@ class Naming:
     def _inputs(self, alone: Mapping[int, int]) -> tuple[dict[int, str], range]:
         """Names of inputs that are read alone so often, and which are unpacked in one line."""
         names, unpacked = self.graph.names, range(0)
-        if names is None or not all(map(_is_free, names)):
+        if names is None or not all(is_free(name, _TAKEN) for name in names):
             return {}, unpacked
         indices = {p: node.index for p in alone if isinstance(node := self.nodes[p], Input)}
         telling = [i for i, name in enumerate(names) if name != f"x{i}"]  # more than x[3] does
@@ -108,8 +109,18 @@ class Naming:
         leaves = [self.nodes[child] for child in node.children]
         indices = {leaf.index for leaf in leaves if isinstance(leaf, Input)}
         name = self.groups.get(frozenset(indices)) if len(indices) == len(leaves) else None
-        return name if name and _is_free(name) else None
+        return name if name and is_free(name, _TAKEN) else None
 
 
-def _is_free(name: str) -> bool:
-    return name.isidentifier() and not keyword.iskeyword(name) and name not in _TAKEN
+def is_free(name: str, taken: Collection[str]) -> bool:
+    """Whether a name can be a variable of its own.
+
+    Python reads some names as others, such as the micro sign as the Greek letter mu (NFKC,
+    Python's language reference, 2.3): two inputs would become one.
+
+    Args:
+        name: The name.
+        taken: Names that the program uses itself.
+    """
+    is_own = name.isidentifier() and unicodedata.normalize("NFKC", name) == name
+    return is_own and not keyword.iskeyword(name) and name not in taken

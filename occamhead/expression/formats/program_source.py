@@ -45,7 +45,8 @@ def to_program(
     One output is the class itself; of several the class is the lowest of those that are highest.
     Sums that are read more than once get a name, ``where`` at the root becomes if and elif, and
     minima and maxima of truth values become ``and`` and ``or``. Truth values are returned as
-    Python has them: True equals 1.
+    Python has them: True equals 1. It takes a list of Python's numbers, as its signature says: sums
+    of a NumPy row of small integers would wrap around, so give it ``row.tolist()``.
 
     Args:
         expression: The formulas.
@@ -82,7 +83,8 @@ class _ProgramWriter(InfixWriter[str]):
 
     def source(self, comment: str) -> str:
         text = one_line(comment).replace("\\", "/").replace('"', "'").strip()
-        lines = ["def predict(x):", f'    """{text or "The class."}"""']
+        entry = "int" if self._is_whole() else "float"
+        lines = [f"def predict(x: list[{entry}]):", f'    """{text or "The class."}"""']
         if self.unpacked:
             names = ", ".join(map(self.graph.input_name, self.unpacked))
             lines.append(f"    {names} = {_slice(self.unpacked, self.graph.num_inputs)}")
@@ -96,6 +98,17 @@ class _ProgramWriter(InfixWriter[str]):
             scores = ", ".join(self.slot(output, OR) for output in self.graph.outputs)
             lines += [f"    scores = [{scores}]", "    return scores.index(max(scores))"]
         return "\n".join([*lines, ""])
+
+    def _is_whole(self) -> bool:
+        """Whether all numbers of the formulas are whole, and so are the inputs then."""
+        numbers: list[float] = []
+        for node in self.nodes:
+            match node:
+                case Constant(value):
+                    numbers.append(value)
+                case Affine(constant, terms):
+                    numbers += [constant, *(coefficient for coefficient, _ in terms)]
+        return all(number == int(number) for number in numbers)
 
     def statements(self, index: int, depth: int, word: str = "if") -> list[str]:
         """Lines that return the value of a node."""
