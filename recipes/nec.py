@@ -8,7 +8,9 @@ learn from; the test rows are read once, in the end.
 
 Methods: `ours` (`fit_path(per_class=True)`), `pruned` (gradual magnitude pruning of the dense
 head), `glm_saga` (an elastic-net path cut to the budget), `l1` (an L1 path, the weights then fitted
-again), `random` (features drawn at random, which says what accuracy alone is worth) and `dense`.
+again), `random` (features drawn at random, which says what accuracy alone is worth) and `dense`; if
+asked for, `ternary`, `binary` (sums of roots whose weights are signs; `-by-class`: times a number
+of each class), `pool50-real`, `pool50-ternary` and so on (the same of 50 or 100 shared features).
 """
 
 from __future__ import annotations

@@ -85,6 +85,20 @@ def _add_path(parser: argparse.ArgumentParser) -> None:
         help="let budgets count the features of a class: the mean, or with nodes the most",
     )
     add(
+        "--shared",
+        type=positive,
+        metavar="COUNT",
+        help="with --per-class: most features that the sums of all classes read in all",
+    )
+    add(
+        "--weights-of-sums",
+        choices=("real", "ternary", "binary", "ternary-by-class", "binary-by-class"),
+        default="real",
+        help="with --per-class: ternary for sums of features that speak for or against a class,"
+        " with one number for all weights; binary for those that speak for it alone; by-class: with"
+        " one for each class; default real",
+    )
+    add(
         "--nodes",
         type=positive,
         default=0,

@@ -26,6 +26,8 @@ def fit(
         max_features=args.max_features,
         budgets=args.budgets,
         per_class=args.per_class,
+        shared=args.shared,
+        weights=args.weights_of_sums,
         nodes=args.nodes,
         terms=args.node_terms,
         steps=args.steps if args.nodes else None,

@@ -21,6 +21,7 @@ from occamhead.commands.printed import defined_by
 from occamhead.commands.results import PAGE, Run
 from occamhead.explain.example import spread_of
 from occamhead.explain.material import MANY
+from occamhead.expression.formats.code_book import rule_or_code, saving_book
 from occamhead.expression.formats.rule import rule_of
 from occamhead.heads.calibration import expected_calibration_error
 from occamhead.heads.naming import said
@@ -98,7 +99,7 @@ def write(
         "agreement": float(np.mean(predicted == model_predicted)),
         # Of two classes one, and the rule in words.
         "formulas": sums.text(),
-        "rule": formula.rule(classes),
+        "rule": rule_or_code(formula, classes),
         "names": said(head.names),
         "hints": {f"x{i}": head.hints[i] for i in formula.features} if head.hints else None,
         "features_used": len(formula.features),
@@ -232,6 +233,8 @@ def _save(
     (out / "formula.tex").write_text(
         "\\begin{align}\n" + " \\\\\n".join(lines) + "\n\\end{align}\n"
     )
+    if (book := saving_book(formula, classes)) is not None:
+        (out / "code_book.txt").write_text(f"{book.page()}\n", encoding="utf-8")
     deviations = spread_of(data).deviations(formula.features)
     shape = np.asarray(task.splits.test.picture(0)).shape if task.pixels else None
     formula.draw(out / "formula.png", classes, deviations, shape)
@@ -250,8 +253,12 @@ def say_results(out: Path, task: Task, results: dict[str, Any]) -> None:
     """Print the formulas and the table."""
     say()
     many = len(results["classes"]) >= MANY
+    # A code book has its own empty line, and short lines.
+    gap = "" if "" in results["rule"] else "\n"
     for line in [] if many else results["rule"]:
-        say(f"{line}\n")
+        say(f"{line}{gap}")
+    if not gap and not many:
+        say()
     say(f"test accuracy on {results['n_test']} pictures, and its 95 % interval")
     titles = ["formula", "soft network", "dense head", f"always {results['majority_class']}"]
     names = ("rule", "soft", "dense", "majority")

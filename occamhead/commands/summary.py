@@ -11,6 +11,7 @@ from occamhead.commands.results import PAGE
 from occamhead.explain.example import Spread
 from occamhead.explain.features import Feature, explain_features
 from occamhead.explain.material import MANY
+from occamhead.expression.formats.code_book import rule_or_code
 from occamhead.rows.arrays import ArrayDataModule
 from occamhead.training.results import Fit
 
@@ -41,7 +42,7 @@ def summary(
         used, most = results["features_used"], results["nec_max"]
         said = f"{used} features in all; of a class {results['nec']:.1f} in the mean (NEC)"
         return [*lines, f"  {said}, at most {most}", places]
-    lines += [f"  {line}" for line in formula.rule(classes)]
+    lines += [f"  {line}" for line in rule_or_code(formula, classes)]
     features = explain_features(
         formula, Spread.of(data.arrays.train[0]), *data.arrays.test, examples=1, shuffles=1
     )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from occamhead.expression.evaluate import FormulaModule, evaluate
+from occamhead.expression.formats.code_book import CodeBook, code_book_of
 from occamhead.expression.formats.drawing import draw
 from occamhead.expression.formats.json_format import from_json, to_json
 from occamhead.expression.formats.latex import to_latex
@@ -105,6 +106,27 @@ class Expression(Graph):
             ['bees if 2*x0 > 3*x1 + 0.25, otherwise ants']
         """
         return to_rules(self, classes)
+
+    def code_book(self, classes: Sequence[str] = ()) -> CodeBook:
+        """Sums as signs: each feature's number once, and which features speak for which class.
+
+        Args:
+            classes: A name per output; by default y0, y1, ...
+
+        Raises:
+            ValueError: If the formulas are no such sums; see :func:`code_book_of`.
+
+        Example:
+            >>> from occamhead import Expression
+            >>> print(Expression.parse(["2*x0 + 3*x1", "2*x0 - 1", "1 - 3*x1"]).code_book())
+            f0 = 2*x0
+            f1 = 3*x1
+            <BLANKLINE>
+            y0 = f0 + f1
+            y1 = f0 - 1
+            y2 = -f1 + 1
+        """
+        return code_book_of(self, classes)
 
     @classmethod
     def parse(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from occamhead.expression import Affine, Constant, Expression, Input
 from occamhead.heads.base import SymbolicHead
+from occamhead.heads.coding import Coding
 from occamhead.heads.digits import ALL, choose_digits
 from occamhead.heads.limits import Limits, limits_of
 from occamhead.heads.nec import nec_of
@@ -68,6 +69,7 @@ class Origin:
         feature_names, hints: Names of the features, and what they look at, if known.
         penalty: Ridge penalty of the dense head that teaches; None learns from the labels.
         per_class: Whether each class has features of its own.
+        coding: What these have in common.
         dense: The dense head of train under that penalty, of the features themselves.
         shape: The function of each feature that is added up, see :func:`shaped`.
         folds: Folds that are held out in turn; 1 holds out the validation rows alone, None takes 5
@@ -90,6 +92,7 @@ class Origin:
     hints: tuple[str, ...] | None
     penalty: float | None
     per_class: bool = False
+    coding: Coding = field(default_factory=Coding)
     dense: nn.Linear | None = None
     shape: str | None = None
     folds: int | None = None
@@ -142,8 +145,10 @@ class Origin:
             splits = folds(together, count, self.seed, self.weight)
         how = self.classes, self.per_class, self.penalty
         start = self.dense if self.shape is None else None
-        held_out = hold_out(splits, self.classes, sizes, *how[1:], self.limits, kept, start)
-        path = sum_path(together, *how, self.weight, self.limits, start)
+        held_out = hold_out(
+            splits, self.classes, sizes, *how[1:], self.limits, kept, start, self.coding
+        )
+        path = sum_path(together, *how, self.weight, self.limits, start, self.coding)
         sums = kept_sums(path, held_out, kept)
         found = {}
         for size in sums:

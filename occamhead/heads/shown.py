@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from occamhead.expression import Expression
+from occamhead.expression.formats.code_book import rule_or_code
 from occamhead.expression.formats.markup import join, tag
 from occamhead.expression.formats.mathml import mathml_rules
 
@@ -29,7 +30,7 @@ class Shown(nn.Module):
     def __str__(self) -> str:
         """What the head is, and below it the rule that it applies, or why there is none."""
         try:
-            lines = self._formula_shown().rule(self.classes or ())
+            lines = rule_or_code(self._formula_shown(), self.classes or ())
         except ValueError as error:
             lines = [str(error)]
         return "\n".join([repr(self), *lines])

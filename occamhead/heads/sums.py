@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from occamhead.heads.calibration import share_out
 from occamhead.heads.class_sums import ClassSums
+from occamhead.heads.coding import Coding
 from occamhead.heads.limits import Limits
 from occamhead.heads.sum_rows import SumRows
 from occamhead.heads.writing import Sums
@@ -223,6 +224,7 @@ def sum_path(
     weight: Tensor | None = None,
     limits: Limits | None = None,
     start: nn.Linear | None = None,
+    coding: Coding | None = None,
 ) -> SumPath | ClassSums:
     """Sums of features that all classes share, or with features of its own for each class.
 
@@ -230,7 +232,7 @@ def sum_path(
     :class:`SumPath` and :class:`occamhead.heads.class_sums.ClassSums`.
     """
     if per_class and classes > 2:
-        return ClassSums(rows, classes, penalty, weight, limits, start)
+        return ClassSums(rows, classes, penalty, weight, limits, start, coding)
     return SumPath(rows, classes, penalty, weight, limits)
 
 
@@ -281,13 +283,14 @@ def hold_out(
     limits: Limits | None = None,
     kept: Kept = NOWHERE,
     start: nn.Linear | None = None,
+    coding: Coding | None = None,
 ) -> dict[int, HeldOut]:
     """What the sums of each budget say of rows held out.
 
     Args:
         splits: Rows to fit, rows held out, and what each of either counts; each row may be held
             out once.
-        classes, per_class, penalty, limits, start: See :func:`sum_path`.
+        classes, per_class, penalty, limits, start, coding: See :func:`sum_path`.
         budgets: Most features in all, or the mean number of a class.
         kept: Where the splits that are done are kept.
     """
@@ -300,7 +303,7 @@ def hold_out(
         def made(
             fitted: Rows = fitted, features: Tensor = features, weight: Tensor | None = weight
         ) -> dict[str, Any]:
-            path = sum_path(fitted, classes, per_class, penalty, weight, limits, start)
+            path = sum_path(fitted, classes, per_class, penalty, weight, limits, start, coding)
             return {
                 str(budget): {
                     "said": path.scores(sums, features),

@@ -6,17 +6,20 @@ and a dense one: what it costs goes by the weights that there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numba
 import numpy as np
 import torch
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 from torch import Tensor
 
 # Rows of which scores, or deviations, are in memory at a time.
 BLOCK = 4096
+
+# A function of some numbers: its value and its slopes.
+Value = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -82,27 +85,74 @@ class SparseSoftmax:
         count = len(features)
 
         def value(numbers: np.ndarray) -> tuple[float, np.ndarray]:
-            weight, bias = numbers[:count], numbers[count:]
-            loss, of_weight, of_bias = 0.0, np.zeros(count), np.zeros(self.classes)
-            for first, last in self._blocks():
-                losses, share = self._excess(starts, features, weight, bias, first, last)
-                loss += float(self._counted(losses, first, last).sum(dtype=torch.double))
-                excess = self._counted(share, first, last).numpy()
-                _add_slopes(self._columns, first, last, starts, features, excess, of_weight)
-                of_bias += excess.sum(axis=1)
-            rows = self.z.shape[1]
-            slopes = np.concatenate([of_weight / rows + 2 * self.ridge * weight, of_bias / rows])
-            return loss / rows + self.ridge * float(weight @ weight), slopes
+            loss, *slopes = self._loss(starts, features, numbers[:count], numbers[count:])
+            return loss, np.concatenate(slopes)
 
         first = np.concatenate([start.weight[free].double().numpy(), start.bias.double().numpy()])
-        # A cross-entropy that changes by less classifies the same.
-        limits = {"maxiter": steps, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-7}
-        found = minimize(value, first, jac=True, method="L-BFGS-B", options=limits)
+        found = _least(value, first, steps)
         weight = torch.zeros_like(start.weight)
         weight[free] = torch.from_numpy(found.x[:count]).to(weight)
         return Solution(
             weight, torch.from_numpy(found.x[count:]).to(weight), mask, float(found.fun)
         )
+
+    def fit_scale(
+        self, code: Tensor, scale: Tensor, bias: Tensor, steps: int, by_class: bool = False
+    ) -> tuple[Tensor, Tensor, float]:
+        """The best intercepts, and the best number to multiply weights by, by L-BFGS.
+
+        Args:
+            code: The weights but for this number, [classes, features].
+            scale, bias: Where to begin, [classes].
+            steps: Most iterations.
+            by_class: Whether each class has a number of its own, or all the same.
+
+        Returns:
+            The number of each class, the intercepts, each [classes], and the loss.
+        """
+        mask = code != 0
+        starts, features = self._places(mask)
+        signs = code[mask].double().numpy()
+        count = self.classes if by_class else 1
+        group = mask.nonzero()[:, 0].numpy() * by_class
+
+        def value(numbers: np.ndarray) -> tuple[float, np.ndarray]:
+            weight, bias = numbers[group] * signs, numbers[count:]
+            loss, of_weight, of_bias = self._loss(starts, features, weight, bias)
+            of_scale = np.bincount(group, of_weight * signs, minlength=count)
+            return loss, np.concatenate([of_scale, of_bias])
+
+        first = torch.cat([scale[:count], bias]).double().numpy()
+        found = _least(value, first, steps)
+        numbers = torch.from_numpy(found.x).to(bias)
+        return numbers[:count].expand(self.classes), numbers[count:], float(found.fun)
+
+    def curvatures(self, at: Solution, places: Tensor) -> Tensor:
+        """How the slopes of some weights of a class change with these weights.
+
+        Args:
+            at: The weights.
+            places: Features of each class, [classes, n].
+
+        Returns:
+            Second derivatives of the mean cross-entropy within each class, [classes, n, n].
+        """
+        found = torch.zeros(*places.shape, places.shape[1])
+        starts, features = self._places(at.mask)
+        weight, bias = at.weight[at.mask].double().numpy(), at.bias.double().numpy()
+        for first, last in self._blocks():
+            _, excess = self._excess(starts, features, weight, bias, first, last)
+            chance = excess + self._wanted(first, last)
+            spread = self._counted(chance.sub_(chance.square()), first, last)
+            for label, own in enumerate(places):
+                z = self.z[own, first:last]
+                found[label] += (z * spread[label]) @ z.T
+        return found / self.z.shape[1]
+
+    def of(self, features: Tensor) -> SparseSoftmax:
+        """The same of some of the features, by number."""
+        z = self.z[features].contiguous()
+        return SparseSoftmax(z, self.targets, self.classes, self.ridge, self.weight)
 
     def slopes(self, at: Solution) -> tuple[Tensor, Tensor]:
         """How the loss changes with each weight, of which most are zero.
@@ -123,6 +173,21 @@ class SparseSoftmax:
             curvature += self._counted(spread, first, last).sum(dim=1)
         rows = self.z.shape[1]
         return slopes / rows, curvature / rows
+
+    def _loss(
+        self, starts: np.ndarray, features: np.ndarray, weight: np.ndarray, bias: np.ndarray
+    ) -> tuple[float, np.ndarray, np.ndarray]:
+        """The loss, and its slopes by the weights and by the intercepts."""
+        loss, of_weight, of_bias = 0.0, np.zeros(len(features)), np.zeros(self.classes)
+        for first, last in self._blocks():
+            losses, share = self._excess(starts, features, weight, bias, first, last)
+            loss += float(self._counted(losses, first, last).sum(dtype=torch.double))
+            excess = self._counted(share, first, last).numpy()
+            _add_slopes(self._columns, first, last, starts, features, excess, of_weight)
+            of_bias += excess.sum(axis=1)
+        rows = self.z.shape[1]
+        penalty = self.ridge * float(weight @ weight)
+        return loss / rows + penalty, of_weight / rows + 2 * self.ridge * weight, of_bias / rows
 
     def _blocks(self) -> Iterator[tuple[int, int]]:
         rows = self.z.shape[1]
@@ -173,6 +238,13 @@ class SparseSoftmax:
     def _counted(self, said: Tensor, first: int, last: int) -> Tensor:
         """What is said of some rows, [..., rows], times what they count; it may be changed."""
         return said if self.weight is None else said.mul_(self.weight[first:last])
+
+
+def _least(value: Value, first: np.ndarray, steps: int) -> OptimizeResult:
+    """Where a function is least, by L-BFGS."""
+    # A cross-entropy that changes by less classifies the same.
+    limits = {"maxiter": steps, "maxcor": 20, "ftol": 1e-9, "gtol": 1e-7}
+    return minimize(value, first, jac=True, method="L-BFGS-B", options=limits)
 
 
 @numba.njit(cache=True, fastmath=True)

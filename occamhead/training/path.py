@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from occamhead.checks import check_counts
+from occamhead.heads.coding import Coding
 from occamhead.heads.digits import ALL, choose_digits
 from occamhead.heads.editing import BUDGETS
 from occamhead.heads.occam import OccamHead
@@ -42,6 +43,8 @@ def fit_path(
     budgets: Sequence[int] = BUDGETS,
     *,
     per_class: bool = False,
+    shared: int | None = None,
+    weights: str = "real",
     shape: str | None = None,
     nodes: int = 0,
     terms: int = 16,
@@ -81,6 +84,12 @@ def fit_path(
         budgets: Most features, each at least 1; a budget of more than there are is all.
         per_class: Whether budgets count the features of a class rather than those of all: of sums
             in the mean, as the field counts them (NEC), and of nodes at most.
+        shared: Most features that the sums of all classes read in all, with `per_class`: one pool,
+            chosen for all of them together, within which budgets count.
+        weights: "real" numbers, or, with `per_class`, "ternary": 1, 0 or -1 times one number of the
+            whole head, on standardised features; "binary" is without -1; "ternary-by-class" and
+            "binary-by-class" have one number for each class. A budget is then an upper limit, and
+            ``head.formula().code_book(classes)`` says each feature's number once.
         shape: Function of each feature that sums add up: "sqrt", for features of a ReLU network;
             None adds up the features. "auto" takes the roots if, on rows held out and in the mean
             of the budgets, they are better by more than a standard error; if a feature is
@@ -152,9 +161,12 @@ def fit_path(
             f" and nodes={nodes}; leave threshold out"
         )
     sizes = _within(budgets, ground)
+    coding = Coding(shared, weights)
+    coding.check(ground.classes, sizes, per_class, nodes)
     asked = {"sizes": sizes, "per_class": per_class, "nodes": nodes, "terms": terms}
     asked |= {"family": family, "folds": folds, "steps": steps, "distil": distil, "seed": seed}
     asked |= {"digits": digits, "select": select, "threshold": threshold, "shape": shape}
+    asked |= {"shared": shared, "weights": weights}
     kept = kept_fit(checkpoint, ground.data.arrays, ground.weight, asked)
     dense = ground.dense_on_all()
     if nodes:
@@ -164,7 +176,7 @@ def fit_path(
     else:
         points = _sum_points(
             ground, sizes, distil, seed, select, threshold, digits, kept, shape,
-            per_class=per_class, folds=folds,
+            per_class=per_class, folds=folds, coding=coding,
         )  # fmt: skip
     return ParetoPath(tuple(points), dense, select)
 

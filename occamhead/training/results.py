@@ -11,6 +11,7 @@ from torch import nn
 
 from occamhead.columns import aligned, between
 from occamhead.expression import Expression
+from occamhead.expression.formats.code_book import rule_or_code
 from occamhead.expression.formats.markup import Markup, tag
 from occamhead.expression.formats.mathml import mathml_rules
 from occamhead.heads.editing import Edited, FittedSums, limits_for, origin_of
@@ -269,7 +270,7 @@ class ParetoPath:
 
 
 def _rules(head: OccamHead) -> list[str]:
-    return head.formula().rule(head.classes or ())
+    return rule_or_code(head.formula(), head.classes or ())
 
 
 def _html_rules(head: OccamHead) -> list[Markup]:

@@ -9,7 +9,10 @@ from occamhead.commands.flags import add_backbone, positive, positive_seconds
 from recipes.shared.flags import recipe_parser
 
 # Those of `recipes.nec_tasks.methods`.
-METHODS = ("ours", "roots", "pruned", "glm_saga", "l1", "random", "dense")
+COMPARED = ("ours", "roots", "pruned", "glm_saga", "l1", "random", "dense")
+CODES = ("ternary", "binary", "ternary-by-class", "binary-by-class")
+POOLS = tuple(f"pool{size}-{weights}" for size in (50, 100) for weights in ("real", *CODES))
+METHODS = (*COMPARED, *CODES, *POOLS)
 # The side to which MNIST's digits are scaled for the backbone.
 DIGITS_SIZE = 96
 
@@ -35,8 +38,8 @@ def parsed(description: str | None, argv: Sequence[str] | None) -> argparse.Name
         metavar="NEC",
         help="features of a class in the mean; default 5 10 15 20 25 30",
     )
-    add("--methods", nargs="+", choices=METHODS, default=list(METHODS), metavar="METHOD",
-        help=f"of {', '.join(METHODS)}")  # fmt: skip
+    add("--methods", nargs="+", choices=METHODS, default=list(COMPARED), metavar="METHOD",
+        help=f"of {', '.join(METHODS)}; default {' '.join(COMPARED)}")  # fmt: skip
     add(
         "--seconds",
         type=positive_seconds,

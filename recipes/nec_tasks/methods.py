@@ -8,6 +8,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from occamhead.heads.coding import WEIGHTS, Coding
+from occamhead.heads.editing import Origin
 from occamhead.rows.arrays import ArrayData, view_rows
 from occamhead.rows.dense import choose_dense_head, fit_dense_head
 from occamhead.rows.metrics import accuracy
@@ -35,6 +37,22 @@ def ours(task: Task, shape: str | None = None) -> dict[int, Made]:
     data = ArrayData(task.train, task.validation, task.validation)
     path = fit_path(data, task.budgets, per_class=True, shape=shape, seed=task.seed)
     return {point.budget: Made(point.head, point.validation_accuracy) for point in path}
+
+
+def coded(task: Task, shared: int | None, weights: str) -> dict[int, Made]:
+    """Sums of roots that share a pool of features, or whose weights are signs.
+
+    The heads of ``fit_path(per_class=True, shape="sqrt", shared=..., weights=..., distil=False)``:
+    without its dense head, which takes longer and which these do not learn from.
+    """
+    origin = Origin(
+        view_rows(task.train), view_rows(task.validation), (None, None), None, task.classes,
+        names=None, feature_names=None, hints=None, penalty=None, per_class=True, shape="sqrt",
+        coding=Coding(shared, weights), seed=task.seed,
+    )  # fmt: skip
+    origin.coding.check(task.classes, task.budgets)
+    found = origin.fit(task.budgets)
+    return {budget: Made(made.head, made.rates.accuracy) for budget, made in found.items()}
 
 
 def dense(task: Task) -> dict[int, Made]:
@@ -131,4 +149,10 @@ METHODS: dict[str, Method] = {
     "l1": by_validation(partial(along, mixing=1.0, refit=True), RIDGES),
     "random": by_validation(random, RIDGES),
     "dense": dense,
+    **{weights: partial(coded, shared=None, weights=weights) for weights in WEIGHTS[1:]},
+    **{
+        f"pool{shared}-{weights}": partial(coded, shared=shared, weights=weights)
+        for shared in (50, 100)
+        for weights in WEIGHTS
+    },
 }
