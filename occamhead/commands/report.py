@@ -26,6 +26,7 @@ from occamhead.expression.formats.rule import rule_of
 from occamhead.heads.calibration import expected_calibration_error
 from occamhead.heads.naming import said
 from occamhead.heads.nec import nec_of
+from occamhead.heads.neighbours import one_feature_apart
 from occamhead.rows.arrays import as_rows
 from occamhead.rows.metrics import accuracy, rates_of, wilson_interval
 from occamhead.vision.named_pictures import PictureNames
@@ -234,7 +235,9 @@ def _save(
         "\\begin{align}\n" + " \\\\\n".join(lines) + "\n\\end{align}\n"
     )
     if (book := saving_book(formula, classes)) is not None:
-        (out / "code_book.txt").write_text(f"{book.page()}\n", encoding="utf-8")
+        near = [f"{classes[p.first]}, {classes[p.second]}" for p in one_feature_apart(formula)]
+        lines = [*book.lines(), "", "classes that one feature tells apart:", *(near or ["none"])]
+        (out / "code_book.txt").write_text("\n".join([*lines, ""]), encoding="utf-8")
     deviations = spread_of(data).deviations(formula.features)
     shape = np.asarray(task.splits.test.picture(0)).shape if task.pixels else None
     formula.draw(out / "formula.png", classes, deviations, shape)

@@ -10,7 +10,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 from occamhead.expression.formats.rule import to_rules
 from occamhead.expression.formats.source import output_names
@@ -54,29 +53,6 @@ class CodeBook:
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
-
-    def difference(self, first: int, second: int) -> int:
-        """In how many features two classes differ; one that is exchanged for another is one."""
-        one, other = (set(self.codes[label].items()) for label in (first, second))
-        return max(len(one - other), len(other - one))
-
-    def pairs(self, most: int = 1) -> list[tuple[int, str, str]]:
-        """The pairs of classes that differ in at most so many features, nearest first.
-
-        Returns:
-            In how many, and the classes.
-        """
-        found = [
-            (self.difference(first, second), self.classes[first], self.classes[second])
-            for first, second in combinations(range(len(self.codes)), 2)
-        ]
-        return sorted(pair for pair in found if pair[0] <= most)
-
-    def page(self) -> str:
-        """The lines, and which pairs of classes differ in at most one feature."""
-        pairs = [f"{first}, {second}: {count}" for count, first, second in self.pairs()]
-        title = "classes that differ in at most one feature, and in how many"
-        return "\n".join([*self.lines(), "", title, *(pairs or ["none"])])
 
     def _sum(self, label: int) -> str:
         code, factor = self.codes[label], self.factors[label]

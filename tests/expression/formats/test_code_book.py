@@ -36,18 +36,6 @@ def test_functions_of_features_and_names_are_values():
     assert formula.code_book().lines()[:2] == ["f0 = leg**0.5", "f1 = 2*wing**0.5"]
 
 
-def test_pairs_are_told_by_how_many_features_they_differ_in():
-    book = Expression.parse(["x0 + x1", "x0 + x2", "x0 - x1", "x0", "x3 - x2"]).code_book("abcde")
-    assert book.difference(0, 1) == 1 and book.difference(0, 2) == 1
-    assert book.difference(0, 3) == 1 and book.difference(0, 4) == 2
-    assert book.pairs() == [
-        (1, "a", "b"), (1, "a", "c"), (1, "a", "d"),
-        (1, "b", "c"), (1, "b", "d"), (1, "c", "d"),
-    ]  # fmt: skip
-    assert book.page().endswith("\nb, c: 1\nb, d: 1\nc, d: 1")
-    assert len(book.pairs(2)) == 10 and book.pairs(0) == []
-
-
 def test_weights_of_any_size_are_no_code():
     formula = Expression.parse(["2*x0 + 3*x1", "5*x0 + x1", "x0 + 4*x1"])
     with pytest.raises(ValueError, match="not signs times a number of each feature"):
