@@ -16,13 +16,16 @@ from occamhead.commands.output import quieten, say
 from occamhead.commands.results import results_run
 from occamhead.distill.programs import distill, source
 from occamhead.distill.spec import FeatureSpec, Int
-from occamhead.essence.fitting import fit_circuit
+from occamhead.essence import Circuit, fit_circuit, fit_noisy_circuit
+from occamhead.essence.patterns import pool
 from occamhead.expression import Expression
 
 TABLES = (".csv", ".tsv", ".txt")
 # An input of more different values than this is a number, not a choice among a few.
 MOST_VALUES = 16
 HELD_OUT, FEWEST_TO_HOLD_OUT = 0.2, 10
+# Rows that do not fit, of which the numbers are printed.
+MOST_SAID = 10
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,11 @@ def _of_model(args: argparse.Namespace) -> Question:
 
 
 def _program(asked: Question, seed: int, out: Path) -> dict[str, Any]:
-    """Whole numbers: a circuit of the rows, and the shortest program that is proven to equal it."""
+    """Whole numbers: a circuit of the rows, and the shortest program that is proven to equal it.
+
+    Where rows are all inputs that there are, or a model's answers, every one is obeyed; elsewhere
+    some may be wrong, and a longer rule must pay for itself.
+    """
     x, labels, classes = asked.x.astype(np.int64), asked.labels, len(asked.classes)
     domains = tuple(Int(int(column.min()), int(column.max())) for column in x.T)
     spec = FeatureSpec(tuple(asked.inputs), domains)
@@ -121,9 +128,14 @@ def _program(asked: Question, seed: int, out: Path) -> dict[str, Any]:
     if not everything and len(x) >= FEWEST_TO_HOLD_OUT:
         order = np.random.default_rng(seed).permutation(len(x))
         held[order[: round(HELD_OUT * len(x))]] = True
-    right = int((fit_circuit(x[~held], labels[~held], classes=classes).predict(x[held])
-                 == labels[held]).sum()) if held.any() else 0  # fmt: skip
-    circuit = fit_circuit(x, labels, classes=classes)
+
+    def fitted(rows: NDArray[np.bool_]) -> Circuit:
+        if everything or asked.model:
+            return fit_circuit(x[rows], labels[rows], classes=classes)
+        return fit_noisy_circuit(x[rows], labels[rows], classes=classes, seed=seed).circuit
+
+    right = int((fitted(~held).predict(x[held]) == labels[held]).sum()) if held.any() else 0
+    circuit = fitted(np.ones(len(x), dtype=bool))
     program, certificate = distill(circuit, spec)
     code = source(program, spec, certificate)
     (out / "rule.py").write_text(code)
@@ -137,6 +149,8 @@ def _program(asked: Question, seed: int, out: Path) -> dict[str, Any]:
         "n_held_out": int(held.sum()),
         "right_held_out": right,
         "right": int((circuit.predict(x) == labels).sum()),
+        "misfits": np.flatnonzero(circuit.predict(x) != labels).tolist(),
+        "contradictions": pool(x, labels, min_purity=0.0).num_contradicted,
     }
 
 
@@ -180,7 +194,12 @@ def _say(asked: Question, results: Mapping[str, Any], out: Path) -> None:
     wrong = len(asked.x) - results["right"]
     say(f"it {verb} {results['right']} of all {len(asked.x)} rows; {_held_out(results, verb)}")
     if wrong and results["kind"] == "program":
-        say(f"{wrong} rows contradict others: the same inputs, another class")
+        first = ", ".join(str(row + 1) for row in results["misfits"][:MOST_SAID])
+        more = ", ..." if wrong > MOST_SAID else ""
+        say(
+            f"{wrong} rows do not fit the rule (rows {first}{more}; all in results.json);"
+            f" {results['contradictions']} contradict others: the same inputs, another class"
+        )
     say(f"code: {out / 'rule.py'}    results: {out / 'results.json'}")
 
 

@@ -167,10 +167,11 @@ class Scan:
 def coefficients(columns: Array, target: Array) -> Array:
     """Numbers of least squares of columns [columns, rows] for a target [rows]: [columns].
 
-    Columns are scaled to length 1 first, so that their units do not matter.
+    Columns are scaled to length 1 first, so that their units do not matter; one of zeros, such as
+    the logarithms of an input that is 1 or -1 everywhere, gets 0.
     """
-    norms = np.sqrt((columns**2).sum(axis=1))
-    return np.linalg.lstsq((columns / norms[:, None]).T, target, rcond=1e-13)[0] / norms
+    norms = _norms(columns)
+    return np.linalg.lstsq((columns / norms).T, target, rcond=1e-13)[0] / norms[:, 0]
 
 
 def _norms(columns: Array) -> Array:

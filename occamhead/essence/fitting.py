@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +27,18 @@ _CUTS: dict[str, tuple[Cuts, ...]] = {
 }
 MAX_SUBCONCEPTS = 100
 log = logging.getLogger("occamhead")
+
+
+class Limits(NamedTuple):
+    """When a circuit is given up.
+
+    Attributes:
+        subconcepts: The most that it may have.
+        deadline: CPU seconds of the process after which nothing is split any more.
+    """
+
+    subconcepts: int
+    deadline: float
 
 
 def fit_circuit(
@@ -83,49 +95,63 @@ def fit_circuit(
             "%d of %d rows contradict others of the same inputs and are outvoted by these",
             patterns.num_contradicted, patterns.num_rows,
         )  # fmt: skip
-    deadline = time.process_time() + time_limit
+    limits = Limits(MAX_SUBCONCEPTS, time.process_time() + time_limit)
     if distances is None:
-        return _shortest(patterns, _CUTS[strategy], deadline)
+        return _separated(patterns, strategy, limits)
     kept = nearest_inputs(patterns, distances)
     log.info("kept %d of %d inputs: %s", len(kept), patterns.points.shape[1], kept.tolist())
     forms = np.eye(patterns.points.shape[1], dtype=np.int64)[kept]
     near = patterns.seen_through(forms)
     assert near is not None, "the inputs that are kept tell all labels"
-    circuit = _shortest(near, _CUTS[strategy], deadline)
+    circuit = _separated(near, strategy, limits)
     return replace(circuit, weights=circuit.weights @ forms)
 
 
-def _shortest(patterns: Patterns, strategies: tuple[Cuts, ...], deadline: float) -> Circuit:
-    """The circuit of the shortest description, of inputs or of sums; one input may then decide."""
-    circuits = [*_circuits(patterns, strategies, deadline)]
-    if not circuits:
-        late = time.process_time() > deadline
-        cap = "the time limit" if late else f"{MAX_SUBCONCEPTS} subconcepts"
+def _separated(patterns: Patterns, strategy: CutChoice, limits: Limits) -> Circuit:
+    circuit = shortest_circuit(patterns, limits, strategy)
+    if circuit is None:
+        late = time.process_time() > limits.deadline
+        cap = "the time limit" if late else f"{limits.subconcepts} subconcepts"
         raise ValueError(
             f"{len(patterns.points)} patterns take more than {cap} to become separable; if their"
-            f" labels are noisy, raise min_support and min_purity{', or the limit' * late}"
+            " labels are noisy, take fit_noisy_circuit, or raise min_support and min_purity"
+            f"{', or the limit' * late}"
         )
+    return circuit
+
+
+def shortest_circuit(
+    patterns: Patterns, limits: Limits, strategy: CutChoice = "shortest"
+) -> Circuit | None:
+    """The circuit of the shortest description, of inputs or of sums; one input may then decide.
+
+    None if the patterns take more subconcepts, or longer, than the limits allow.
+    """
+    strategies = _CUTS[strategy]
+    circuits = [*_circuits(patterns, strategies, limits)]
+    if not circuits:
+        return None
     first = min(circuits, key=description_length)
     found = [first]
     for forms, sums in coarser_blocks(first.weights, patterns):
         found += [
             replace(circuit, weights=circuit.weights @ forms)
-            for circuit in _circuits(sums, strategies, deadline)
+            for circuit in _circuits(sums, strategies, limits)
         ]
     return with_deciding_input(min(found, key=description_length), patterns)
 
 
 def _circuits(
-    patterns: Patterns, strategies: tuple[Cuts, ...], deadline: float
+    patterns: Patterns, strategies: tuple[Cuts, ...], limits: Limits
 ) -> Iterator[Circuit]:
     """The circuits by these kinds of cuts that do not take too many subconcepts or too long."""
     for cuts in strategies:
-        circuit = _fit(patterns, cuts, deadline)
+        circuit = _fit(patterns, cuts, limits)
         if circuit is not None:
             yield circuit
 
 
-def _fit(patterns: Patterns, cuts: Cuts, deadline: float) -> Circuit | None:
+def _fit(patterns: Patterns, cuts: Cuts, limits: Limits) -> Circuit | None:
     """The circuit by one kind of cuts, or None if it takes too many subconcepts or too long."""
     points, labels = patterns.points, patterns.labels
     default = int(np.bincount(labels).argmax())
@@ -136,7 +162,7 @@ def _fit(patterns: Patterns, cuts: Cuts, deadline: float) -> Circuit | None:
         return Circuit(nothing, np.zeros(0), ((),), (default,), patterns.num_classes, default)
     seen = points[:, varying]
     centred = seen - seen.mean(axis=0)
-    parts = partition(centred / np.abs(centred).max(), labels, cuts, MAX_SUBCONCEPTS, deadline)
+    parts = partition(centred / np.abs(centred).max(), labels, cuts, *limits)
     if parts is None:
         return None
     planes = choose_planes(seen, parts)

@@ -138,3 +138,19 @@ def test_bad_questions_end_in_one_line(words, said, tmp_path, capsys, monkeypatc
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("occamhead distill: ") and said in line
     assert not (tmp_path / "out").exists()
+
+
+def test_wrong_labels_are_listed_and_not_obeyed(tmp_path, capsys):
+    generator = np.random.default_rng(0)
+    x = generator.integers(0, 2, (400, 10))
+    wrong = generator.random(400) < 0.05
+    truth = x[:, 3] & x[:, 7] | x[:, 9]
+    classes = ["yes" if label else "no" for label in truth ^ wrong]
+    file, out = write(tmp_path / "t.csv", x, "abcdefghij", classes), tmp_path / "out"
+    assert main(["distill", file, "--target", "class", "--out", str(out)]) == 0
+    results = json.loads((out / "results.json").read_text())
+    assert results["misfits"] == np.flatnonzero(wrong).tolist()
+    predict = defined_by((out / "rule.py").read_text())["predict"]
+    assert [int(predict(list(row))) for row in x] == truth.tolist()
+    first = ", ".join(str(row + 1) for row in np.flatnonzero(wrong)[:10])
+    assert f"{wrong.sum()} rows do not fit the rule (rows {first}, ...;" in capsys.readouterr().out

@@ -5,6 +5,7 @@ import pytest
 
 from occamhead import Expression
 from occamhead.direct import fit_direct
+from occamhead.direct.scan import coefficients
 from occamhead.direct.spelling import spelt
 from occamhead.expression.fitting import free_places
 
@@ -136,3 +137,15 @@ def test_targets_of_any_size_are_no_error(size):
 def test_rows_far_from_the_origin_are_no_error():
     _, x, y = rows("x0*x1", count=60)
     assert all(np.isfinite(law.error) for law in fit_direct(x + 1e6, y, functions=300))
+
+
+def test_an_input_of_plus_and_minus_one_has_no_size_to_take_a_power_of():
+    """Its logarithms are all zero, and the fits must not break off for that."""
+    generator = np.random.default_rng(0)
+    x = generator.uniform(1, 3, (80, 3))
+    x[:, 1] = generator.choice([-1.0, 1.0], 80)
+    columns = np.stack([np.ones(80), np.log(np.abs(x[:, 1])), np.log(x[:, 0])])
+    found = coefficients(columns, 2 + 3 * np.log(x[:, 0]))
+    np.testing.assert_allclose(found, [2, 0, 3], atol=1e-12)
+    y = np.exp(x[:, 0]) * x[:, 2] ** 1.5 + 0.1 * x[:, 1]
+    assert fit_direct(x, y + generator.normal(size=80))
