@@ -30,7 +30,9 @@ MOST_CELLS = 1 << 16
 _MOST_MERGED = 1 << 12  # cells up to which multiples of a coordinate are tried as well
 # Joining must save a fifth of the cells: 8 * a + b for a count b would be a code, not a sum.
 _WORTH = 0.8
-_SMALL = 32  # rows up to which a circuit is tabulated as if it were a callable
+# Rows up to which a circuit is tabulated by its inputs too, as if it were a callable: what its
+# weights do not show may be shorter.
+SMALL = 256
 LARGEST = 1 << 52  # whole numbers up to here, and halves of them, are exact in float64
 
 
@@ -159,7 +161,7 @@ def tables_of(network: Circuit | Predict, spec: FeatureSpec) -> list[Table]:
         cut = cut_coordinates(by_direction, circuit_cuts(by_direction, network))
         if math.prod(map(len, cut)) <= MOST_CELLS:
             tables.append(_tabulate(network, by_direction, cut))
-        if spec.num_rows <= _SMALL:
+        if spec.num_rows <= SMALL:
             tables.append(_by_input(network.predict, spec))
     elif spec.num_rows > MOST_CELLS:
         raise ValueError(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from occamhead.distill.collapse import Predict, tables_of
+from occamhead.distill.collapse import SMALL, Predict, tables_of
 from occamhead.distill.cover import cover_node, two_level
 from occamhead.distill.lookup import lookups
 from occamhead.distill.one_line import form_node, one_line
@@ -22,7 +22,7 @@ from occamhead.expression.formats.program_tokens import body_tokens
 
 # In a table so many times larger than another one of the head, and no small one, no program is
 # searched for: there is no shorter one but what the table shows by itself.
-_TIMES_LARGER, _SMALL = 4, 32
+_TIMES_LARGER = 4
 
 
 def distill(network: Circuit | Predict, spec: FeatureSpec) -> tuple[Expression, Certificate]:
@@ -65,7 +65,7 @@ def distill(network: Circuit | Predict, spec: FeatureSpec) -> tuple[Expression, 
             " formula of its class scores: occamhead.essence.class_scores(circuit)"
         )
     tables = tables_of(network, spec)
-    most = max(_SMALL, _TIMES_LARGER * min((table.values.size for table in tables), default=0))
+    most = max(SMALL, _TIMES_LARGER * min((table.values.size for table in tables), default=0))
     written = [f for table in tables for f in _forms(table, spec, table.values.size <= most)]
     own = subconcepts = None
     if isinstance(network, Circuit):

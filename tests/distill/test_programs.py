@@ -222,8 +222,30 @@ def test_names_that_python_reads_as_one_stay_two_inputs(one, other):
     check(lambda x: (x[:, 0] + x[:, 1] - x[:, 2] > 1) & (x[:, 2] != 2), spec)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_circuit_s_program_is_no_longer_than_that_of_its_table(seed):
+    """Weights show sums, a table what depends on a few inputs: the shorter of both is taken."""
+    spec, generator = FeatureSpec.booleans(6), np.random.default_rng(seed)
+    rows = spec.rows()
+    labels = np.zeros(len(rows), dtype=bool)
+    for _ in range(3):
+        inputs = generator.choice(6, 2, replace=False)
+        labels |= (rows[:, inputs] == generator.integers(0, 2, 2)).all(axis=1)
+    circuit = fit_circuit(rows, labels)
+    _, own = check(circuit, spec)
+    _, asked = check(circuit.predict, spec)
+    assert body_tokens(own) <= body_tokens(asked)
+
+
+def test_corral_reads_as_it_is_said():
+    spec = FeatureSpec.booleans(6)
+    rows = spec.rows()
+    circuit = fit_circuit(rows, rows[:, 0] & rows[:, 1] | rows[:, 2] & rows[:, 3])
+    assert check(circuit, spec)[1].endswith("return x0 and x1 or x2 and x3\n")
+
+
 def test_a_program_says_which_numbers_it_takes():
-    _, text = check(lambda x: 3 * x[:, 0] - 2 * x[:, 1] >= 2, FeatureSpec.integers(0, 9, 2))
+    _, text = check(lambda x: 3 * x[:, 0] - 2 * x[:, 1] >= 2, FeatureSpec.integers(0, 3, 2))
     assert text.startswith("def predict(x: list[int]):")
     real = Expression.parse("0.5 * x0 - x1 > 0")
     assert to_program(real).startswith("def predict(x: list[float]):")
