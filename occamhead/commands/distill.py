@@ -136,6 +136,7 @@ def _program(asked: Question, seed: int, out: Path) -> dict[str, Any]:
 
     right = int((fitted(~held).predict(x[held]) == labels[held]).sum()) if held.any() else 0
     circuit = fitted(np.ones(len(x), dtype=bool))
+    misfits = np.flatnonzero(circuit.predict(x) != labels)
     program, certificate = distill(circuit, spec)
     code = source(program, spec, certificate)
     (out / "rule.py").write_text(code)
@@ -148,8 +149,8 @@ def _program(asked: Question, seed: int, out: Path) -> dict[str, Any]:
         "every_input": everything,
         "n_held_out": int(held.sum()),
         "right_held_out": right,
-        "right": int((circuit.predict(x) == labels).sum()),
-        "misfits": np.flatnonzero(circuit.predict(x) != labels).tolist(),
+        "right": len(x) - len(misfits),
+        "misfits": misfits.tolist(),
         "contradictions": pool(x, labels, min_purity=0.0).num_contradicted,
     }
 

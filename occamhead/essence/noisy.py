@@ -9,6 +9,7 @@ does about as well as the best.
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -40,6 +41,9 @@ SETTLED, SETTLED_WORK, UNLIKELY_WORK = 32, 150_000, 60_000
 STANDARD_ERRORS = 1.0
 
 
+log = logging.getLogger("occamhead")
+
+
 @dataclass(frozen=True)
 class NoisyFit:
     """A circuit of rows some of whose labels may be wrong.
@@ -48,7 +52,7 @@ class NoisyFit:
         circuit: The circuit.
         misfits: Rows whose label it does not give, [misfits] indices, ascending.
         held_out_right: Share of the rows that circuits of the other folds have right.
-        labels_from: What settled the labels: "rows", "tree of 4 leaves", "forest, .35 of votes".
+        labels_from: What settled the labels: "rows", "tree of 4 leaves", "forest, 0.35 of votes".
     """
 
     circuit: Circuit
@@ -93,7 +97,8 @@ def fit_noisy_circuit(
         classes: Number of classes; None takes the highest label plus one.
         folds: Folds that are held out in turn; fewer where there are fewer rows.
         seed: Seed of the folds, the trees and the forest.
-        time_limit: CPU seconds after which nothing more is tried.
+        time_limit: CPU seconds after which nothing more is tried; a warning says so, since what is
+            found then depends on the machine.
 
     Raises:
         ValueError: If inputs or labels are no whole numbers, or there are fewer than two folds.
@@ -124,6 +129,11 @@ def fit_noisy_circuit(
     splits = list(shuffled.split(points)) if shuffled else []
     search = _Search(points, labels, classes, splits, seed, time.process_time() + time_limit)
     tried = [*search.all()]
+    if search.is_late():
+        log.warning(
+            "the time limit of %g CPU seconds came before all was tried: another machine may find"
+            " another rule; raise time_limit", time_limit,
+        )  # fmt: skip
     best = max(tried, key=lambda each: (each.right.sum(), -each.price))
     near = [each for each in tried if _about_as_good(each.right, best.right)]
     taken = min(near, key=lambda each: (each.price, -each.right.sum()))
@@ -154,6 +164,9 @@ class _Search:
     splits: list[tuple[NDArray[Any], NDArray[Any]]]
     seed: int
     deadline: float
+
+    def is_late(self) -> bool:
+        return time.process_time() > self.deadline
 
     def all(self) -> Iterator[_Tried]:
         """What was tried; at least the most frequent class."""
@@ -196,7 +209,8 @@ class _Search:
         self, x: Ints, y: Ints, most: int = MAX_SUBCONCEPTS, work: int | None = None
     ) -> Circuit | None:
         """The circuit of these labels; None if no reader would want it, or it takes too long."""
-        if time.process_time() > self.deadline:
+        # One class alone takes no time, and is what there is if there is none.
+        if self.is_late() and len(np.unique(y)) > 1:
             return None
         patterns = pool(x, y, classes=self.classes)
         if work is not None:

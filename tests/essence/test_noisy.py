@@ -87,3 +87,10 @@ def test_few_rows(rows):
 def test_one_fold_holds_nothing_out():
     with pytest.raises(ValueError, match="folds must be at least 2, got 1"):
         fit_noisy_circuit([[0], [1]], [0, 1], folds=1)
+
+
+def test_without_time_the_most_frequent_class_is_left_and_it_is_said(caplog):
+    x, labels, _ = planted(200, 10, 0.0, 0)
+    fit = fit_noisy_circuit(x, labels, time_limit=0.0)
+    assert (fit.circuit.predict(x) == np.bincount(labels).argmax()).all()
+    assert "time limit of 0 CPU seconds" in caplog.text
